@@ -1,0 +1,14 @@
+//! One variant per failure that a caller can act on. Each message finishes the sentence:
+//! what was given, what is allowed, what to do next.
+
+/// Short for a result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong between a file and its labels.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes are no picture that this build can decode, or the picture is unusable.
+    #[error("{0}")]
+    Image(String),
+}

@@ -1,0 +1,6 @@
+//! Xception, defined once in Burn: image classification in the browser and on the command line.
+
+pub mod error;
+pub mod preprocess;
+
+pub use error::{Error, Result};
