@@ -11,4 +11,8 @@ pub enum Error {
     /// The bytes are no picture that this build can decode, or the picture is unusable.
     #[error("{0}")]
     Image(String),
+
+    /// The preprocessing that a model file asks for is out of range.
+    #[error("{0}")]
+    Preprocess(String),
 }
