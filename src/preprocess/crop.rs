@@ -2,10 +2,7 @@
 //!
 //! Only arithmetic on sizes; the resampling itself is in `resize`.
 
-use super::{
-    Fit,
-    resize::Axis,
-};
+use super::{Fit, resize::Axis};
 
 /// The resized picture's axes (columns, rows), each with the part of it that is kept.
 pub(super) fn axes(size: usize, fit: Fit, width: usize, height: usize) -> (Axis, Axis) {
