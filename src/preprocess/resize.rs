@@ -16,8 +16,8 @@ const PRECISION_BITS: u32 = 32 - 8 - 2;
 /// Half a unit: the sums start from it, so that cutting the fraction rounds.
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
 
-/// A weight is split into two 16-bit halves here, because processors multiply 16 by 16 bits and add in
-/// pairs in one instruction (`pmaddwd`, `i32x4.dot_i16x8_s`), and the compiler finds it.
+/// A weight is split into two 16-bit halves here: x86 without extensions has no 32-bit multiply for vectors,
+/// but multiplies 16 by 16 bits and adds neighbours in one instruction, and the compiler finds it.
 const SPLIT_BITS: u32 = 12;
 
 /// Split weights are padded with zeros to a multiple of this, the 16-bit lanes of a 128-bit vector.
