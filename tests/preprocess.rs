@@ -1,11 +1,12 @@
 //! Preprocessing against real Pillow and timm, recorded by `tests/fixtures/preprocess.py`.
+//!
+//! No tolerance: the resize repeats Pillow's integer arithmetic, and the normalisation is three `f32`
+//! operations that IEEE 754 defines to the last bit.
+
+#![allow(clippy::unwrap_used)] // The house allows it in tests; clippy does not see that helpers here are such.
 
 use serde::Deserialize;
 use xception_web::preprocess::{Preprocess, RgbaView};
-
-/// The recorded bytes and all floats must be equal: the resize repeats Pillow's integer arithmetic, and the
-/// normalisation is three `f32` operations that IEEE 754 defines to the last bit.
-const TOLERANCE: u8 = 0;
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -29,14 +30,8 @@ struct Case {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Sample {
-    All {
-        planes: String,
-    },
-    Lines {
-        lines: Vec<usize>,
-        rows: String,
-        columns: String,
-    },
+    All { planes: String },
+    Lines { lines: Vec<usize>, rows: String, columns: String },
 }
 
 fn cases() -> Vec<Case> {
@@ -59,7 +54,7 @@ fn picture(width: usize, height: usize, alpha: bool) -> Vec<u8> {
                 rgba.push(match (x / 7 + y / 5) % 3 {
                     0 => noise(x, y, c),
                     1 => (x * 5 + y * 3 + c * 80) as u8,
-                    _ => ((x / 3 ^ y / 2) & 1) as u8 * 255,
+                    _ => (((x / 3) ^ (y / 2)) & 1) as u8 * 255,
                 });
             }
             rgba.push(match (x / 4 + y / 4) % 3 {
@@ -86,9 +81,7 @@ fn unhex(hex: &str) -> Vec<u8> {
 
 fn crc32(bytes: impl Iterator<Item = u8>) -> u32 {
     !bytes.fold(!0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
-        })
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
     })
 }
 
@@ -101,15 +94,8 @@ fn the_crc_is_the_common_one() {
 fn pixels_are_pillows() {
     for case in cases() {
         let size = case.preprocess.size;
-        let bare = Preprocess {
-            mean: [0.0; 3],
-            std: [1.0; 3],
-            ..case.preprocess.clone()
-        };
-        let bytes: Vec<u8> = prepare(&case, &bare)
-            .iter()
-            .map(|v| (v * 255.0).round() as u8)
-            .collect();
+        let bare = Preprocess { mean: [0.0; 3], std: [1.0; 3], ..case.preprocess.clone() };
+        let bytes: Vec<u8> = prepare(&case, &bare).iter().map(|v| (v * 255.0).round() as u8).collect();
         let compare = |expected: &str, position: &dyn Fn(usize) -> usize, length: usize| {
             let expected = unhex(expected);
             assert_eq!(expected.len(), length, "{}", case.name);
@@ -117,7 +103,7 @@ fn pixels_are_pillows() {
                 let at = position(index);
                 let (c, y, x) = (at / size / size, at / size % size, at % size);
                 assert!(
-                    bytes[at].abs_diff(expected) <= TOLERANCE,
+                    bytes[at] == expected,
                     "{}: {} instead of Pillow's {expected} at channel {c}, row {y}, column {x}",
                     case.name,
                     bytes[at]
@@ -126,11 +112,7 @@ fn pixels_are_pillows() {
         };
         match &case.sample {
             Sample::All { planes } => compare(planes, &|index| index, 3 * size * size),
-            Sample::Lines {
-                lines,
-                rows,
-                columns,
-            } => {
+            Sample::Lines { lines, rows, columns } => {
                 let n = lines.len();
                 let at = |c, y, x| (c * size + y) * size + x;
                 let in_rows = |i: usize| at(i / size / n, lines[i / size % n], i % size);

@@ -72,12 +72,7 @@ mod tests {
     fn a_squash_keeps_all_of_both_axes() {
         let (columns, rows) = axes(17, Fit::Squash, 5, 901);
         for (axis, source) in [(columns, 5), (rows, 901)] {
-            let expected = Axis {
-                source,
-                resized: 17,
-                first: 0,
-                kept: 17,
-            };
+            let expected = Axis { source, resized: 17, first: 0, kept: 17 };
             assert_eq!(axis, expected);
         }
     }
