@@ -18,7 +18,7 @@ export const PATIENCE = 240_000;
 
 /** A GPU computed on the CPU: slow, correct, and the same everywhere. */
 export const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
-export const NO_GPU = ['--disable-gpu', '--disable-features=WebGPU'];
+export const NO_GPU = ['--disable-gpu'];
 
 const QUIET = [
   '--no-sandbox',

@@ -136,9 +136,9 @@ export function showCameraRunning(running: boolean): void {
   const start = element<HTMLButtonElement>('webcam-start');
   const stop = element<HTMLButtonElement>('webcam-stop');
   const focused = document.activeElement;
-  start.disabled = running;
-  stop.disabled = !running;
-  // A disabled button loses the keyboard: hand it to the other one.
+  start.hidden = running;
+  stop.hidden = !running;
+  // A hidden button loses the keyboard: hand it to the other one.
   if (focused === start && running) stop.focus();
   if (focused === stop && !running) start.focus();
 }
@@ -156,7 +156,7 @@ function row(existing: Element | undefined, { index, label, score }: Prediction)
   item.dataset.label = label;
   item.dataset.score = String(score);
   const [bar, name, value] = [...item.children] as HTMLElement[];
-  bar!.style.transform = `scaleX(${score})`;
+  bar!.style.setProperty('--share', String(score));
   name!.textContent = label;
   value!.textContent = percent(score);
   return item;

@@ -52,6 +52,9 @@ for (const name of RUNTIMES) {
   cpSync(`pkg/${name}/xception_web_bg.wasm`, `dist/wasm/${name}_bg.wasm`);
 }
 cpSync(MODEL, 'dist/models/emoji.safetensors');
+for (const name of ['LICENSE', 'NOTICES']) {
+  if (existsSync(`../${name}`)) cpSync(`../${name}`, `dist/${name}`);
+}
 
 const published = ['index.js', 'worker.js', 'wasm', 'models'];
 mkdirSync('dist/site');

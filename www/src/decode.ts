@@ -19,7 +19,10 @@ const MAX_PIXELS = 100_000_000;
 const STRIP_PIXELS = 4_194_304;
 
 export async function readPixels(picture: Picture): Promise<Pixels> {
-  if (picture.kind === 'pixels') return picture;
+  if (picture.kind === 'pixels') {
+    assertSize(picture, picture.name);
+    return picture;
+  }
   const bitmap = picture.kind === 'bitmap' ? picture.bitmap : await decode(picture);
   try {
     return copy(bitmap, picture.name);
@@ -45,14 +48,18 @@ async function decode({ blob, name }: Picture & { kind: 'blob' }): Promise<Image
   }
 }
 
-function copy(bitmap: ImageBitmap, name: string): Pixels {
-  const { width, height } = bitmap;
+function assertSize({ width, height }: { width: number; height: number }, name: string): void {
   if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
     throw new PictureError(
       'too-large',
       `${name} is ${width} × ${height} pixels. At most ${MAX_SIDE} on a side and ${MAX_PIXELS / 1e6} million in all can be read: make it smaller first.`,
     );
   }
+}
+
+function copy(bitmap: ImageBitmap, name: string): Pixels {
+  assertSize(bitmap, name);
+  const { width, height } = bitmap;
   const rows = Math.min(height, Math.max(1, Math.floor(STRIP_PIXELS / width)));
   const canvas = new OffscreenCanvas(width, rows);
   const context = canvas.getContext('2d', { willReadFrequently: true });
