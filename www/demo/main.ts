@@ -23,6 +23,7 @@ function replace(old: AbortController | undefined): AbortController {
 async function load(want: { backend: BackendChoice; model: File | undefined }): Promise<void> {
   const { signal } = (loading = replace(loading));
   view.clearError();
+  view.clearProgress();
   view.showProgress({ stage: 'model', loaded: 0 });
   try {
     const next = await ImageClassifier.create({
@@ -92,7 +93,10 @@ async function startCamera(): Promise<void> {
   view.clearAnswer();
   view.showCameraRunning(true);
   try {
-    const stream = await openCamera(view.video, opening);
+    const stream = await openCamera(view.video, {
+      signal: opening.signal,
+      facingMode: 'environment', // Where there is a choice, the one that looks at things.
+    });
     const track = stream.getVideoTracks()[0];
     track?.addEventListener('ended', () => opening === camera && stopCamera());
     view.showCamera(track?.getSettings().facingMode !== 'environment');

@@ -73,20 +73,30 @@ export function clearError(): void {
   error.textContent = '';
 }
 
-export function showProgress({ stage, loaded, total }: Progress): void {
+/** The model and the program load side by side: one bar for both. */
+const parts = new Map<Progress['stage'], Progress>();
+
+export function showProgress(progress: Progress): void {
   loading.hidden = false;
-  if (total) {
+  parts.set(progress.stage, progress);
+  const loaded = sum((part) => part.loaded);
+  const total = sum((part) => part.total ?? NaN);
+  if (progress.stage === 'start' || !(total > 0)) {
+    loadingBar.removeAttribute('value');
+  } else {
     loadingBar.max = total;
     loadingBar.value = loaded;
-  } else {
-    loadingBar.removeAttribute('value');
   }
-  const what = { model: 'Loading the model', runtime: 'Loading the program', start: 'Starting' };
-  const size = total ? `${megabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
-  loadingText.textContent = stage === 'start' ? `${what[stage]}…` : `${what[stage]}: ${size}`;
+  const size = total > 0 ? `${megabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
+  loadingText.textContent = progress.stage === 'start' ? 'Starting…' : `Loading: ${size}`;
+}
+
+function sum(of: (part: Progress) => number): number {
+  return [...parts.values()].reduce((all, part) => all + of(part), 0);
 }
 
 export function clearProgress(): void {
+  parts.clear();
   loading.hidden = true;
 }
 

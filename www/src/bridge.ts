@@ -28,7 +28,11 @@ export class Bridge {
   constructor(onProgress: (progress: Progress) => void = () => {}) {
     this.#onProgress = onProgress;
     // In one expression, so that bundlers find the file.
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    try {
+      this.#worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    } catch {
+      throw workerMissing();
+    }
     this.#worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => this.#take(data));
     this.#worker.addEventListener('error', (event) => {
       // An error inside a running worker is answered by the worker; without a message the script

@@ -1,7 +1,7 @@
 // Which backend runs, and what happens when it does not. Selection and fallback only: the
 // backends themselves are in Rust.
 
-import { BackendError, ModelError, clause, messageOf } from './errors.js';
+import { BackendError, DownloadError, ModelError, clause, messageOf } from './errors.js';
 import type { Pixels } from './decode.js';
 import { download } from './fetch.js';
 import { Watch, nameOf, probe } from './gpu.js';
@@ -14,7 +14,7 @@ import type {
   Progress,
 } from './options.js';
 import type { ModelSource } from './protocol.js';
-import { loadRuntime, type Answer, type Session } from './wasm.js';
+import { loadRuntime, type Answer, type Runtime, type Session } from './wasm.js';
 
 interface Choice {
   backend: Backend;
@@ -52,21 +52,23 @@ export class Engine {
     report: Report,
   ): Promise<Engine> {
     const begin = performance.now();
-    const watch = new Watch();
     const loading = readModel(source, report);
-    loading.catch(() => {}); // Awaited below; the choice may take longer than the failure.
-    const engine = new Engine(watch, requested, await choose(requested), report);
+    loading.catch(() => {}); // Awaited below; choosing may take longer than failing.
+    const engine = new Engine(new Watch(), requested, await choose(requested), report);
+    let runtime = engine.#load(begin);
+    runtime.catch(() => {});
     const model = await loading;
     engine.#timings.model = performance.now() - begin;
     if (engine.#choice.backend === 'webgpu') {
       try {
-        await engine.#start(model);
+        await engine.#start(await runtime, model);
         engine.#spare = new Blob([model]);
       } catch (error) {
         await engine.#fallBack(`WebGPU failed to start (${clause(error)})`);
+        runtime = engine.#load(begin);
       }
     }
-    if (engine.#choice.backend !== 'webgpu') await engine.#start(model);
+    if (engine.#choice.backend !== 'webgpu') await engine.#start(await runtime, model);
     engine.#timings.total = performance.now() - begin;
     return engine;
   }
@@ -86,7 +88,8 @@ export class Engine {
       }
     }
     if (this.#spare) {
-      await this.#start(new Uint8Array(await this.#spare.arrayBuffer()));
+      const runtime = await this.#load(performance.now());
+      await this.#start(runtime, new Uint8Array(await this.#spare.arrayBuffer()));
       this.#spare = undefined;
     }
     try {
@@ -102,23 +105,31 @@ export class Engine {
     return this.#watch.guard(() => this.#session!.classify(rgba, width, height, topK));
   }
 
-  async #start(model: Uint8Array): Promise<void> {
+  /** Downloads and compiles what the chosen backend runs in; may run beside the model's download. */
+  async #load(begin: number): Promise<Runtime> {
     const { backend } = this.#choice;
-    const begin = performance.now();
     const runtime = await loadRuntime(backend, (loaded, total) =>
       this.#report({ stage: 'runtime', loaded, total }),
-    );
-    const ready = performance.now();
+    ).catch((error: unknown) => {
+      if (error instanceof DownloadError) throw error;
+      throw new BackendError(`The ${backend} backend could not be loaded (${clause(error)}).`);
+    });
+    this.#timings.runtime = performance.now() - begin;
+    return runtime;
+  }
+
+  async #start(runtime: Runtime, model: Uint8Array): Promise<void> {
+    const begin = performance.now();
     this.#report({ stage: 'start', loaded: 0 });
     try {
+      const { backend } = this.#choice;
       const session = await this.#watch.guard(() => runtime.open(model, backend));
       this.#session = session;
       this.#model = session.info();
     } catch (error) {
       throw error instanceof BackendError ? error : new ModelError(messageOf(error));
     }
-    this.#timings.runtime = ready - begin;
-    this.#timings.start = performance.now() - ready;
+    this.#timings.start = performance.now() - begin;
   }
 
   /** What failed on the GPU is left as it is: freeing it would call into a broken module. */

@@ -101,7 +101,7 @@ export interface ClassifierInfo {
   model: ModelInfo;
   /** Milliseconds that `create` took. */
   timings: {
-    /** Until the model's bytes were there. */
+    /** Until the model's bytes were there; loads beside the runtime. */
     model: number;
     /** Until the WebAssembly was compiled. */
     runtime: number;
