@@ -9,7 +9,6 @@ import type { Backend, ModelInfo, Prediction } from './options.js';
 export interface Session {
   classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<Answer>;
   info(): ModelInfo;
-  free(): void;
 }
 
 export interface Answer {
@@ -35,6 +34,18 @@ export async function loadRuntime(
   const response = await open({ url: url.href, what: 'the WebAssembly module', onProgress });
   await module.default({ module_or_path: response });
   return {
-    open: async (model, backend) => (await module.Session.create(model, backend)) as Session,
+    open: async (model, backend) => wrap(await module.Session.create(model, backend)),
   };
+}
+
+function wrap(session: cpu.Session | webgpu.Session): Session {
+  return {
+    classify: (...picture) => session.classify(...picture) as Promise<Answer>,
+    info: () => withoutNulls(session.info() as object) as unknown as ModelInfo,
+  };
+}
+
+/** What a model file does not say is absent, not null. */
+function withoutNulls(facts: object): object {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== null));
 }
