@@ -11,4 +11,7 @@ pub enum Error {
     /// The bytes are no picture that this build can decode, or the picture is unusable.
     #[error("{0}")]
     Image(String),
+    /// The network that a file describes is not one this crate builds.
+    #[error("{0}")]
+    Architecture(String),
 }

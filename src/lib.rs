@@ -1,6 +1,7 @@
 //! Xception, defined once in Burn: image classification in the browser and on the command line.
 
 pub mod error;
+pub mod model;
 pub mod preprocess;
 
 pub use error::{Error, Result};
