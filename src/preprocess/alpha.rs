@@ -9,9 +9,7 @@ use std::borrow::Cow;
 /// Opaque pictures, nearly all of them, are handed back as they are.
 pub(super) fn on_white(rgba: &[u8]) -> Cow<'_, [u8]> {
     // Folded per block, without an early exit inside one, so that the search runs as vectors.
-    let opaque = rgba
-        .chunks(4096)
-        .all(|block| block.chunks_exact(4).fold(255, |and, p| and & p[3]) == 255);
+    let opaque = rgba.chunks(4096).all(|block| block.chunks_exact(4).fold(255, |and, p| and & p[3]) == 255);
     if opaque {
         return Cow::Borrowed(rgba);
     }

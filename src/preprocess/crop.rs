@@ -2,10 +2,7 @@
 //!
 //! Only arithmetic on sizes; the resampling itself is in `resize`.
 
-use super::{
-    Fit,
-    resize::Axis,
-};
+use super::{Fit, resize::Axis};
 
 /// The resized picture's axes (columns, rows), each with the part of it that is kept.
 pub(super) fn axes(size: usize, fit: Fit, width: usize, height: usize) -> (Axis, Axis) {
@@ -75,12 +72,7 @@ mod tests {
     fn a_squash_keeps_all_of_both_axes() {
         let (columns, rows) = axes(17, Fit::Squash, 5, 901);
         for (axis, source) in [(columns, 5), (rows, 901)] {
-            let expected = Axis {
-                source,
-                resized: 17,
-                first: 0,
-                kept: 17,
-            };
+            let expected = Axis { source, resized: 17, first: 0, kept: 17 };
             assert_eq!(axis, expected);
         }
     }

@@ -99,11 +99,7 @@ impl<'a> RgbaView<'a> {
                 data.len()
             )));
         }
-        Ok(Self {
-            data,
-            width,
-            height,
-        })
+        Ok(Self { data, width, height })
     }
 
     /// Width in pixels.
@@ -139,13 +135,7 @@ impl Preprocess {
     /// NOTE: Keras defines no resize for its applications, and its `load_img` defaults to nearest neighbour.
     /// Bilinear is what its training loaders use.
     pub fn keras(size: usize) -> Self {
-        Self {
-            size,
-            fit: Fit::Squash,
-            filter: Filter::Bilinear,
-            mean: [0.5; 3],
-            std: [0.5; 3],
-        }
+        Self { size, fit: Fit::Squash, filter: Filter::Bilinear, mean: [0.5; 3], std: [0.5; 3] }
     }
 
     /// Says whether a picture can be prepared like this. Model files come from strangers.
@@ -153,22 +143,13 @@ impl Preprocess {
     /// # Errors
     /// [`Error::Preprocess`] with the first value that is out of its range.
     pub fn validate(&self) -> Result<()> {
-        let refuse = |message: String| {
-            Err(Error::Preprocess(format!(
-                "{message}; correct the model file"
-            )))
-        };
+        let refuse = |message: String| Err(Error::Preprocess(format!("{message}; correct the model file")));
         if !(1..=MAX_SIZE).contains(&self.size) {
-            return refuse(format!(
-                "the input size is {} and must be 1 to {MAX_SIZE}",
-                self.size
-            ));
+            return refuse(format!("the input size is {} and must be 1 to {MAX_SIZE}", self.size));
         }
         if let Fit::CenterCrop { crop_pct } = self.fit {
             if !(crop_pct > 0.0 && crop_pct <= 1.0) {
-                return refuse(format!(
-                    "crop_pct is {crop_pct} and must be above 0 and at most 1"
-                ));
+                return refuse(format!("crop_pct is {crop_pct} and must be above 0 and at most 1"));
             }
             let side = crop::resized_short_side(self.size, crop_pct);
             if side > MAX_RESIZED_SIDE {

@@ -28,11 +28,7 @@ mod tests {
 
     #[test]
     fn planes_are_gathered_and_scaled_by_channel() {
-        let preprocess = Preprocess {
-            mean: [0.0, 0.5, 1.0],
-            std: [1.0, 0.5, 0.25],
-            ..Preprocess::keras(2)
-        };
+        let preprocess = Preprocess { mean: [0.0, 0.5, 1.0], std: [1.0, 0.5, 0.25], ..Preprocess::keras(2) };
         // Two rows, each R R G G B B.
         let bytes = [0, 255, 0, 255, 0, 255, 255, 0, 255, 0, 255, 0];
         let expected = [0., 1., 1., 0., -1., 1., 1., -1., -4., 0., 0., -4.];

@@ -96,9 +96,10 @@ impl Windows {
             let start = (centre - support + 0.5) as usize;
             let end = ((centre + support + 0.5) as usize).min(axis.source);
             exact.clear();
-            exact.extend((start..end).map(|source| {
-                filter.weight((source as f64 - centre + 0.5) * (1.0 / filter_scale))
-            }));
+            exact.extend(
+                (start..end)
+                    .map(|source| filter.weight((source as f64 - centre + 0.5) * (1.0 / filter_scale))),
+            );
             let sum: f64 = exact.iter().sum();
             let one = f64::from(1 << PRECISION_BITS);
             let first_weight = weights.len();
@@ -115,19 +116,14 @@ impl Windows {
     /// The source pixels that any window reaches. Windows start and end in ascending order.
     fn span(&self) -> Range<usize> {
         let start = self.windows.first().map_or(0, |(start, _)| *start);
-        let end = self
-            .windows
-            .last()
-            .map_or(0, |(start, weights)| start + weights.len());
+        let end = self.windows.last().map_or(0, |(start, weights)| start + weights.len());
         start..end
     }
 
     /// Each window's first source pixel, counted from the span's, and its weights.
     fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
         let origin = self.span().start;
-        self.windows
-            .iter()
-            .map(move |(start, weights)| (start - origin, &self.weights[weights.clone()]))
+        self.windows.iter().map(move |(start, weights)| (start - origin, &self.weights[weights.clone()]))
     }
 }
 
@@ -158,10 +154,8 @@ const KEYS_A: f64 = -0.5;
 /// Resizes rows of RGBA, which begin at the windows' span, to rows of three planes.
 fn horizontal(rows: &[&[u8]], windows: &Windows) -> Vec<u8> {
     let width = windows.windows.len();
-    let windows_split: Vec<(usize, Vec<SplitLanes>)> = windows
-        .iter()
-        .map(|(start, weights)| (start, split(weights)))
-        .collect();
+    let windows_split: Vec<(usize, Vec<SplitLanes>)> =
+        windows.iter().map(|(start, weights)| (start, split(weights))).collect();
     // Padded windows may reach past the row's end, by less than LANES, with weights of zero.
     let mut planes: [Vec<i16>; 3] = std::array::from_fn(|_| vec![0; windows.span().len() + LANES]);
     let mut result = vec![0; rows.len() * 3 * width];
@@ -215,9 +209,7 @@ fn weighted_sum(values: &[i16], weights: &[SplitLanes]) -> i32 {
         }
     }
     let sum = |lanes: [i32; LANES]| lanes.into_iter().fold(0, i32::wrapping_add);
-    (sum(upper) << SPLIT_BITS)
-        .wrapping_add(sum(lower))
-        .wrapping_add(HALF)
+    (sum(upper) << SPLIT_BITS).wrapping_add(sum(lower)).wrapping_add(HALF)
 }
 
 /// Resizes columns of whatever the rows hold; the rows begin at the windows' span.
