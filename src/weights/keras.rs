@@ -3,7 +3,7 @@
 //! Both list layers in the order of `model.layers`. The residual convolutions and their batch norms
 //! have no stable names, so a layer is told by its kind (the ranks of its tensors) and its turn.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hdf5_pure::{AttrValue, File, Group};
 
@@ -24,6 +24,9 @@ const MAX_UNPACKED: usize = 128 << 20;
 
 /// Where Keras 3 keeps its layers: today, and in the first releases of `.weights.h5`.
 const KERAS3_ROOTS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
+
+/// Most groups that a legacy file may have, some ten times Keras's: groups may be linked in a circle.
+const MAX_GROUPS: usize = 4096;
 
 /// Separable convolutions per block, fixed in `keras.applications.Xception`.
 const UNITS_PER_DOWN: usize = 2;
@@ -139,7 +142,36 @@ fn legacy_layers(path: &str, root: &Group) -> Result<Vec<Layer>> {
         }
         layers.extend(Layer::new(name, tensors)?);
     }
-    Ok(layers)
+    let listed: HashSet<&str> =
+        layers.iter().flat_map(|layer| &layer.tensors).map(|(name, _)| name.as_str()).collect();
+    match stored(root, path.trim_end_matches('/'))?.iter().find(|name| !listed.contains(name.as_str())) {
+        Some(name) => Err(Error::Weights(format!(
+            "the file holds the tensor {name}, which none of its lists of names mentions and this network has no place for"
+        ))),
+        None => Ok(layers),
+    }
+}
+
+/// Paths of all datasets below `root`, whose own path is `path`.
+fn stored(root: &Group, path: &str) -> Result<Vec<String>> {
+    let below = |path: &str, name: &str| {
+        if path.is_empty() { name.to_string() } else { format!("{path}/{name}") }
+    };
+    let mut groups = vec![(path.to_string(), root.clone())];
+    let mut found = Vec::new();
+    for at in 0.. {
+        let Some((path, group)) = groups.get(at).cloned() else { break };
+        if at == MAX_GROUPS {
+            return Err(damaged(&path, format!("there are more than {MAX_GROUPS} groups")));
+        }
+        let datasets = group.datasets().map_err(|error| damaged(&path, error))?;
+        found.extend(datasets.iter().map(|name| below(&path, name)));
+        for name in group.groups().map_err(|error| damaged(&path, error))? {
+            let inner = group.group(&name).map_err(|error| damaged(&name, error))?;
+            groups.push((below(&path, &name), inner));
+        }
+    }
+    Ok(found)
 }
 
 /// The string-list attribute `name`, whole or in numbered parts; absent is empty.
@@ -200,7 +232,8 @@ impl Layer {
         let ranks: Vec<usize> = tensors.iter().map(|(_, shape)| shape.len()).collect();
         let kind = match ranks[..] {
             [] => return Ok(None),
-            [4] => Kind::Conv,
+            // With one of its two kernels missing, a separable convolution would pass for a plain one.
+            [4] if !name.contains("sep") => Kind::Conv,
             [4, 4] => Kind::Separable,
             [1, 1, 1, 1] => Kind::Norm,
             [2, 1] => Kind::Dense,
@@ -223,28 +256,41 @@ fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, Vec<Row>)> {
     let of = |kind: Kind| layers.iter().filter(move |layer| layer.kind == kind).collect::<Vec<_>>();
     let (convs, separables, norms, dense) =
         (of(Kind::Conv), of(Kind::Separable), of(Kind::Norm), of(Kind::Dense));
-    let config = recognise(&convs, &separables, &dense)?;
+    check_partners(&convs, &separables, &norms, &dense)?;
+    let mut config = structure(convs.len(), separables.len())?;
     let slots = Slots::of(&config);
     let mut places: HashMap<String, &(String, Vec<usize>)> = HashMap::new();
-    for (kind, slots, layers) in [
-        ("convolutions", &slots.convs, &convs),
-        ("separable convolutions", &slots.separables, &separables),
-        ("batch norms", &slots.norms, &norms),
-        ("dense layers", &slots.dense, &dense),
+    // A convolution and its batch norm say the same width five times; the majority counts, so that the
+    // strict check afterwards names the one that is misshapen and not its neighbours.
+    let mut votes: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (slots, layers) in [
+        (&slots.convs, &convs),
+        (&slots.separables, &separables),
+        (&slots.norms, &norms),
+        (&slots.dense, &dense),
     ] {
-        if slots.len() != layers.len() {
-            return Err(Error::Weights(format!(
-                "the file holds {} {kind}, but this network needs {}",
-                layers.len(),
-                slots.len()
-            )));
-        }
         for (slot, layer) in slots.iter().zip(layers) {
             for (canonical, tensor) in slot.iter().zip(&layer.tensors) {
                 places.insert(canonical.clone(), tensor);
+                let unit = canonical.split(".conv.").next().unwrap_or(canonical);
+                let unit = unit.split(".norm.").next().unwrap_or(unit);
+                votes.entry(unit).or_default().extend(tensor.1.last());
             }
         }
     }
+    let width = |unit: &str| {
+        let votes = votes.get(unit).map(Vec::as_slice).unwrap_or_default();
+        let supporters = |width: &usize| votes.iter().filter(|vote| *vote == width).count();
+        votes.iter().copied().max_by_key(supporters).unwrap_or(0)
+    };
+    config.classes = dense.first().map_or(0, |layer| layer.out());
+    config.stem = [0, 1].map(|i| width(&format!("stem.{i}")));
+    for (i, widths) in config.entry.iter_mut().enumerate() {
+        *widths = (0..widths.len()).map(|j| width(&format!("entry.{i}.units.{j}.pointwise"))).collect();
+    }
+    config.exit = (0..config.exit.len()).map(|j| width(&format!("exit.units.{j}.pointwise"))).collect();
+    config.tail = (0..config.tail.len()).map(|i| width(&format!("tail.{i}.pointwise"))).collect();
+    let config = config.named();
     let rows = table(&config, |canonical| {
         let name = places.get(canonical).map(|(name, _)| name.clone());
         let layout = match canonical {
@@ -258,40 +304,68 @@ fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, Vec<Row>)> {
     Ok((config, rows))
 }
 
-/// Reads the table back: all blocks with a projected residual but the last are the entry flow, with
-/// two separable convolutions each; the last is the exit flow's; what remains is the middle flow.
-fn recognise(convs: &[&Layer], separables: &[&Layer], dense: &[&Layer]) -> Result<XceptionConfig> {
-    let refuse = || {
-        Error::Architecture(format!(
-            "the file holds {} convolutions, {} separable convolutions and {} dense layers, which is no Xception with its classifier; give the weights of keras.applications.Xception with include_top",
-            convs.len(),
-            separables.len(),
-            dense.len()
-        ))
+/// Every convolution has its batch norm, and there is one classifier. Keras names the pairs alike
+/// (`block5_sepconv1` and `block5_sepconv1_bn`), all but the bridges', so most failures have a name.
+fn check_partners(convs: &[&Layer], separables: &[&Layer], norms: &[&Layer], dense: &[&Layer]) -> Result<()> {
+    let kernels: HashSet<&str> = convs.iter().chain(separables).map(|layer| layer.name.as_str()).collect();
+    let lacks = |name: &str| {
+        Err(Error::Weights(format!("the file lacks the layer {name}; the whole network must be in it")))
     };
-    let entry = convs.len().checked_sub(STEM_CONVS + 1).filter(|&entry| entry > 0).ok_or_else(refuse)?;
-    let ends = UNITS_PER_DOWN * (entry + 1) + TAIL_UNITS;
-    let middle = separables
-        .len()
-        .checked_sub(ends)
-        .filter(|middle| middle % UNITS_PER_MIDDLE == 0)
-        .ok_or_else(refuse)?;
-    let [classifier] = dense else { return Err(refuse()) };
-    let widths: Vec<usize> = separables.iter().map(|layer| layer.out()).collect();
-    let (entry_widths, rest) = widths.split_at(UNITS_PER_DOWN * entry);
-    let rest = &rest[middle..];
-    let config = XceptionConfig {
-        architecture: String::new(),
-        dialect: Dialect::Keras,
-        classes: classifier.out(),
-        stem: [convs[0].out(), convs[1].out()],
-        entry: entry_widths.chunks(UNITS_PER_DOWN).map(<[usize]>::to_vec).collect(),
-        middle_blocks: middle / UNITS_PER_MIDDLE,
-        middle_units: UNITS_PER_MIDDLE,
-        exit: rest[..UNITS_PER_DOWN].to_vec(),
-        tail: rest[UNITS_PER_DOWN..].to_vec(),
+    let unused = |layer: &Layer| {
+        Err(Error::Weights(format!(
+            "the file holds the layer {}, which this network has no place for",
+            layer.name
+        )))
     };
-    Ok(config.named())
+    let is_norm = |name: &str| norms.iter().any(|norm| norm.name == name);
+    for kernel in kernels.iter().filter(|name| name.starts_with("block")) {
+        let norm = format!("{kernel}_bn");
+        if !is_norm(&norm) {
+            return lacks(&norm);
+        }
+    }
+    for kernel in norms.iter().filter_map(|norm| norm.name.strip_suffix("_bn")) {
+        if kernel.starts_with("block") && !kernels.contains(kernel) {
+            return lacks(kernel);
+        }
+    }
+    let pairs = convs.len() + separables.len();
+    if norms.len() != pairs {
+        let loose = norms.iter().rfind(|norm| !norm.name.starts_with("block"));
+        let last = loose.map_or(String::new(), |norm| format!(", the last of them {},", norm.name));
+        return Err(Error::Weights(format!(
+            "the file holds {} batch norms{last} for {pairs} convolutions; each convolution has one of its own",
+            norms.len()
+        )));
+    }
+    match dense {
+        [] => lacks("predictions (the classifier)"),
+        [_] => Ok(()),
+        [.., extra] => unused(extra),
+    }
+}
+
+/// The table without its widths: all convolutions after the stem's are bridges, the last of them the exit
+/// flow's; each goes with two separable convolutions, two more end the network, and the rest is the middle flow.
+fn structure(convs: usize, separables: usize) -> Result<XceptionConfig> {
+    let bridges = convs.saturating_sub(STEM_CONVS);
+    let middle = separables.checked_sub(UNITS_PER_DOWN * bridges + TAIL_UNITS);
+    match middle {
+        Some(middle) if bridges > 1 && middle % UNITS_PER_MIDDLE == 0 => Ok(XceptionConfig {
+            architecture: String::new(),
+            dialect: Dialect::Keras,
+            classes: 0,
+            stem: [0; STEM_CONVS],
+            entry: vec![vec![0; UNITS_PER_DOWN]; bridges - 1],
+            middle_blocks: middle / UNITS_PER_MIDDLE,
+            middle_units: UNITS_PER_MIDDLE,
+            exit: vec![0; UNITS_PER_DOWN],
+            tail: vec![0; TAIL_UNITS],
+        }),
+        _ => Err(Error::Architecture(format!(
+            "the file holds {convs} convolutions and {separables} separable convolutions, which is no Xception; give the weights of keras.applications.Xception with include_top"
+        ))),
+    }
 }
 
 /// Canonical names per layer, by kind, in the order of `model.layers`.

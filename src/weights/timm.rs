@@ -74,28 +74,45 @@ fn norm(canonical: &str) -> &str {
 }
 
 /// Reads the table back from names and shapes; the strict check afterwards holds it to them.
+///
+/// A convolution and its batch norm say the same width five times, and the majority counts. One tensor
+/// that is missing, left over or misshapen does not change the table, so the strict check names that one.
 pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConfig> {
     let shapes: HashMap<&str, &[usize]> =
         tensors.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
-    let out = |name: &str| -> Result<usize> {
-        shapes.get(name).and_then(|shape| shape.first()).copied().ok_or_else(|| {
-            Error::Architecture(format!(
-                "the file lacks the tensor {name}, so it is no Xception of timm's (legacy_xception) and not made by `xception convert`; those and Keras's .h5 files are read"
-            ))
-        })
+    let lacks = |name: &str| {
+        Error::Architecture(format!(
+            "the file lacks the tensor {name}, so it is no Xception of timm's (legacy_xception) and not made by `xception convert`; those and Keras's .h5 files are read"
+        ))
+    };
+    let width = |kernel: String, norm: String| -> Option<usize> {
+        let norms = ["weight", "bias", "running_mean", "running_var"].map(|kind| format!("{norm}.{kind}"));
+        let votes: Vec<usize> = std::iter::once(&kernel)
+            .chain(&norms)
+            .filter_map(|name| shapes.get(name.as_str())?.first().copied())
+            .collect();
+        let supporters = |width: &usize| votes.iter().filter(|vote| *vote == width).count();
+        votes.iter().copied().max_by_key(supporters).filter(|_| votes.len() > 1)
+    };
+    let stem = |conv: usize| {
+        let kernel = format!("conv{conv}.weight");
+        width(kernel.clone(), format!("bn{conv}")).ok_or_else(|| lacks(&kernel))
     };
     let widths = |block: usize| -> Vec<usize> {
-        let first = usize::from(block > 1);
-        (0..)
-            .map_while(|unit| {
-                shapes.get(format!("block{block}.rep.{}.pointwise.weight", 3 * unit + first).as_str())
+        (usize::from(block > 1)..)
+            .step_by(3)
+            .map_while(|at| {
+                width(
+                    format!("block{block}.rep.{at}.pointwise.weight"),
+                    format!("block{block}.rep.{}", at + 1),
+                )
             })
-            .map_while(|shape| shape.first().copied())
             .collect()
     };
-    let stem = [out("conv1.weight")?, out("conv2.weight")?];
+    let bridged =
+        |block: usize| width(format!("block{block}.skip.weight"), format!("block{block}.skipbn")).is_some();
+    let stem = [stem(1)?, stem(2)?];
     let blocks: Vec<Vec<usize>> = (1..).map(widths).take_while(|widths| !widths.is_empty()).collect();
-    let bridged = |block: usize| shapes.contains_key(format!("block{block}.skip.weight").as_str());
     let entry = (1..=blocks.len()).take_while(|&block| bridged(block)).count();
     if entry == 0 || blocks.len() < entry + 1 {
         return Err(Error::Architecture(format!(
@@ -103,14 +120,18 @@ pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConf
             blocks.len()
         )));
     }
-    let tail: Vec<usize> = (3..)
-        .map_while(|conv| shapes.get(format!("conv{conv}.pointwise.weight").as_str()))
-        .map_while(|shape| shape.first().copied())
-        .collect();
+    let tail: Vec<usize> =
+        (3..).map_while(|conv| width(format!("conv{conv}.pointwise.weight"), format!("bn{conv}"))).collect();
+    // Two witnesses only: the kernel is believed when its other side fits.
+    let classes = match (shapes.get("fc.weight"), shapes.get("fc.bias")) {
+        (Some(&&[classes, from]), _) if Some(&from) == tail.last() => classes,
+        (_, Some(&&[classes])) => classes,
+        _ => return Err(lacks("fc.weight")),
+    };
     let config = XceptionConfig {
         architecture: String::new(),
         dialect: Dialect::Timm,
-        classes: out("fc.weight")?,
+        classes,
         stem,
         entry: blocks[..entry].to_vec(),
         middle_blocks: blocks.len() - entry - 1,
