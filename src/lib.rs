@@ -3,5 +3,7 @@
 pub mod error;
 pub mod model;
 pub mod preprocess;
+#[cfg(all(feature = "train", not(target_family = "wasm")))]
+pub mod train;
 
 pub use error::{Error, Result};
