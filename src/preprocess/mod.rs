@@ -42,3 +42,26 @@ pub struct Preprocess {
     /// Divided by, per channel, after the mean.
     pub std: [f32; 3],
 }
+
+impl Preprocess {
+    /// Published defaults of timm's `legacy_xception`.
+    pub fn timm(size: usize, crop_pct: f64) -> Self {
+        Self {
+            size,
+            fit: Fit::CenterCrop { crop_pct },
+            filter: Filter::Bicubic,
+            mean: [0.5; 3],
+            std: [0.5; 3],
+        }
+    }
+
+    /// `x / 127.5 - 1` on a squashed picture.
+    pub fn keras(size: usize) -> Self {
+        Self { size, fit: Fit::Squash, filter: Filter::Bilinear, mean: [0.5; 3], std: [0.5; 3] }
+    }
+
+    /// Placeholder until the module lands.
+    pub fn validate(&self) -> crate::error::Result<()> {
+        Ok(())
+    }
+}
