@@ -42,4 +42,8 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+
+    /// The preprocessing that a model file asks for is out of range.
+    #[error("{0}")]
+    Preprocess(String),
 }

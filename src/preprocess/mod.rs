@@ -1,8 +1,33 @@
 //! From RGBA pixels to the network's input: resize, crop and normalise, here for every caller.
 //!
-//! Equal to Pillow and timm. Knows nothing of networks: bytes in, floats out.
+//! Equal to Pillow and timm, bit for bit. Knows nothing of networks: bytes in, floats out.
+//!
+//! ```
+//! use xception_web::preprocess::{Preprocess, RgbaView};
+//!
+//! let white = vec![255; 40 * 30 * 4];
+//! let input = Preprocess::timm(299, 0.8975).apply(RgbaView::new(&white, 40, 30)?)?;
+//! assert_eq!(input.len(), 3 * 299 * 299); // C, H, W
+//! assert_eq!(input[0], 1.0);
+//! # Ok::<(), xception_web::Error>(())
+//! ```
+
+mod alpha;
+mod crop;
+mod normalize;
+mod resize;
 
 use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// The largest side of a network's input that [`Preprocess::validate`] lets pass: past it, one
+/// picture's activations outgrow what a browser tab may hold.
+pub const MAX_SIZE: usize = 2048;
+
+/// The longest shorter side that a picture may be resized to before the crop. No published network
+/// asks for more than a few hundred; metadata with a tiny `crop_pct` would ask for any number.
+pub const MAX_RESIZED_SIDE: u64 = 1 << 16;
 
 /// How a picture of any size becomes one of the network's size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,8 +68,56 @@ pub struct Preprocess {
     pub std: [f32; 3],
 }
 
+/// A picture that someone else holds: rows from the top, four bytes (R, G, B, alpha) per pixel,
+/// alpha not multiplied in. It is what a canvas's `ImageData` and the `image` crate's `RgbaImage` hold.
+#[derive(Clone, Copy, Debug)]
+pub struct RgbaView<'a> {
+    data: &'a [u8],
+    width: usize,
+    height: usize,
+}
+
+impl<'a> RgbaView<'a> {
+    /// Borrows the bytes of a picture.
+    ///
+    /// # Errors
+    /// [`Error::Image`] where the picture has no pixels, or the bytes do not number
+    /// `width * height * 4`.
+    pub fn new(data: &'a [u8], width: usize, height: usize) -> Result<Self> {
+        if width == 0 || height == 0 {
+            return Err(Error::Image(format!(
+                "the picture is {width}x{height}; width and height must be at least 1: \
+                 wait until the picture has loaded, or leave it out"
+            )));
+        }
+        let expected = width.checked_mul(height).and_then(|n| n.checked_mul(4));
+        if expected != Some(data.len()) {
+            let expected = expected.map_or("more than memory holds".to_string(), |n| n.to_string());
+            return Err(Error::Image(format!(
+                "a picture of {width}x{height} came with {} bytes; RGBA, one byte each, takes {expected}: \
+                 pass four bytes per pixel without padding between rows",
+                data.len()
+            )));
+        }
+        Ok(Self { data, width, height })
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+}
+
 impl Preprocess {
-    /// Published defaults of timm's `legacy_xception`.
+    /// What timm does for its Xceptions: bicubic, centre crop, values in -1..1.
+    ///
+    /// `legacy_xception.tf_in1k` has size 299 and `crop_pct` 0.8975; the aligned family 0.903 (`.tf_in1k`)
+    /// or 0.94 (`.ra3_in1k`).
     pub fn timm(size: usize, crop_pct: f64) -> Self {
         Self {
             size,
@@ -55,13 +128,133 @@ impl Preprocess {
         }
     }
 
-    /// `x / 127.5 - 1` on a squashed picture.
+    /// What Keras users do for its Xception: the whole picture squashed to the square, values in -1..1.
+    ///
+    /// Keras writes the scaling `x / 127.5 - 1`; `(x / 255 - 0.5) / 0.5` is the same to the last bit or so.
+    ///
+    /// NOTE: Keras defines no resize for its applications, and its `load_img` defaults to nearest neighbour.
+    /// Bilinear is what its training loaders use.
     pub fn keras(size: usize) -> Self {
         Self { size, fit: Fit::Squash, filter: Filter::Bilinear, mean: [0.5; 3], std: [0.5; 3] }
     }
 
-    /// Placeholder until the module lands.
-    pub fn validate(&self) -> crate::error::Result<()> {
+    /// Says whether a picture can be prepared like this. Model files come from strangers.
+    ///
+    /// # Errors
+    /// [`Error::Preprocess`] with the first value that is out of its range.
+    pub fn validate(&self) -> Result<()> {
+        let refuse = |message: String| Err(Error::Preprocess(format!("{message}; correct the model file")));
+        if !(1..=MAX_SIZE).contains(&self.size) {
+            return refuse(format!("the input size is {} and must be 1 to {MAX_SIZE}", self.size));
+        }
+        if let Fit::CenterCrop { crop_pct } = self.fit {
+            if !(crop_pct > 0.0 && crop_pct <= 1.0) {
+                return refuse(format!("crop_pct is {crop_pct} and must be above 0 and at most 1"));
+            }
+            let side = crop::resized_short_side(self.size, crop_pct);
+            if side > MAX_RESIZED_SIDE {
+                return refuse(format!(
+                    "crop_pct is {crop_pct}, which resizes pictures to {side} pixels before the crop, \
+                     and at most {MAX_RESIZED_SIDE} are allowed"
+                ));
+            }
+        }
+        if let Some(mean) = self.mean.iter().find(|mean| !mean.is_finite()) {
+            return refuse(format!("a mean is {mean} and must be finite"));
+        }
+        if let Some(std) = self.std.iter().find(|s| !s.is_finite() || **s == 0.0) {
+            return refuse(format!("a std is {std} and must be finite and not 0"));
+        }
         Ok(())
+    }
+
+    /// Prepares one picture: alpha onto white, resize, crop, normalise.
+    ///
+    /// # Shapes
+    /// - returns `[C, H, W]` flattened, with C = 3 (R, G, B) and H = W = `size`.
+    ///
+    /// # Errors
+    /// What [`validate`](Self::validate) says.
+    pub fn apply(&self, image: RgbaView<'_>) -> Result<Vec<f32>> {
+        self.validate()?;
+        let (columns, rows) = crop::axes(self.size, self.fit, image.width, image.height);
+        let opaque = alpha::on_white(image.data);
+        let resized = resize::resize(&opaque, columns, rows, self.filter);
+        Ok(normalize::normalize(&resized, self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal<T>(result: Result<T>) -> String {
+        result.err().expect("refused").to_string()
+    }
+
+    #[test]
+    fn a_picture_without_pixels_is_refused() {
+        let message = refusal(RgbaView::new(&[], 0, 7));
+        assert!(message.contains("0x7") && message.contains("at least 1"));
+    }
+
+    #[test]
+    fn a_picture_with_the_wrong_number_of_bytes_is_refused() {
+        let message = refusal(RgbaView::new(&[0; 45], 5, 3));
+        assert!(message.contains("5x3") && message.contains("45") && message.contains("60"));
+        assert!(RgbaView::new(&[0; 60], usize::MAX, 3).is_err());
+        assert!(RgbaView::new(&[0; 60], 5, 3).is_ok());
+    }
+
+    #[test]
+    fn published_settings_are_valid() {
+        for crop_pct in [0.8975, 0.903, 0.94, 1.0] {
+            Preprocess::timm(299, crop_pct).validate().unwrap();
+        }
+        Preprocess::keras(299).validate().unwrap();
+        Preprocess::keras(1).validate().unwrap();
+        Preprocess::keras(MAX_SIZE).validate().unwrap();
+    }
+
+    #[test]
+    fn sizes_and_crops_out_of_range_are_refused() {
+        for size in [0, MAX_SIZE + 1, usize::MAX] {
+            assert!(refusal(Preprocess::keras(size).validate()).contains(&size.to_string()));
+        }
+        for crop_pct in [0.0, -0.5, 1.000_001, f64::NAN, f64::INFINITY, 1e-300, 1e-3] {
+            assert!(refusal(Preprocess::timm(299, crop_pct).validate()).contains("crop_pct"));
+        }
+    }
+
+    #[test]
+    fn means_and_stds_that_make_no_numbers_are_refused() {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut preprocess = Preprocess::keras(5);
+            preprocess.mean[1] = bad;
+            assert!(refusal(preprocess.validate()).contains("mean"));
+        }
+        for bad in [0.0, -0.0, f32::NAN, f32::NEG_INFINITY] {
+            let mut preprocess = Preprocess::keras(5);
+            preprocess.std[2] = bad;
+            assert!(refusal(preprocess.validate()).contains("std"));
+        }
+    }
+
+    #[test]
+    fn applying_invalid_settings_is_an_error_and_no_panic() {
+        let image = RgbaView::new(&[9; 4], 1, 1).unwrap();
+        assert!(Preprocess::timm(0, 0.9).apply(image).is_err());
+    }
+
+    #[test]
+    fn metadata_keeps_its_names() {
+        let json = serde_json::to_value(Preprocess::timm(299, 0.8975)).unwrap();
+        let expected = serde_json::json!({
+            "size": 299, "fit": "center_crop", "crop_pct": 0.8975, "filter": "bicubic",
+            "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5],
+        });
+        assert_eq!(json, expected);
+        let back: Preprocess = serde_json::from_value(json).unwrap();
+        assert_eq!(back, Preprocess::timm(299, 0.8975));
     }
 }
