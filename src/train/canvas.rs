@@ -48,7 +48,8 @@ impl Pyramid {
             let (side, half) = (*side, side / 2);
             let smaller = (0..half * half).map(|p| {
                 let (x, y) = (p % half * 2, p / half * 2);
-                let four = [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| pixels[y * side + x]);
+                let four =
+                    [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| pixels[y * side + x]);
                 std::array::from_fn(|c| (four.iter().map(|p| u32::from(p[c])).sum::<u32>() / 4) as u8)
             });
             let smaller = smaller.collect();

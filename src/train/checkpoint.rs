@@ -17,7 +17,8 @@ use crate::model::Xception;
 const CONFIG: &str = "config.json";
 const STATE: &str = "state.json";
 const LOG: &str = "log.csv";
-const LOG_HEAD: &str = "epoch,samples,minutes,loss,train_accuracy,validation_accuracy,rate,pictures_per_second\n";
+const LOG_HEAD: &str =
+    "epoch,samples,minutes,loss,train_accuracy,validation_accuracy,rate,pictures_per_second\n";
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -123,7 +124,9 @@ impl RunFolder {
             line.rate,
             line.pictures_per_second
         );
-        let append = |path: &Path| fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes());
+        let append = |path: &Path| {
+            fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
+        };
         append(&path).map_err(|source| io("write", &path, source))
     }
 

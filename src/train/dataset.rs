@@ -62,8 +62,7 @@ impl Drawings {
                 sets.iter().map(of).collect()
             })
             .collect::<Result<Vec<_>>>()?;
-        let source =
-            |set: IconSet| Source { name: set.name, version: set.version, license: set.license };
+        let source = |set: IconSet| Source { name: set.name, version: set.version, license: set.license };
         Ok(Self { drawings: Arc::new(drawings), sources: sets.into_iter().map(source).collect() })
     }
 

@@ -79,10 +79,8 @@ pub async fn evaluate(classifier: &Classifier, dir: &Path, name: &str) -> Result
         )));
     }
     let set = IconSet::read(dir, name)?;
-    let drawings = CLASSES
-        .iter()
-        .map(|class| render(&set.svg(class.icons[0])?, SIDE))
-        .collect::<Result<Vec<_>>>()?;
+    let drawings =
+        CLASSES.iter().map(|class| render(&set.svg(class.icons[0])?, SIDE)).collect::<Result<Vec<_>>>()?;
     let (mut figures, mut misses) = (Vec::new(), Vec::new());
     for &(background, colour) in BACKGROUNDS {
         let (mut first, mut five) = (0, 0);

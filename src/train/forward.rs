@@ -93,8 +93,7 @@ fn normalised(conv: &ConvNorm, x: Tensor<4>, act: Act) -> Tensor<4> {
     let Some(norm) = &conv.norm else {
         return x;
     };
-    let (y, mean, variance) =
-        ops::batch_norm(x, [norm.gamma.val(), norm.beta.val()], norm.epsilon, act);
+    let (y, mean, variance) = ops::batch_norm(x, [norm.gamma.val(), norm.beta.val()], norm.epsilon, act);
     remember(norm, mean, variance);
     y
 }
@@ -105,5 +104,67 @@ fn remember(norm: &BatchNorm, mean: Tensor<1>, variance: Tensor<1>) {
         let before = running.value_sync().to_device(&batch.device());
         let next = before.mul_scalar(1.0 - norm.momentum) + batch.detach().mul_scalar(norm.momentum);
         running.update(next.detach());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Module;
+    use burn::tensor::activation::log_softmax;
+    use burn::tensor::{Device, Distribution, Tolerance};
+
+    use super::*;
+
+    /// Odd, unequal sides; channels that are no multiple of a vector's width.
+    fn network(dialect: Dialect) -> XceptionConfig {
+        XceptionConfig {
+            architecture: "test".into(),
+            dialect,
+            classes: 5,
+            stem: [5, 7],
+            entry: vec![vec![9, 11], vec![13, 10]],
+            middle_blocks: 1,
+            middle_units: 2,
+            exit: vec![10, 14],
+            tail: vec![17],
+        }
+    }
+
+    #[test]
+    fn values_and_gradients_are_those_of_the_plain_network() {
+        for dialect in [Dialect::Keras, Dialect::Timm] {
+            let device = Device::flex().autodiff();
+            device.seed(3);
+            let config = network(dialect);
+            let (plain, fast) = (config.init(&device), config.init(&device));
+            let fast = fast.load_record(plain.clone().into_record());
+            let x = Tensor::<4>::random([3, 3, 45, 38], Distribution::Normal(0.0, 1.0), &device);
+            let loss = |logits: Tensor<2>| log_softmax(logits, 1).slice(s![.., 1..3]).sum();
+
+            let expected = plain.forward(x.clone());
+            let found = logits(&fast, &config, x.permute([0, 2, 3, 1]));
+            let near = Tolerance::<f32>::rel_abs(1e-3, 1e-4);
+            found.to_data().assert_approx_eq(&expected.to_data(), near);
+
+            let (expected, found) = (loss(expected).backward(), loss(found).backward());
+            let kernels = |model: &Xception| {
+                [
+                    model.stem[0].conv.weight.val(),
+                    model.stem[1].conv.weight.val(),
+                    model.entry[0].units[0].depthwise.conv.weight.val(),
+                    model.entry[1].units[1].pointwise.conv.weight.val(),
+                ]
+            };
+            for (plain, fast) in kernels(&plain).iter().zip(kernels(&fast)) {
+                let expected = plain.grad(&expected).expect("a gradient").into_data();
+                let found = fast.grad(&found).expect("a gradient").into_data();
+                found.assert_approx_eq(&expected, near);
+            }
+            let running = |model: &Xception| {
+                let norm = model.entry[0].units[0].pointwise.norm.clone().expect("a batch norm");
+                norm.running_var.value_sync().into_data()
+            };
+            running(&fast).assert_approx_eq(&running(&plain), near);
+        }
     }
 }

@@ -203,8 +203,7 @@ fn export(
         )),
     };
     let labels = Labels::new(labels());
-    let bytes =
-        save(model, &config.network, &preprocess(config.side), &labels, &about, Dtype::F16)?;
+    let bytes = save(model, &config.network, &preprocess(config.side), &labels, &about, Dtype::F16)?;
     if let Some(parent) = out.parent() {
         std::fs::create_dir_all(parent).map_err(|source| io("create", parent, source))?;
     }

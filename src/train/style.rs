@@ -57,7 +57,9 @@ fn draw_edges(random: &mut Random, layer: &mut Layer, fill: Fill) {
         let a = p[3];
         for c in 0..3 {
             let mut value = match fill {
-                Fill::Keep if levels > 0.0 => (p[c] * levels).round() / levels * keep + lift * a * (1.0 - keep),
+                Fill::Keep if levels > 0.0 => {
+                    (p[c] * levels).round() / levels * keep + lift * a * (1.0 - keep)
+                }
                 Fill::Keep => p[c],
                 Fill::White => a,
                 Fill::None => 0.0,

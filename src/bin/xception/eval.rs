@@ -59,7 +59,12 @@ fn print(found: &Evaluation) {
         );
     }
     for figure in &found.figures {
-        println!("on {:12} top-1 {}  top-5 {}", figure.background, percent(figure.top1), percent(figure.top5));
+        println!(
+            "on {:12} top-1 {}  top-5 {}",
+            figure.background,
+            percent(figure.top1),
+            percent(figure.top5)
+        );
     }
     println!("{:15} top-1 {}  top-5 {}", "all backgrounds", percent(found.top1), percent(found.top5));
 }

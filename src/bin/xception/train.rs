@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use xception_web::Result;
 use xception_web::train::icons::DEFAULT_DIR;
 use xception_web::train::run::{self, Paths, TrainConfig};
 use xception_web::train::schedule::Budget;
-use xception_web::Result;
 
 /// What the bundled model was trained on.
 const DEFAULT_SAMPLES: u64 = 384_000;

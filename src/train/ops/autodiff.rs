@@ -4,9 +4,8 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::autodiff::tensor::AutodiffTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, TensorMetadata};
+use burn::backend::{Autodiff, AutodiffBackend, TensorMetadata};
 
 use super::{PoolGeometry, TrainOps};
 
@@ -102,9 +101,7 @@ impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
                 let y = B::depthwise(x.clone(), w.clone());
                 prep.finish([x, w], y)
             }
-            OpsKind::UnTracked(prep) => {
-                prep.finish(B::depthwise(x.into_primitive(), w.into_primitive()))
-            }
+            OpsKind::UnTracked(prep) => prep.finish(B::depthwise(x.into_primitive(), w.into_primitive())),
         }
     }
 
@@ -115,9 +112,7 @@ impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
                 let y = B::product(x.clone(), w.clone());
                 prep.finish([x, w], y)
             }
-            OpsKind::UnTracked(prep) => {
-                prep.finish(B::product(x.into_primitive(), w.into_primitive()))
-            }
+            OpsKind::UnTracked(prep) => prep.finish(B::product(x.into_primitive(), w.into_primitive())),
         }
     }
 
@@ -130,8 +125,7 @@ impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let nodes = [x.node(), gamma.node(), beta.node()];
         let (x, gamma, beta) = (x.into_primitive(), gamma.into_primitive(), beta.into_primitive());
-        let (y, mean, variance) =
-            B::batch_norm_act(x.clone(), gamma.clone(), beta.clone(), epsilon, floor);
+        let (y, mean, variance) = B::batch_norm_act(x.clone(), gamma.clone(), beta.clone(), epsilon, floor);
         let y = match BatchNormAct.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let row = [1, mean.shape()[0]];
@@ -142,7 +136,7 @@ impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
             }
             OpsKind::UnTracked(prep) => prep.finish(y),
         };
-        (y, AutodiffTensor::new(mean), AutodiffTensor::new(variance))
+        (y, Self::from_inner(mean), Self::from_inner(variance))
     }
 
     fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self> {
@@ -159,9 +153,7 @@ impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
     fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self> {
         let shape = x.shape().dims::<4>();
         match Windows.prepare::<C>([x.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => {
-                prep.finish((shape, stride), B::windows(x.into_primitive(), stride))
-            }
+            OpsKind::Tracked(prep) => prep.finish((shape, stride), B::windows(x.into_primitive(), stride)),
             OpsKind::UnTracked(prep) => prep.finish(B::windows(x.into_primitive(), stride)),
         }
     }

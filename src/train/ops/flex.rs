@@ -1,8 +1,8 @@
 //! The training operations on the CPU. Work is divided by picture, and sums over pictures are taken
 //! in their order, so results do not depend on the number of threads.
 
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::flex::FlexTensor;
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::TensorData;
@@ -61,8 +61,7 @@ fn depthwise_image(x: &[f32], w: &[f32], y: &mut [f32], [h, wd, c]: [usize; 3]) 
             if i > 0 && i + 1 < h && j > 0 && j + 1 < wd {
                 let at = |k: usize| &x[((i + k / 3 - 1) * wd + j + k % 3 - 1) * c..][..c];
                 let [a0, a1, a2, a3, a4, a5, a6, a7, a8] = std::array::from_fn(at);
-                let [w0, w1, w2, w3, w4, w5, w6, w7, w8] =
-                    std::array::from_fn(|k| &w[k * c..][..c]);
+                let [w0, w1, w2, w3, w4, w5, w6, w7, w8] = std::array::from_fn(|k| &w[k * c..][..c]);
                 for n in 0..c {
                     out[n] = a0[n] * w0[n]
                         + a1[n] * w1[n]
@@ -121,13 +120,7 @@ fn depthwise(x: &[f32], w: &[f32], [b, h, wd, c]: [usize; 4]) -> Vec<f32> {
 
 /// The largest of a window, and which tap it was, per channel.
 #[inline(always)]
-fn window_max(
-    x: &[f32],
-    [h, wd, c]: [usize; 3],
-    [top, left]: [isize; 2],
-    best: &mut [f32],
-    tap: &mut [u32],
-) {
+fn window_max(x: &[f32], [h, wd, c]: [usize; 3], [top, left]: [isize; 2], best: &mut [f32], tap: &mut [u32]) {
     best.fill(f32::NEG_INFINITY);
     for k in 0..9 {
         let (i, j) = (top + k / 3, left + k % 3);
@@ -146,10 +139,7 @@ fn window_max(
 
 #[inline(always)]
 fn corner(i: usize, j: usize, geometry: &PoolGeometry) -> [isize; 2] {
-    [
-        (2 * i) as isize - geometry.before[0] as isize,
-        (2 * j) as isize - geometry.before[1] as isize,
-    ]
+    [(2 * i) as isize - geometry.before[0] as isize, (2 * j) as isize - geometry.before[1] as isize]
 }
 
 impl TrainOps for Flex {
@@ -218,10 +208,8 @@ impl TrainOps for Flex {
         let count = (b * h * wd) as f64;
         let total = |n: usize| sums.iter().map(|row| f64::from(row[n])).sum::<f64>() / count;
         let mean: Vec<f32> = (0..c).map(|n| total(n) as f32).collect();
-        let variance: Vec<f32> =
-            (0..c).map(|n| (total(c + n) - total(n).powi(2)).max(0.0) as f32).collect();
-        let scale: Vec<f32> =
-            (0..c).map(|n| gamma.slice()[n] / (variance[n] + epsilon).sqrt()).collect();
+        let variance: Vec<f32> = (0..c).map(|n| (total(c + n) - total(n).powi(2)).max(0.0) as f32).collect();
+        let scale: Vec<f32> = (0..c).map(|n| gamma.slice()[n] / (variance[n] + epsilon).sqrt()).collect();
         let shift: Vec<f32> = (0..c).map(|n| beta.slice()[n] - mean[n] * scale[n]).collect();
         let mut y = vec![0.0; b * image];
         y.par_chunks_mut(image).zip(x.slice().par_chunks(image)).for_each(|(y, x)| {
@@ -371,46 +359,38 @@ impl TrainOps for Flex {
         let [b, h, wd, c] = x.dims::<4>();
         let [oh, ow] = [h, wd].map(|side| (side - 3) / stride + 1);
         let mut rows = vec![0.0; b * oh * ow * 9 * c];
-        rows.par_chunks_mut(oh * ow * 9 * c).zip(x.slice().par_chunks(h * wd * c)).for_each(
-            |(rows, x)| {
-                for (p, row) in rows.chunks_exact_mut(9 * c).enumerate() {
-                    let (i, j) = (p / ow * stride, p % ow * stride);
-                    for (di, row) in row.chunks_exact_mut(3 * c).enumerate() {
-                        row.copy_from_slice(&x[((i + di) * wd + j) * c..][..3 * c]);
-                    }
+        rows.par_chunks_mut(oh * ow * 9 * c).zip(x.slice().par_chunks(h * wd * c)).for_each(|(rows, x)| {
+            for (p, row) in rows.chunks_exact_mut(9 * c).enumerate() {
+                let (i, j) = (p / ow * stride, p % ow * stride);
+                for (di, row) in row.chunks_exact_mut(3 * c).enumerate() {
+                    row.copy_from_slice(&x[((i + di) * wd + j) * c..][..3 * c]);
                 }
-            },
-        );
+            }
+        });
         tensor(rows, [b * oh * ow, 9 * c])
     }
 
-    fn windows_backward(
-        grad: FloatTensor<Self>,
-        shape: [usize; 4],
-        stride: usize,
-    ) -> FloatTensor<Self> {
+    fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], stride: usize) -> FloatTensor<Self> {
         let grad = Dense::new(grad);
         let [b, h, wd, c] = shape;
         let [oh, ow] = [h, wd].map(|side| (side - 3) / stride + 1);
         let mut dx = vec![0.0; b * h * wd * c];
-        dx.par_chunks_mut(h * wd * c).zip(grad.slice().par_chunks(oh * ow * 9 * c)).for_each(
-            |(dx, rows)| {
-                wide(
-                    #[inline(always)]
-                    || {
-                        for (p, row) in rows.chunks_exact(9 * c).enumerate() {
-                            let (i, j) = (p / ow * stride, p % ow * stride);
-                            for (di, row) in row.chunks_exact(3 * c).enumerate() {
-                                let d = &mut dx[((i + di) * wd + j) * c..][..3 * c];
-                                for (d, g) in d.iter_mut().zip(row) {
-                                    *d += g;
-                                }
+        dx.par_chunks_mut(h * wd * c).zip(grad.slice().par_chunks(oh * ow * 9 * c)).for_each(|(dx, rows)| {
+            wide(
+                #[inline(always)]
+                || {
+                    for (p, row) in rows.chunks_exact(9 * c).enumerate() {
+                        let (i, j) = (p / ow * stride, p % ow * stride);
+                        for (di, row) in row.chunks_exact(3 * c).enumerate() {
+                            let d = &mut dx[((i + di) * wd + j) * c..][..3 * c];
+                            for (d, g) in d.iter_mut().zip(row) {
+                                *d += g;
                             }
                         }
-                    },
-                )
-            },
-        );
+                    }
+                },
+            )
+        });
         tensor(dx, shape)
     }
 

@@ -70,11 +70,7 @@ pub trait TrainOps: burn::backend::Backend {
     /// All 3×3 windows without padding, as the rows of a matrix `[B·H'·W', 9·C]`.
     fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self>;
     /// Gradient of [`TrainOps::windows`] for an input of `shape`.
-    fn windows_backward(
-        _grad: FloatTensor<Self>,
-        _shape: [usize; 4],
-        _stride: usize,
-    ) -> FloatTensor<Self> {
+    fn windows_backward(_grad: FloatTensor<Self>, _shape: [usize; 4], _stride: usize) -> FloatTensor<Self> {
         unimplemented!("gradients of gradients are not needed")
     }
 
