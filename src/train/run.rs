@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::optim::AdamWConfig;
+use burn::optim::{AdamWConfig, ModuleOptimizer};
 use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub struct TrainConfig {
     pub weight_decay: f32,
     /// Seed of the weights and the pictures.
     pub seed: u64,
+    /// Pictures between two checkpoints.
+    pub epoch: usize,
     /// Side of the network's input.
     pub side: usize,
     /// The network.
@@ -56,6 +58,7 @@ impl TrainConfig {
             rate: 3e-3,
             weight_decay: 0.03,
             seed: 1,
+            epoch: EPOCH_SAMPLES,
             side: SIDE,
             network: XceptionConfig::mini(Dialect::Timm, CLASSES.len()),
         }
@@ -66,16 +69,13 @@ impl TrainConfig {
             Budget::Samples(samples) => samples > 0,
             Budget::Minutes(minutes) => minutes > 0.0,
         };
-        if !positive || self.batch < 2 || self.batch > EPOCH_SAMPLES || self.rate <= 0.0 {
+        if !positive || self.batch < 2 || self.batch > self.epoch || self.rate <= 0.0 {
             return Err(Error::Training(format!(
-                "a run needs a budget and a rate above zero, and 2 to {EPOCH_SAMPLES} pictures per step"
+                "a run needs a budget and a rate above zero, and 2 to {} pictures per step",
+                self.epoch
             )));
         }
         self.network.validate()
-    }
-
-    fn epoch_steps(&self) -> usize {
-        EPOCH_SAMPLES / self.batch
     }
 }
 
@@ -116,67 +116,95 @@ pub fn resume(paths: &Paths) -> Result<()> {
     proceed(&config, &folder, &Drawings::read(&paths.icons)?, &paths.out)
 }
 
+/// From where the folder stands to the model file.
 fn proceed(config: &TrainConfig, folder: &RunFolder, drawings: &Drawings, out: &Path) -> Result<()> {
-    let device = Device::flex().autodiff();
-    device.seed(config.seed);
-    let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).init();
-    let (mut model, mut optimizer) = folder.load(config.network.init(&device), optimizer)?;
-    let mut state = folder.state()?;
-    let bar = progress_bar(config.budget, state);
-    let progress = |state: State| config.budget.progress(state.samples, state.seconds);
-    while progress(state) < 1.0 {
-        let start = Instant::now();
-        let before = state;
+    let mut run = Run::open(config, folder, drawings)?;
+    let bar = progress_bar(run.progress());
+    while run.progress() < 1.0 {
+        let line = run.epoch(&bar)?;
+        report(&bar, &line);
+    }
+    bar.finish_and_clear();
+    export(&run.model, config, &drawings.sources, run.state, out)
+}
+
+/// A run under way.
+struct Run<'a> {
+    config: &'a TrainConfig,
+    folder: &'a RunFolder,
+    drawings: &'a Drawings,
+    model: Xception,
+    optimizer: ModuleOptimizer,
+    state: State,
+}
+
+impl<'a> Run<'a> {
+    fn open(config: &'a TrainConfig, folder: &'a RunFolder, drawings: &'a Drawings) -> Result<Self> {
+        let device = Device::flex().autodiff();
+        device.seed(config.seed);
+        let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).init();
+        let (model, optimizer) = folder.load(config.network.init(&device), optimizer)?;
+        Ok(Self { config, folder, drawings, model, optimizer, state: folder.state()? })
+    }
+
+    fn progress(&self) -> f64 {
+        self.config.budget.progress(self.state.samples, self.state.seconds)
+    }
+
+    /// Trains until the next checkpoint, and writes it.
+    fn epoch(&mut self, bar: &ProgressBar) -> Result<LogLine> {
+        let config = self.config;
+        let (start, before) = (Instant::now(), self.state.seconds);
         let mut score = Score::default();
         let mut rate = 0.0;
-        let batches =
-            drawings.epoch(config.side, config.seed, state.epochs, config.epoch_steps(), config.batch);
+        let steps = config.epoch / config.batch;
+        let batches = self.drawings.epoch(config.side, config.seed, self.state.epochs, steps, config.batch);
         for batch in batches {
-            rate = learning_rate(config.rate, progress(state));
-            let (next, one) = step(model, &config.network, &mut optimizer, &batch, rate)?;
-            model = next;
+            rate = learning_rate(config.rate, self.progress());
+            let model = self.model.clone();
+            let (model, one) = step(model, &config.network, &mut self.optimizer, &batch, rate)?;
+            self.model = model;
             score.add(one);
-            state.samples += batch.classes.len() as u64;
-            state.seconds = before.seconds + start.elapsed().as_secs_f64();
-            bar.set_position((progress(state) * BAR) as u64);
-            let speed = score.count as f64 / start.elapsed().as_secs_f64();
+            self.state.samples += batch.classes.len() as u64;
+            self.state.seconds = before + start.elapsed().as_secs_f64();
+            bar.set_position((self.progress() * BAR) as u64);
             bar.set_message(format!(
-                "epoch {}, loss {:.3}, {:.1} % right, {speed:.0} pictures/s",
-                state.epochs + 1,
+                "epoch {}, loss {:.3}, {:.1} % right, {:.0} pictures/s",
+                self.state.epochs + 1,
                 score.mean_loss(),
-                100.0 * score.accuracy()
+                100.0 * score.accuracy(),
+                score.count as f64 / start.elapsed().as_secs_f64()
             ));
-            if progress(state) >= 1.0 {
+            if self.progress() >= 1.0 {
                 break;
             }
         }
         let pictures_per_second = score.count as f64 / start.elapsed().as_secs_f64();
-        let validation = validation(&model, config, drawings)?;
-        state.epochs += 1;
-        state.seconds = before.seconds + start.elapsed().as_secs_f64();
-        folder.save(state, &model, &optimizer)?;
+        let validation = self.validation()?;
+        self.state.epochs += 1;
+        self.state.seconds = before + start.elapsed().as_secs_f64();
+        self.folder.save(self.state, &self.model, &self.optimizer)?;
         let line = LogLine {
-            state,
+            state: self.state,
             loss: score.mean_loss(),
             train_accuracy: score.accuracy(),
             validation_accuracy: validation.accuracy(),
             rate,
             pictures_per_second,
         };
-        folder.log(&line)?;
-        report(&bar, &line);
+        self.folder.log(&line)?;
+        Ok(line)
     }
-    bar.finish_and_clear();
-    export(&model, config, &drawings.sources, state, out)
-}
 
-fn validation(model: &Xception, config: &TrainConfig, drawings: &Drawings) -> Result<Score> {
-    let mut score = Score::default();
-    for first in (0..VALIDATION_SAMPLES).step_by(VALIDATION_BATCH) {
-        let batch = drawings.validation(config.side, config.seed, first as u64, VALIDATION_BATCH);
-        score.add(validate(model, &config.network, &batch)?);
+    fn validation(&self) -> Result<Score> {
+        let mut score = Score::default();
+        for first in (0..VALIDATION_SAMPLES).step_by(VALIDATION_BATCH) {
+            let (side, seed) = (self.config.side, self.config.seed);
+            let batch = self.drawings.validation(side, seed, first as u64, VALIDATION_BATCH);
+            score.add(validate(&self.model, &self.config.network, &batch)?);
+        }
+        Ok(score)
     }
-    Ok(score)
 }
 
 /// Writes the model as f16, with all that a user must know of it.
@@ -225,12 +253,12 @@ fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
 /// Length of the progress bar's scale.
 const BAR: f64 = 10_000.0;
 
-fn progress_bar(budget: Budget, state: State) -> ProgressBar {
+fn progress_bar(progress: f64) -> ProgressBar {
     let bar = ProgressBar::new(BAR as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg}, {eta} left") {
         bar.set_style(style);
     }
-    bar.set_position((budget.progress(state.samples, state.seconds) * BAR) as u64);
+    bar.set_position((progress * BAR) as u64);
     bar.reset_eta();
     bar
 }
@@ -252,5 +280,89 @@ fn report(bar: &ProgressBar, line: &LogLine) {
         println!("{text}");
     } else {
         bar.println(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::icons::DEFAULT_DIR;
+    use super::*;
+
+    fn config() -> TrainConfig {
+        let network = XceptionConfig {
+            stem: [4, 6],
+            entry: vec![vec![8, 8], vec![12, 12]],
+            middle_blocks: 1,
+            middle_units: 1,
+            exit: vec![12, 16],
+            tail: vec![24],
+            ..XceptionConfig::mini(Dialect::Timm, CLASSES.len())
+        };
+        TrainConfig { batch: 16, epoch: 64, side: 33, network, ..TrainConfig::new(Budget::Samples(128)) }
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("xception-train-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        path
+    }
+
+    fn weights(model: &Xception) -> Vec<u8> {
+        let config = config();
+        save(
+            model,
+            &config.network,
+            &preprocess(config.side),
+            &Labels::new(labels()),
+            &About::default(),
+            Dtype::F32,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_resumed_run_ends_like_one_that_went_through() {
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR)).unwrap());
+        let paths = [folder("through"), folder("resumed")];
+
+        let through = RunFolder::create(&paths[0], &config).unwrap();
+        let mut run = Run::open(&config, &through, &drawings).unwrap();
+        while run.progress() < 1.0 {
+            run.epoch(&ProgressBar::hidden()).unwrap();
+        }
+        assert_eq!(run.state.epochs, 2);
+
+        let first = RunFolder::create(&paths[1], &config).unwrap();
+        Run::open(&config, &first, &drawings).unwrap().epoch(&ProgressBar::hidden()).unwrap();
+        let (again, same) = RunFolder::open::<TrainConfig>(&paths[1]).unwrap();
+        assert_eq!(same, config);
+        let mut resumed = Run::open(&same, &again, &drawings).unwrap();
+        assert!(resumed.progress() > 0.4 && resumed.progress() < 0.6);
+        resumed.epoch(&ProgressBar::hidden()).unwrap();
+
+        assert!(weights(&run.model) == weights(&resumed.model));
+        assert!(RunFolder::create(&paths[1], &config).is_err());
+        for path in paths {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_few_steps_on_the_same_pictures_reduce_the_loss() {
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR)).unwrap());
+        let device = Device::flex().autodiff();
+        device.seed(1);
+        let mut model = config.network.init(&device);
+        let mut optimizer = AdamWConfig::new().init();
+        let batch = drawings.batch(config.side, 1, 0, 0, 16);
+        let losses: Vec<f64> = (0..12)
+            .map(|_| {
+                let (next, score) =
+                    step(model.clone(), &config.network, &mut optimizer, &batch, 5e-3).unwrap();
+                model = next;
+                score.mean_loss()
+            })
+            .collect();
+        assert!(losses[11] < 0.8 * losses[0], "{losses:?}");
     }
 }
