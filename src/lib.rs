@@ -30,6 +30,8 @@ pub mod model;
 #[cfg(feature = "picture")]
 pub mod picture;
 pub mod preprocess;
+#[cfg(all(feature = "train", not(target_family = "wasm")))]
+pub mod train;
 #[cfg(target_family = "wasm")]
 pub mod web;
 pub mod weights;
