@@ -110,10 +110,8 @@ fn blur(canvas: &mut Canvas) {
         for y in 1..side - 1 {
             for x in 1..side - 1 {
                 let p = y * side + x;
-                for c in 0..3 {
-                    canvas.pixels[p][c] =
-                        0.25 * (before[p - step][c] + before[p + step][c]) + 0.5 * before[p][c];
-                }
+                let (left, middle, right) = (before[p - step], before[p], before[p + step]);
+                canvas.pixels[p] = std::array::from_fn(|c| 0.25 * (left[c] + right[c]) + 0.5 * middle[c]);
             }
         }
     }

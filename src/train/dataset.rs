@@ -126,7 +126,7 @@ mod tests {
     fn a_sample_depends_on_its_numbers_alone_and_stays_in_bounds() {
         let drawings = Drawings::read(Path::new(DEFAULT_DIR)).unwrap();
         let whole = drawings.batch(40, 7, 3, 0, 64);
-        let again = drawings.epoch(40, 7, 3, 4, 16).iter().flat_map(|batch| batch.pixels);
+        let again = drawings.epoch(40, 7, 3, 4, 16).into_iter().flat_map(|batch| batch.pixels);
         assert!(whole.pixels.iter().copied().eq(again));
         assert!(whole.pixels.iter().all(|v| (-1.0..=1.0).contains(v)));
         assert_eq!(whole.pixels.len(), 64 * 40 * 40 * 3);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use xception_web::backend::{Backend, BackendRequest};
+use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::classify::Classifier;
 use xception_web::train::eval::{Evaluation, evaluate};
 use xception_web::train::icons::{DEFAULT_DIR, UNSEEN_SET};
@@ -33,7 +33,8 @@ pub fn run(args: Args) -> Result<()> {
         None => ModelFile::parse(bundled::BYTES.to_vec())?,
     };
     let found = pollster::block_on(async {
-        let classifier = Classifier::new(&file, Backend::choose(BackendRequest::Cpu).await?).await?;
+        let classifier =
+            Classifier::new(&file, Backend::choose(BackendRequest::Named(BackendKind::Cpu)).await?).await?;
         evaluate(&classifier, &args.icons, &args.set).await
     })?;
     if args.json {
