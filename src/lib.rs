@@ -20,6 +20,8 @@
 //! # }
 //! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
 pub mod backend;
 #[cfg(feature = "cli")]
 pub mod bundled;

@@ -1,5 +1,7 @@
 //! Preprocessing against real Pillow and timm, recorded by `tests/fixtures/preprocess.py`.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use serde::Deserialize;
 use xception_web::preprocess::{Preprocess, RgbaView};
 
