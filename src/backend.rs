@@ -81,16 +81,26 @@ impl Backend {
     ///
     /// When the backend is not in this build, or none is.
     pub async fn choose(request: BackendRequest) -> Result<Self> {
-        match request {
-            BackendRequest::Named(BackendKind::Webgpu) => match webgpu(Software::Allowed).await {
-                Ok(backend) => Ok(backend),
-                Err(why) => Self::fallback(&why),
-            },
-            BackendRequest::Named(kind) => on_cpu(kind, "asked for by name".into()),
-            BackendRequest::Auto => match webgpu(Software::Refused).await {
-                Ok(backend) => Ok(backend),
-                Err(why) => Self::fallback(&why),
-            },
+        let gpu = match request {
+            BackendRequest::Named(BackendKind::Webgpu) => Self::named(BackendKind::Webgpu).await,
+            BackendRequest::Named(kind) => return Self::named(kind).await,
+            BackendRequest::Auto => webgpu(Software::Refused).await,
+        };
+        match gpu {
+            Err(Error::Backend(why)) => Self::fallback(&why),
+            other => other,
+        }
+    }
+
+    /// Brings up exactly this one.
+    ///
+    /// # Errors
+    ///
+    /// When it is not in this build, or there is no GPU.
+    pub async fn named(kind: BackendKind) -> Result<Self> {
+        match kind {
+            BackendKind::Webgpu => webgpu(Software::Allowed).await,
+            kind => on_cpu(kind, "asked for by name".into()),
         }
     }
 
@@ -100,7 +110,7 @@ impl Backend {
     ///
     /// When this build holds no CPU backend.
     pub fn fallback(why: &str) -> Result<Self> {
-        on_cpu(BackendKind::Cpu, format!("no GPU: {why}"))
+        on_cpu(BackendKind::Cpu, format!("the GPU cannot be used: {why}"))
     }
 }
 
@@ -131,7 +141,7 @@ fn on_cpu(kind: BackendKind, reason: String) -> Result<Backend> {
 }
 
 #[cfg(feature = "webgpu")]
-async fn webgpu(software: Software) -> Result<Backend, String> {
+async fn webgpu(software: Software) -> Result<Backend> {
     use burn_wgpu::wgpu::DeviceType;
 
     // A runtime can be brought up once per process: later calls share it.
@@ -140,8 +150,10 @@ async fn webgpu(software: Software) -> Result<Backend, String> {
     let (device, adapter, is_software) = match ready {
         Some(ready) => ready,
         None => {
-            let (device, setup) =
-                Device::wgpu_options().init_with_setup_async().await.map_err(|error| error.to_string())?;
+            let (device, setup) = Device::wgpu_options()
+                .init_with_setup_async()
+                .await
+                .map_err(|error| Error::Backend(error.to_string()))?;
             let info = setup.adapter.get_info();
             let ready = (device, info.name.clone(), info.device_type == DeviceType::Cpu);
             if let Ok(mut slot) = READY.lock() {
@@ -151,7 +163,7 @@ async fn webgpu(software: Software) -> Result<Backend, String> {
         }
     };
     if is_software && software == Software::Refused {
-        return Err(format!("the only adapter, {adapter}, is itself a CPU"));
+        return Err(Error::Backend(format!("the only adapter, {adapter}, is itself a CPU")));
     }
     let reason = match software {
         Software::Allowed => "asked for by name",
@@ -161,8 +173,8 @@ async fn webgpu(software: Software) -> Result<Backend, String> {
 }
 
 #[cfg(not(feature = "webgpu"))]
-async fn webgpu(_: Software) -> Result<Backend, String> {
-    Err("WebGPU is not in this build".into())
+async fn webgpu(_: Software) -> Result<Backend> {
+    Err(Error::Backend("WebGPU is not in this build".into()))
 }
 
 #[cfg(test)]

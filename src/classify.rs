@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 use web_time::Instant;
 
-use crate::backend::{Backend, BackendKind};
+use crate::backend::{Backend, BackendKind, BackendRequest};
 use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::model::{Xception, XceptionConfig};
@@ -42,23 +42,31 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Builds the network of `file` on `backend`, batch norms folded. A GPU must first give the CPU's
-    /// answer to a known picture; otherwise the CPU takes over and [`Classifier::backend`] says why.
+    /// Builds the network of `file` on what was asked for. A GPU that cannot be used leads to the CPU,
+    /// and [`Classifier::backend`] says why.
     ///
     /// # Errors
     ///
     /// When the weights cannot be read, or no backend works.
+    pub async fn load(file: &ModelFile, request: BackendRequest) -> Result<Self> {
+        let backend = Backend::choose(request).await?;
+        let on_gpu = backend.kind == BackendKind::Webgpu;
+        match Self::new(file, backend).await {
+            Err(Error::Backend(why)) if on_gpu => Self::new(file, Backend::fallback(&why)?).await,
+            other => other,
+        }
+    }
+
+    /// Builds the network of `file` on exactly this backend, batch norms folded. A GPU must first give
+    /// the CPU's answer to a known picture.
+    ///
+    /// # Errors
+    ///
+    /// When the weights cannot be read, or the GPU gives a wrong answer.
     pub async fn new(file: &ModelFile, backend: Backend) -> Result<Self> {
-        let (network, backend) = match backend.kind {
-            BackendKind::Webgpu => match proven(file, &backend.device).await {
-                Ok(network) => (network, backend),
-                Err(Error::Backend(why)) => {
-                    let backend = Backend::fallback(&why)?;
-                    (file.build(&backend.device)?.fold(), backend)
-                }
-                Err(other) => return Err(other),
-            },
-            _ => (file.build(&backend.device)?.fold(), backend),
+        let network = match backend.kind {
+            BackendKind::Webgpu => proven(file, &backend.device).await?,
+            _ => file.build(&backend.device)?.fold(),
         };
         Ok(Self {
             network,

@@ -17,6 +17,12 @@ pub enum Error {
     /// The network that a file describes is not one this crate builds.
     #[error("{0}")]
     Architecture(String),
+    /// An icon set that training or measuring needs is absent or unusable.
+    #[error("{0}")]
+    Icons(String),
+    /// A training run cannot start, continue or be saved.
+    #[error("{0}")]
+    Training(String),
     /// A tensor is missing, unused, misshaped or not finite; the message names it.
     #[error("{0}")]
     Weights(String),

@@ -29,7 +29,12 @@ impl Session {
     pub async fn create(model: Vec<u8>, backend: String) -> Result<Session, JsError> {
         let request: BackendRequest = backend.parse()?;
         let file = ModelFile::parse(model)?;
-        let classifier = Classifier::new(&file, Backend::choose(request).await?).await?;
+        // The page downloads one module per backend and falls back between them itself.
+        let backend = match request {
+            BackendRequest::Named(kind) => Backend::named(kind).await?,
+            BackendRequest::Auto => Backend::choose(request).await?,
+        };
+        let classifier = Classifier::new(&file, backend).await?;
         let chosen = classifier.backend();
         let info = serde_json::json!({
             "backend": chosen.kind.name(),

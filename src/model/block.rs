@@ -67,8 +67,8 @@ pub struct Block {
     pub units: Vec<SeparableConv>,
     /// Strided 1×1 convolution on the bridge; `None` is the identity.
     pub shortcut: Option<ConvNorm>,
-    pool: Option<MaxPool2d>,
-    leading_relu: bool,
+    pub(super) pool: Option<MaxPool2d>,
+    pub(super) leading_relu: bool,
 }
 
 impl Block {

@@ -65,7 +65,7 @@ pub struct Xception {
     pub exit: Block,
     /// Exit flow, the separable convolutions after it.
     pub tail: Vec<SeparableConv>,
-    pool: AdaptiveAvgPool2d,
+    pub(super) pool: AdaptiveAvgPool2d,
     /// The classifier.
     pub head: Linear,
 }

@@ -154,8 +154,8 @@ const KEYS_A: f64 = -0.5;
 /// Resizes rows of RGBA, which begin at the windows' span, to rows of three planes.
 fn horizontal(rows: &[&[u8]], windows: &Windows) -> Vec<u8> {
     let width = windows.windows.len();
-    let windows_split: Vec<(usize, Vec<SplitLanes>)> =
-        windows.iter().map(|(start, weights)| (start, split(weights))).collect();
+    let windows_split: Vec<(usize, SplitWeights)> =
+        windows.iter().map(|(start, weights)| (start, SplitWeights::new(weights))).collect();
     // Padded windows may reach past the row's end, by less than LANES, with weights of zero.
     let mut planes: [Vec<i16>; 3] = std::array::from_fn(|_| vec![0; windows.span().len() + LANES]);
     let mut result = vec![0; rows.len() * 3 * width];
@@ -168,48 +168,46 @@ fn horizontal(rows: &[&[u8]], windows: &Windows) -> Vec<u8> {
         }
         for (plane, out) in planes.iter().zip(out.chunks_exact_mut(width)) {
             for ((start, weights), out) in windows_split.iter().zip(out) {
-                *out = to_byte(weighted_sum(&plane[*start..], weights));
+                *out = to_byte(weights.sum(&plane[*start..]));
             }
         }
     }
     result
 }
 
-/// The upper and the lower halves of some weights.
-type SplitLanes = ([i16; LANES], [i16; LANES]);
-
-/// Splits weights so that each is `upper * 2^SPLIT_BITS + lower`, with `lower` around zero.
-fn split(weights: &[i32]) -> Vec<SplitLanes> {
-    let lanes = |chunk: &[i32]| {
-        let mut split = ([0; LANES], [0; LANES]);
-        for (lane, &weight) in chunk.iter().enumerate() {
-            let upper = (weight + (1 << (SPLIT_BITS - 1))) >> SPLIT_BITS;
-            // A weight is at most a little over 1, so that |upper| < 2^11 and |lower| <= 2^11.
-            split.0[lane] = upper as i16;
-            split.1[lane] = (weight - (upper << SPLIT_BITS)) as i16;
-        }
-        split
-    };
-    weights.chunks(LANES).map(lanes).collect()
+/// A window's weights, each `upper * 2^SPLIT_BITS + lower` with `lower` around zero.
+struct SplitWeights {
+    upper: Vec<i16>,
+    lower: Vec<i16>,
 }
 
-/// The sum of weighted values, and HALF.
-///
-/// The lower halves alone can overflow in windows of thousands of pixels. It does no harm: the whole
-/// sum fits, and wrapping arithmetic comes back to it.
-#[inline]
-fn weighted_sum(values: &[i16], weights: &[SplitLanes]) -> i32 {
-    let mut upper = [0i32; LANES];
-    let mut lower = [0i32; LANES];
-    for (values, weights) in values.as_chunks::<LANES>().0.iter().zip(weights) {
-        for lane in 0..LANES {
-            let value = i32::from(values[lane]);
-            upper[lane] = upper[lane].wrapping_add(value * i32::from(weights.0[lane]));
-            lower[lane] = lower[lane].wrapping_add(value * i32::from(weights.1[lane]));
+impl SplitWeights {
+    fn new(weights: &[i32]) -> Self {
+        let padded = weights.len().next_multiple_of(LANES);
+        let mut split = Self { upper: vec![0; padded], lower: vec![0; padded] };
+        for (index, &weight) in weights.iter().enumerate() {
+            let upper = (weight + (1 << (SPLIT_BITS - 1))) >> SPLIT_BITS;
+            // A weight is at most a little over 1, so that |upper| < 2^11 and |lower| <= 2^11.
+            split.upper[index] = upper as i16;
+            split.lower[index] = (weight - (upper << SPLIT_BITS)) as i16;
         }
+        split
     }
-    let sum = |lanes: [i32; LANES]| lanes.into_iter().fold(0, i32::wrapping_add);
-    (sum(upper) << SPLIT_BITS).wrapping_add(sum(lower)).wrapping_add(HALF)
+
+    /// The sum of weighted values, and HALF.
+    ///
+    /// The lower halves alone can overflow in windows of thousands of pixels. It does no harm: the whole
+    /// sum fits, and wrapping arithmetic comes back to it.
+    #[inline]
+    fn sum(&self, values: &[i16]) -> i32 {
+        let (mut upper, mut lower) = (0i32, 0i32);
+        for ((&value, &high), &low) in values.iter().zip(&self.upper).zip(&self.lower) {
+            let value = i32::from(value);
+            upper = upper.wrapping_add(value * i32::from(high));
+            lower = lower.wrapping_add(value * i32::from(low));
+        }
+        (upper << SPLIT_BITS).wrapping_add(lower).wrapping_add(HALF)
+    }
 }
 
 /// Resizes columns of whatever the rows hold; the rows begin at the windows' span.

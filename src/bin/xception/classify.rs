@@ -1,7 +1,6 @@
 //! `xception classify`: pictures in, labels out.
 
 use serde_json::json;
-use xception_web::backend::Backend;
 use xception_web::bundled;
 use xception_web::classify::{Classifier, Prediction};
 use xception_web::picture::Picture;
@@ -44,8 +43,7 @@ pub fn run(args: Args) -> Result<()> {
         Some(path) => (path.as_str(), model(path)?),
         None => (bundled::NAME, ModelFile::parse(bundled::BYTES.to_vec())?),
     };
-    let classifier =
-        pollster::block_on(async { Classifier::new(&file, Backend::choose(request).await?).await })?;
+    let classifier = pollster::block_on(Classifier::load(&file, request))?;
     let backend = classifier.backend();
     if !args.json {
         println!("{name} on {} ({})", backend.kind, backend.reason);

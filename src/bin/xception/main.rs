@@ -2,7 +2,9 @@
 
 mod classify;
 mod convert;
+mod eval;
 mod inspect;
+mod train;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,10 @@ enum Command {
     Convert(convert::Args),
     /// Show what a model file holds.
     Inspect(inspect::Args),
+    /// Train the bundled model from icon sets.
+    Train(train::Args),
+    /// Measure a model on a drawing style that it never saw.
+    Eval(eval::Args),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +39,8 @@ fn main() -> ExitCode {
         Command::Classify(args) => classify::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Train(args) => train::run(args),
+        Command::Eval(args) => eval::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
