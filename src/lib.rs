@@ -1,6 +1,41 @@
 //! Xception, defined once in Burn: image classification in the browser and on the command line.
+//!
+//! Read [`model::config`] first: it is the paper. Every pixel is resized, cropped and normalised in
+//! [`preprocess`], for every caller. [`weights`] turns published files into networks, [`backend`]
+//! chooses where they run and says why, and [`classify`] puts the three together.
+//!
+//! ```no_run
+//! use xception_web::backend::BackendRequest;
+//! use xception_web::classify::Classifier;
+//! use xception_web::preprocess::RgbaView;
+//! use xception_web::weights::ModelFile;
+//!
+//! # async fn example(rgba: Vec<u8>, width: usize, height: usize) -> xception_web::Result<()> {
+//! let file = ModelFile::parse(std::fs::read("xception.safetensors").expect("a model file"))?;
+//! let classifier = Classifier::load(&file, BackendRequest::Auto).await?;
+//! for prediction in classifier.classify(RgbaView::new(&rgba, width, height)?, 5).await? {
+//!     println!("{:5.1} % {}", 100.0 * prediction.score, prediction.label);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+pub mod backend;
+#[cfg(feature = "cli")]
+pub mod bundled;
+pub mod classify;
 pub mod error;
+pub mod labels;
+pub mod model;
+#[cfg(feature = "picture")]
+pub mod picture;
 pub mod preprocess;
+#[cfg(all(feature = "train", not(target_family = "wasm")))]
+pub mod train;
+#[cfg(target_family = "wasm")]
+pub mod web;
+pub mod weights;
 
 pub use error::{Error, Result};

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used)] // The house allows it in tests; clippy does not see that helpers here are such.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use serde::Deserialize;
 use xception_web::preprocess::{Preprocess, RgbaView};
 

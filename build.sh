@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Builds, serves and tests everything; sets up what a machine with Rust and Node lacks.
+#
+#   ./build.sh                    the WebAssembly modules, the npm package and the page
+#   ./build.sh dev                the same, built fast instead of small
+#   ./build.sh serve [--port N]   build what is stale, then serve the page (8080)
+#   ./build.sh test               every check and every test, cheapest first
+#   ./build.sh train [OPTIONS]    the bundled model, from nothing to www/models/emoji.safetensors
+set -euo pipefail
+cd "$(dirname "$0")"
+
+readonly WASM=wasm32-unknown-unknown
+readonly TOOLS="$PWD/target/tools"
+# What every browser of the last three years has; wasm-opt must be told the same list as rustc assumes.
+readonly WASM_FEATURES=(--enable-simd --enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong
+  --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals --enable-reference-types --enable-multivalue)
+
+say() { printf '\n== %s\n' "$*" >&2; }
+
+need() {
+  command -v "$1" >/dev/null || { echo "$1 is missing; install $2 and run this again" >&2; exit 1; }
+}
+
+node_modules() {
+  need npm "Node 20 or later"
+  [ www/node_modules/.package-lock.json -nt www/package-lock.json ] || { say "npm packages"; npm ci --prefix www; }
+}
+
+wasm_tools() {
+  need cargo "Rust (rustup.rs)"
+  [ -d "$(rustc --print target-libdir --target $WASM)" ] || rustup target add $WASM
+  local version
+  version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)
+  if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $version" ]; then
+    say "wasm-bindgen $version"
+    cargo install wasm-bindgen-cli --version "$version" --root "$TOOLS" --locked
+  fi
+}
+
+# wasm_module NAME FEATURES PROFILE: one WebAssembly module into www/pkg/NAME.
+wasm_module() {
+  local name=$1 features=$2 profile=$3 raw
+  say "WebAssembly module $name ($profile)"
+  RUSTFLAGS="-C target-feature=+simd128" \
+    cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features --features "$features"
+  raw=target/$WASM/$profile/xception_web.wasm
+  # Nothing changed since: keep what wasm-bindgen and wasm-opt made of it.
+  if [ -f "www/pkg/$name/source.wasm" ] && cmp -s "$raw" "www/pkg/$name/source.wasm"; then return; fi
+  rm -rf "www/pkg/$name"
+  "$TOOLS/bin/wasm-bindgen" --target web --out-dir "www/pkg/$name" "$raw"
+  if [ "$profile" = wasm ]; then
+    www/node_modules/.bin/wasm-opt -O3 "${WASM_FEATURES[@]}" -o "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
+    mv "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
+  fi
+  cp "$raw" "www/pkg/$name/source.wasm"
+}
+
+build() {
+  local profile=$1
+  node_modules
+  wasm_tools
+  wasm_module cpu cpu,ndarray "$profile"
+  # The WebGPU module holds the CPU backend too: the GPU must first give its answer to a known picture.
+  wasm_module webgpu webgpu,cpu "$profile"
+  say "package and page"
+  npm run --prefix www build
+}
+
+icons() {
+  [ src/train/icons/node_modules/.package-lock.json -nt src/train/icons/package-lock.json ] || npm ci --prefix src/train/icons
+}
+
+tests() {
+  node_modules
+  say "formatting and types"
+  cargo fmt --check
+  npm run --prefix www check
+  say "lints"
+  icons
+  cargo clippy --release --all-targets -- -D warnings
+  say "native tests"
+  cargo test --release
+  build wasm
+  say "browser tests"
+  npm run --prefix www test:browser
+}
+
+case "${1:-build}" in
+  build) build wasm ;;
+  dev) build wasm-dev ;;
+  serve) shift; build wasm; exec node www/serve.mjs "$@" ;;
+  test) tests ;;
+  train) shift; icons; exec cargo run --release --bin xception -- train "$@" ;;
+  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac

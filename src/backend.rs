@@ -1,0 +1,189 @@
+//! Which backend runs, and why: the choice is data, never a guess.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::Device;
+
+use crate::error::{Error, Result};
+
+/// What can run the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendKind {
+    /// burn-wgpu: WebGPU in the browser, Vulkan, Metal or DirectX 12 natively.
+    Webgpu,
+    /// burn-flex on the CPU.
+    Cpu,
+    /// burn-ndarray on the CPU, the plain portable baseline.
+    Ndarray,
+}
+
+impl BackendKind {
+    /// The name that callers and reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Webgpu => "webgpu",
+            Self::Cpu => "cpu",
+            Self::Ndarray => "ndarray",
+        }
+    }
+}
+
+impl fmt::Display for BackendKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a caller asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackendRequest {
+    /// A real GPU if there is one, else the CPU.
+    #[default]
+    Auto,
+    /// This one; when it fails, the CPU with the reason.
+    Named(BackendKind),
+}
+
+impl FromStr for BackendRequest {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "webgpu" => Ok(Self::Named(BackendKind::Webgpu)),
+            "cpu" => Ok(Self::Named(BackendKind::Cpu)),
+            "ndarray" => Ok(Self::Named(BackendKind::Ndarray)),
+            other => Err(Error::Option(format!(
+                "there is no backend \"{other}\"; choose auto, webgpu, cpu or ndarray"
+            ))),
+        }
+    }
+}
+
+/// A backend that is ready to run.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Which one.
+    pub kind: BackendKind,
+    /// Why this one, in a sentence to show.
+    pub reason: String,
+    /// Name of the GPU, if one runs.
+    pub adapter: Option<String>,
+    /// Where tensors live.
+    pub device: Device,
+}
+
+impl Backend {
+    /// Brings up what was asked for. A GPU that cannot be used leads to the CPU with the reason.
+    ///
+    /// # Errors
+    ///
+    /// When the backend is not in this build, or none is.
+    pub async fn choose(request: BackendRequest) -> Result<Self> {
+        let gpu = match request {
+            BackendRequest::Named(BackendKind::Webgpu) => Self::named(BackendKind::Webgpu).await,
+            BackendRequest::Named(kind) => return Self::named(kind).await,
+            BackendRequest::Auto => webgpu(Software::Refused).await,
+        };
+        match gpu {
+            Err(Error::Backend(why)) => Self::fallback(&why),
+            other => other,
+        }
+    }
+
+    /// Brings up exactly this one.
+    ///
+    /// # Errors
+    ///
+    /// When it is not in this build, or there is no GPU.
+    pub async fn named(kind: BackendKind) -> Result<Self> {
+        match kind {
+            BackendKind::Webgpu => webgpu(Software::Allowed).await,
+            kind => on_cpu(kind, "asked for by name".into()),
+        }
+    }
+
+    /// The CPU, because the GPU cannot be used.
+    ///
+    /// # Errors
+    ///
+    /// When this build holds no CPU backend.
+    pub fn fallback(why: &str) -> Result<Self> {
+        on_cpu(BackendKind::Cpu, format!("the GPU cannot be used: {why}"))
+    }
+}
+
+/// Whether an adapter that is itself a CPU will do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Software {
+    Allowed,
+    Refused,
+}
+
+#[allow(unused_variables, reason = "a build may hold no CPU backend")]
+fn on_cpu(kind: BackendKind, reason: String) -> Result<Backend> {
+    match kind {
+        #[cfg(feature = "cpu")]
+        BackendKind::Cpu => Ok(Backend { kind, reason, adapter: None, device: Device::flex() }),
+        #[cfg(feature = "ndarray")]
+        BackendKind::Ndarray => {
+            // Deprecated since 0.22, but still shipped: the plain baseline that users may ask for.
+            #[allow(deprecated)]
+            let device = Device::ndarray();
+            Ok(Backend { kind, reason, adapter: None, device })
+        }
+        #[allow(unreachable_patterns, reason = "a build may hold every backend")]
+        other => {
+            Err(Error::Backend(format!("the backend {other} is not in this build; build with its feature")))
+        }
+    }
+}
+
+#[cfg(feature = "webgpu")]
+async fn webgpu(software: Software) -> Result<Backend> {
+    use burn_wgpu::wgpu::DeviceType;
+
+    // A runtime can be brought up once per process: later calls share it.
+    static READY: std::sync::Mutex<Option<(Device, String, bool)>> = std::sync::Mutex::new(None);
+    let ready = READY.lock().ok().and_then(|ready| ready.clone());
+    let (device, adapter, is_software) = match ready {
+        Some(ready) => ready,
+        None => {
+            let (device, setup) = Device::wgpu_options()
+                .init_with_setup_async()
+                .await
+                .map_err(|error| Error::Backend(error.to_string()))?;
+            let info = setup.adapter.get_info();
+            let ready = (device, info.name.clone(), info.device_type == DeviceType::Cpu);
+            if let Ok(mut slot) = READY.lock() {
+                *slot = Some(ready.clone());
+            }
+            ready
+        }
+    };
+    if is_software && software == Software::Refused {
+        return Err(Error::Backend(format!("the only adapter, {adapter}, is itself a CPU")));
+    }
+    let reason = match software {
+        Software::Allowed => "asked for by name",
+        Software::Refused => "a GPU is there",
+    };
+    Ok(Backend { kind: BackendKind::Webgpu, reason: reason.into(), adapter: Some(adapter), device })
+}
+
+#[cfg(not(feature = "webgpu"))]
+async fn webgpu(_: Software) -> Result<Backend> {
+    Err(Error::Backend("WebGPU is not in this build".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let message = "gpu".parse::<BackendRequest>().unwrap_err().to_string();
+        assert_eq!(message, "there is no backend \"gpu\"; choose auto, webgpu, cpu or ndarray");
+    }
+}

@@ -1,0 +1,92 @@
+//! `xception classify`: pictures in, labels out.
+
+use serde_json::json;
+use xception_web::bundled;
+use xception_web::classify::{Classifier, Prediction};
+use xception_web::picture::Picture;
+use xception_web::weights::ModelFile;
+use xception_web::{Error, Result};
+
+use super::{model, prefixed, read};
+
+/// Share of the bar's width that a score of 1 fills, in characters.
+const BAR: f32 = 24.0;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// PNG, JPEG, WebP, GIF or BMP files.
+    #[arg(required = true)]
+    images: Vec<String>,
+    /// Own safetensors, timm safetensors, Keras .h5 or .weights.h5; the bundled model without it.
+    #[arg(long)]
+    model: Option<String>,
+    /// auto, webgpu, cpu or ndarray.
+    #[arg(long, default_value = "auto")]
+    backend: String,
+    /// How many classes to show; more than there are shows all.
+    #[arg(long, default_value_t = 5)]
+    top_k: usize,
+    /// Print one JSON array with an object per picture.
+    #[arg(long)]
+    json: bool,
+    /// Add the logits to the JSON.
+    #[arg(long, requires = "json")]
+    logits: bool,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let request = args.backend.parse()?;
+    if args.top_k == 0 {
+        return Err(Error::Option("--top-k 0 would show nothing; give 1 or more".into()));
+    }
+    let (name, file) = match &args.model {
+        Some(path) => (path.as_str(), model(path)?),
+        None => (bundled::NAME, ModelFile::parse(bundled::BYTES.to_vec())?),
+    };
+    let classifier = pollster::block_on(Classifier::load(&file, request))?;
+    let backend = classifier.backend();
+    if !args.json {
+        println!("{name} on {} ({})", backend.kind, backend.reason);
+    } else if args.backend != "auto" && args.backend != backend.kind.name() {
+        eprintln!("note: runs on {} ({})", backend.kind, backend.reason);
+    }
+
+    let mut answers = Vec::new();
+    let mut failures = Vec::new();
+    for path in &args.images {
+        match answer(&classifier, path, args.top_k) {
+            Ok((predictions, logits)) if args.json => {
+                let mut answer = json!({
+                    "file": path, "backend": backend.kind.name(), "model": name, "predictions": predictions,
+                });
+                if args.logits {
+                    answer["logits"] = json!(logits);
+                }
+                answers.push(answer);
+            }
+            Ok((predictions, _)) => show(path, &predictions),
+            // One bad picture does not cost the others their answers.
+            Err(error) => failures.push(error),
+        }
+    }
+    if args.json {
+        println!("{}", serde_json::Value::from(answers));
+    }
+    let last = failures.pop();
+    failures.iter().for_each(|error| eprintln!("error: {error}"));
+    last.map_or(Ok(()), Err)
+}
+
+fn answer(classifier: &Classifier, path: &str, top_k: usize) -> Result<(Vec<Prediction>, Vec<f32>)> {
+    let picture = Picture::decode(&read(path)?).map_err(|error| prefixed(path, error))?;
+    let logits =
+        pollster::block_on(classifier.logits(picture.view()?)).map_err(|error| prefixed(path, error))?;
+    Ok((classifier.rank(&logits, top_k), logits))
+}
+
+fn show(path: &str, predictions: &[Prediction]) {
+    println!("{path}");
+    for Prediction { label, score, .. } in predictions {
+        println!("  {:5.1} %  {:24}  {label}", 100.0 * score, "█".repeat((BAR * score).round() as usize));
+    }
+}

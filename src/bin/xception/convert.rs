@@ -1,0 +1,38 @@
+//! `xception convert`: any readable format to the project's own.
+
+use xception_web::weights::Dtype;
+use xception_web::{Error, Result};
+
+use super::{model, prefixed};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Own safetensors, timm safetensors, Keras .h5 or .weights.h5.
+    input: String,
+    /// The safetensors file to write.
+    output: String,
+    /// Number format of the kernels: f32 or f16.
+    #[arg(long, default_value = "f32")]
+    dtype: String,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let dtype = match args.dtype.as_str() {
+        "f32" => Dtype::F32,
+        "f16" => Dtype::F16,
+        other => return Err(Error::Option(format!("there is no dtype \"{other}\"; choose f32 or f16"))),
+    };
+    let file = model(&args.input)?;
+    let bytes = file.convert(dtype).map_err(|error| prefixed(&args.input, error))?;
+    write(&args.output, &bytes)?;
+    println!("{}: {} ({}), {} bytes", args.output, file.config.architecture, args.dtype, bytes.len());
+    Ok(())
+}
+
+/// Whole or not at all: a crash half-way leaves what was there.
+fn write(path: &str, bytes: &[u8]) -> Result<()> {
+    let partial = format!("{path}.partial");
+    std::fs::write(&partial, bytes)
+        .and_then(|()| std::fs::rename(&partial, path))
+        .map_err(|source| Error::Io { action: "write", path: path.into(), source })
+}

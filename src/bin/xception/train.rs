@@ -1,0 +1,58 @@
+//! `xception train`: from icon sets to a model file.
+
+use std::path::PathBuf;
+
+use xception_web::Result;
+use xception_web::train::icons::DEFAULT_DIR;
+use xception_web::train::run::{self, Paths, TrainConfig};
+use xception_web::train::schedule::Budget;
+
+/// What the bundled model was trained on.
+const DEFAULT_SAMPLES: u64 = 384_000;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the icon sets' npm packages.
+    #[arg(long, default_value = DEFAULT_DIR)]
+    icons: PathBuf,
+    /// The model file to write.
+    #[arg(long, default_value = "www/models/emoji.safetensors")]
+    out: PathBuf,
+    /// Folder for checkpoints and the log.
+    #[arg(long, default_value = "runs/emoji")]
+    run: PathBuf,
+    /// Continue the run in this folder; its own settings apply.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["run", "samples", "minutes", "batch", "rate", "seed"])]
+    resume: Option<PathBuf>,
+    /// Pictures to train on; equal seeds and numbers give equal models.
+    #[arg(long, conflicts_with = "minutes")]
+    samples: Option<u64>,
+    /// Train for so long instead, on as many pictures as that allows.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Pictures per step.
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Highest learning rate.
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Seed of the weights and the pictures.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let paths = |run: PathBuf| Paths { icons: args.icons.clone(), run, out: args.out.clone() };
+    if let Some(folder) = args.resume {
+        return run::resume(&paths(folder));
+    }
+    let budget = match args.minutes {
+        Some(minutes) => Budget::Minutes(minutes),
+        None => Budget::Samples(args.samples.unwrap_or(DEFAULT_SAMPLES)),
+    };
+    let mut config = TrainConfig::new(budget);
+    config.batch = args.batch.unwrap_or(config.batch);
+    config.rate = args.rate.unwrap_or(config.rate);
+    config.seed = args.seed.unwrap_or(config.seed);
+    run::train(&config, &paths(args.run.clone()))
+}

@@ -1,0 +1,209 @@
+//! RGBA in, labels out: the one path that the page, the package and the command line share.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::Serialize;
+use web_time::Instant;
+
+use crate::backend::{Backend, BackendKind, BackendRequest};
+use crate::error::{Error, Result};
+use crate::labels::Labels;
+use crate::model::{Xception, XceptionConfig};
+use crate::preprocess::{Preprocess, RgbaView};
+use crate::weights::ModelFile;
+
+/// One class and how sure the network is of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// Index of the class in the logits.
+    pub index: usize,
+    /// Its name, or `class 17` when the model has no names.
+    pub label: String,
+    /// Softmax of the logits, 0 to 1; all classes sum to 1.
+    pub score: f32,
+}
+
+/// Where the time of one picture went, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Timings {
+    /// Resize, crop, normalise.
+    pub preprocess: f64,
+    /// The network, until the logits are read back.
+    pub inference: f64,
+}
+
+/// A network on a device with all that it takes to name a picture.
+#[derive(Debug)]
+pub struct Classifier {
+    network: Xception,
+    config: XceptionConfig,
+    preprocess: Preprocess,
+    labels: Labels,
+    backend: Backend,
+}
+
+impl Classifier {
+    /// Builds the network of `file` on what was asked for. A GPU that cannot be used leads to the CPU,
+    /// and [`Classifier::backend`] says why.
+    ///
+    /// # Errors
+    ///
+    /// When the weights cannot be read, or no backend works.
+    pub async fn load(file: &ModelFile, request: BackendRequest) -> Result<Self> {
+        let backend = Backend::choose(request).await?;
+        let on_gpu = backend.kind == BackendKind::Webgpu;
+        match Self::new(file, backend).await {
+            Err(Error::Backend(why)) if on_gpu => Self::new(file, Backend::fallback(&why)?).await,
+            other => other,
+        }
+    }
+
+    /// Builds the network of `file` on exactly this backend, batch norms folded. A GPU must first give
+    /// the CPU's answer to a known picture.
+    ///
+    /// # Errors
+    ///
+    /// When the weights cannot be read, or the GPU gives a wrong answer.
+    pub async fn new(file: &ModelFile, backend: Backend) -> Result<Self> {
+        let network = match backend.kind {
+            BackendKind::Webgpu => proven(file, &backend.device).await?,
+            _ => file.build(&backend.device)?.fold(),
+        };
+        Ok(Self {
+            network,
+            config: file.config.clone(),
+            preprocess: file.preprocess.clone(),
+            labels: file.labels.clone(),
+            backend,
+        })
+    }
+
+    /// Which backend runs, and why.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// The architecture.
+    pub fn config(&self) -> &XceptionConfig {
+        &self.config
+    }
+
+    /// The logits of one picture, `[classes]`.
+    ///
+    /// # Errors
+    ///
+    /// When the picture is unusable or the backend fails.
+    pub async fn logits(&self, picture: RgbaView<'_>) -> Result<Vec<f32>> {
+        Ok(self.timed_logits(picture).await?.0)
+    }
+
+    /// The logits and where the time went.
+    ///
+    /// # Errors
+    ///
+    /// When the picture is unusable or the backend fails.
+    pub async fn timed_logits(&self, picture: RgbaView<'_>) -> Result<(Vec<f32>, Timings)> {
+        let start = Instant::now();
+        let input = self.preprocess.apply(picture)?;
+        let prepared = Instant::now();
+        let logits = run(&self.network, input, self.preprocess.size, &self.backend.device).await?;
+        let milliseconds = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
+        let timings = Timings {
+            preprocess: milliseconds(start, prepared),
+            inference: milliseconds(prepared, Instant::now()),
+        };
+        Ok((logits, timings))
+    }
+
+    /// The `top_k` likeliest classes, best first; all of them when `top_k` exceeds their count.
+    ///
+    /// # Errors
+    ///
+    /// When the picture is unusable or the backend fails.
+    pub async fn classify(&self, picture: RgbaView<'_>, top_k: usize) -> Result<Vec<Prediction>> {
+        Ok(self.rank(&self.logits(picture).await?, top_k))
+    }
+
+    /// Turns logits into the `top_k` likeliest classes; equal scores keep index order.
+    pub fn rank(&self, logits: &[f32], top_k: usize) -> Vec<Prediction> {
+        rank(logits, top_k)
+            .into_iter()
+            .map(|(index, score)| Prediction { index, label: self.labels.get(index), score })
+            .collect()
+    }
+}
+
+/// Softmax and top-k, on the CPU for every backend.
+fn rank(logits: &[f32], top_k: usize) -> Vec<(usize, f32)> {
+    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    order.truncate(top_k);
+    order.into_iter().map(|index| (index, (logits[index] - highest).exp() / sum)).collect()
+}
+
+/// One picture `[3, size, size]` through the network.
+async fn run(network: &Xception, input: Vec<f32>, size: usize, device: &Device) -> Result<Vec<f32>> {
+    let input = Tensor::<4>::from_data(TensorData::new(input, [1, 3, size, size]), device);
+    // Synchronous reads panic on WebGPU in a browser: always the asynchronous one.
+    let logits = network
+        .forward(input)
+        .into_data_async()
+        .await
+        .map_err(|error| Error::Backend(format!("the backend failed while running the network: {error}")))?
+        .try_into_vec_as::<f32>()
+        .map_err(|error| Error::Backend(format!("the backend gave back no logits: {error:?}")))?;
+    match logits.iter().find(|logit| !logit.is_finite()) {
+        Some(bad) => Err(Error::Backend(format!(
+            "the network answered {bad}; its weights or this backend cannot be trusted: try the backend cpu"
+        ))),
+        None => Ok(logits),
+    }
+}
+
+/// Side of the picture of the known-answer test: small, so that it costs little, but large enough that
+/// every layer sees more than one pixel of the full network.
+const PROOF_SIZE: usize = 71;
+
+/// How far the GPU's logits may be from the CPU's, relative to the largest logit. Sums in another order
+/// differ by about 1e-5; a skipped or miscompiled shader by all of it.
+const PROOF_TOLERANCE: f32 = 1e-2;
+
+/// The network on a GPU that has given the CPU's answer to a known picture. A shader that fails to
+/// compile in a browser is otherwise only logged, and stale memory read as the answer.
+async fn proven(file: &ModelFile, device: &Device) -> Result<Xception> {
+    let picture: Vec<f32> =
+        (0..3 * PROOF_SIZE * PROOF_SIZE).map(|at| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
+    let on_cpu = Backend::fallback("known-answer test")?;
+    let network = file.build(&on_cpu.device)?.fold();
+    let expected = run(&network, picture.clone(), PROOF_SIZE, &on_cpu.device).await?;
+    drop(network);
+    let network = file.build(device)?.fold();
+    let found = run(&network, picture, PROOF_SIZE, device).await?;
+    let scale = expected.iter().fold(1.0f32, |scale, logit| scale.max(logit.abs()));
+    let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    if worst > PROOF_TOLERANCE * scale {
+        return Err(Error::Backend(format!(
+            "it gave a wrong answer to a known picture (off by {worst:.3} in logits of up to {scale:.1})"
+        )));
+    }
+    Ok(network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranking_is_a_softmax_sorted_and_cut() {
+        let ranked = rank(&[0.0, 2.0, 2.0, -1.0], 3);
+        assert_eq!(ranked.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 2, 0]);
+        let all: f32 = rank(&[0.0, 2.0, 2.0, -1.0], 99).iter().map(|(_, score)| score).sum();
+        assert!((all - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn huge_logits_do_not_overflow() {
+        assert_eq!(rank(&[1e30, -1e30], 1), [(0, 1.0)]);
+    }
+}

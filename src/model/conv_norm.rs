@@ -1,0 +1,104 @@
+//! A convolution and its batch norm, the unit of which everything here is made.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
+use burn::tensor::{Device, Tensor};
+
+/// Weight of a new batch in the running statistics while training.
+const BATCH_NORM_MOMENTUM: f64 = 0.1;
+
+/// What a [`ConvNorm`] is made of.
+#[derive(Clone, Debug)]
+pub struct ConvNormConfig {
+    /// Input and output channels.
+    pub channels: [usize; 2],
+    /// Side of the square kernel.
+    pub kernel: usize,
+    /// Stride in both directions.
+    pub stride: usize,
+    /// Groups; as many as channels makes the convolution depthwise.
+    pub groups: usize,
+    /// Padding of the input.
+    pub padding: PaddingConfig2d,
+    /// Batch-norm epsilon; `None` for a bare convolution.
+    pub epsilon: Option<f64>,
+}
+
+impl ConvNormConfig {
+    /// A 1×1 convolution with batch norm.
+    pub fn pointwise(channels: [usize; 2], stride: usize, epsilon: f64) -> Self {
+        Self {
+            channels,
+            kernel: 1,
+            stride,
+            groups: 1,
+            padding: PaddingConfig2d::Valid,
+            epsilon: Some(epsilon),
+        }
+    }
+
+    /// A plain 3×3 convolution without padding, with batch norm: the stem.
+    pub fn valid(channels: [usize; 2], stride: usize, epsilon: f64) -> Self {
+        Self {
+            channels,
+            kernel: 3,
+            stride,
+            groups: 1,
+            padding: PaddingConfig2d::Valid,
+            epsilon: Some(epsilon),
+        }
+    }
+
+    /// A bare 3×3 depthwise convolution that keeps H and W.
+    pub fn depthwise(channels: usize) -> Self {
+        Self {
+            channels: [channels, channels],
+            kernel: 3,
+            stride: 1,
+            groups: channels,
+            padding: PaddingConfig2d::Explicit(1, 1, 1, 1),
+            epsilon: None,
+        }
+    }
+
+    /// Fresh weights on `device`; they materialise on first use, so loading over them costs nothing.
+    pub fn init(&self, device: &Device) -> ConvNorm {
+        let conv = Conv2dConfig::new(self.channels, [self.kernel; 2])
+            .with_stride([self.stride; 2])
+            .with_groups(self.groups)
+            .with_padding(self.padding.clone())
+            .with_bias(false)
+            .init(device);
+        let norm = self.epsilon.map(|epsilon| {
+            BatchNormConfig::new(self.channels[1])
+                .with_epsilon(epsilon)
+                .with_momentum(BATCH_NORM_MOMENTUM)
+                .init(device)
+        });
+        ConvNorm { conv, norm }
+    }
+}
+
+/// Convolution, then batch norm unless it is absent or folded.
+#[derive(Module, Debug)]
+pub struct ConvNorm {
+    /// The kernel; its bias appears when the batch norm is folded.
+    pub conv: Conv2d,
+    /// Gone after folding.
+    pub norm: Option<BatchNorm>,
+}
+
+impl ConvNorm {
+    /// # Shapes
+    ///
+    /// - input: `[B, C, H, W]`
+    /// - output: `[B, C', H', W']`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.conv.forward(x);
+        match &self.norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The network, from the paper's figure to Burn modules. Start at [`config`]: it is the paper.
+//!
+//! Knows tensors, not files: checkpoints are read in `weights`, pictures in `preprocess`.
+//! Shapes are written with the letters B (batch), C (channels), H (height), W (width).
+
+pub mod block;
+pub mod config;
+pub mod conv_norm;
+mod fold;
+pub mod separable;
+pub mod xception;
+
+pub use config::{Dialect, XceptionConfig};
+pub use xception::Xception;

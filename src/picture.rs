@@ -1,0 +1,66 @@
+//! Picture files to RGBA, natively; in the browser, the browser decodes.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+
+use crate::error::{Error, Result};
+use crate::preprocess::RgbaView;
+
+/// Most bytes that decoding one picture may allocate: 100 megapixels of RGBA and some room to work.
+const MAX_ALLOC: u64 = 512 << 20;
+
+/// A decoded picture: straight RGBA, eight bits per channel, upright.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    rgba: Vec<u8>,
+    width: usize,
+    height: usize,
+}
+
+impl Picture {
+    /// Decodes PNG, JPEG, WebP, GIF (first frame) or BMP, by content, and honours EXIF orientation.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no such picture, are cut short, or would unpack to more than 512 MiB.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let refuse = |error: image::ImageError| {
+            Error::Image(format!(
+                "cannot read the picture ({error}); give a whole PNG, JPEG, WebP, GIF or BMP file"
+            ))
+        };
+        let mut reader = ImageReader::new(Cursor::new(bytes))
+            .with_guessed_format()
+            .map_err(|error| refuse(image::ImageError::IoError(error)))?;
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(MAX_ALLOC);
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder().map_err(refuse)?;
+        let orientation = decoder.orientation().map_err(refuse)?;
+        let mut image = DynamicImage::from_decoder(decoder).map_err(refuse)?;
+        image.apply_orientation(orientation);
+        let rgba = image.into_rgba8();
+        let (width, height) = (rgba.width() as usize, rgba.height() as usize);
+        Ok(Self { rgba: rgba.into_raw(), width, height })
+    }
+
+    /// A picture of pixels that are already here.
+    ///
+    /// # Errors
+    ///
+    /// When `rgba` is not `width × height × 4` bytes, or a side is zero.
+    pub fn new(rgba: Vec<u8>, width: usize, height: usize) -> Result<Self> {
+        RgbaView::new(&rgba, width, height)?;
+        Ok(Self { rgba, width, height })
+    }
+
+    /// The pixels, for [`crate::preprocess`].
+    ///
+    /// # Errors
+    ///
+    /// When a side is zero.
+    pub fn view(&self) -> Result<RgbaView<'_>> {
+        RgbaView::new(&self.rgba, self.width, self.height)
+    }
+}

@@ -1,0 +1,137 @@
+//! An endless, seeded supply of training pictures, made ahead of need by one thread.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use rayon::prelude::*;
+
+use super::augment::picture;
+use super::canvas::Pyramid;
+use super::classes::CLASSES;
+use super::icons::{IconSet, TRAINING_SETS};
+use super::random::Random;
+use super::render::render;
+use crate::error::Result;
+
+/// Pixels of a drawing kept in memory; twice the network's input is enough.
+const DRAWING_SIDE: usize = 128;
+/// Batches made ahead.
+const AHEAD: usize = 6;
+/// Stream of the validation pictures, beyond any epoch.
+const VALIDATION: u64 = u64::MAX;
+
+/// A set's name, version and licence, for a model's provenance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Name of the npm package's set.
+    pub name: String,
+    /// Version of the package.
+    pub version: String,
+    /// SPDX name of the licence.
+    pub license: String,
+}
+
+/// All drawings of all classes in the training sets.
+#[derive(Clone, Debug)]
+pub struct Drawings {
+    /// By class, then by set, then by name.
+    drawings: Arc<Vec<Vec<Vec<Pyramid>>>>,
+    /// Where they come from.
+    pub sources: Vec<Source>,
+}
+
+/// Pictures `[B, H, W, 3]` and their classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Normalised to -1..1, row by row, channels last.
+    pub pixels: Vec<f32>,
+    /// Index of the class of each picture.
+    pub classes: Vec<usize>,
+}
+
+impl Drawings {
+    /// Renders the training sets below `dir`.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let sets = TRAINING_SETS.iter().map(|name| IconSet::read(dir, name)).collect::<Result<Vec<_>>>()?;
+        let draw = |set: &IconSet, icon: &str| Ok(Pyramid::new(&render(&set.svg(icon)?, DRAWING_SIDE)?));
+        let drawings = CLASSES
+            .par_iter()
+            .map(|class| {
+                let of = |set| class.icons.iter().map(|icon| draw(set, icon)).collect::<Result<Vec<_>>>();
+                sets.iter().map(of).collect()
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let source = |set: IconSet| Source { name: set.name, version: set.version, license: set.license };
+        Ok(Self { drawings: Arc::new(drawings), sources: sets.into_iter().map(source).collect() })
+    }
+
+    /// The picture of that number, and its class; the same for the same three numbers everywhere.
+    fn sample(&self, side: usize, seed: u64, epoch: u64, index: u64) -> (Vec<f32>, usize) {
+        let random = &mut Random::new(seed, epoch, index);
+        let class = random.below(self.drawings.len());
+        let drawing = self.any_of(random, class);
+        let other = random.below(self.drawings.len());
+        let clutter = self.any_of(random, other);
+        let canvas = picture(random, side, drawing, clutter);
+        (canvas.pixels.iter().flatten().map(|v| v * 2.0 - 1.0).collect(), class)
+    }
+
+    fn any_of(&self, random: &mut Random, class: usize) -> &Pyramid {
+        let sets = &self.drawings[class];
+        let set = &sets[random.below(sets.len())];
+        // The first drawing is what a class is measured by.
+        let other = random.chance(0.35);
+        &set[if other { random.below(set.len()) } else { 0 }]
+    }
+
+    /// Pictures `first..first + count` of an epoch.
+    pub fn batch(&self, side: usize, seed: u64, epoch: u64, first: u64, count: usize) -> Batch {
+        let mut batch = Batch { pixels: Vec::with_capacity(count * side * side * 3), classes: Vec::new() };
+        for index in first..first + count as u64 {
+            let (pixels, class) = self.sample(side, seed, epoch, index);
+            batch.pixels.extend(pixels);
+            batch.classes.push(class);
+        }
+        batch
+    }
+
+    /// Pictures of the training styles that no epoch contains.
+    pub fn validation(&self, side: usize, seed: u64, first: u64, count: usize) -> Batch {
+        self.batch(side, seed, VALIDATION, first, count)
+    }
+
+    /// The batches of an epoch, made on a thread of their own.
+    pub fn epoch(&self, side: usize, seed: u64, epoch: u64, batches: usize, size: usize) -> Receiver<Batch> {
+        let (send, receive) = sync_channel(AHEAD);
+        let drawings = self.clone();
+        std::thread::spawn(move || {
+            for i in 0..batches {
+                // The receiver is gone when training stops early.
+                if send.send(drawings.batch(side, seed, epoch, (i * size) as u64, size)).is_err() {
+                    return;
+                }
+            }
+        });
+        receive
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::icons::DEFAULT_DIR;
+    use super::*;
+
+    #[test]
+    fn a_sample_depends_on_its_numbers_alone_and_stays_in_bounds() {
+        let drawings = Drawings::read(Path::new(DEFAULT_DIR)).unwrap();
+        let whole = drawings.batch(40, 7, 3, 0, 64);
+        let again = drawings.epoch(40, 7, 3, 4, 16).into_iter().flat_map(|batch| batch.pixels);
+        assert!(whole.pixels.iter().copied().eq(again));
+        assert!(whole.pixels.iter().all(|v| (-1.0..=1.0).contains(v)));
+        assert_eq!(whole.pixels.len(), 64 * 40 * 40 * 3);
+        assert_ne!(whole, drawings.batch(40, 8, 3, 0, 64));
+        assert_ne!(whole, drawings.batch(40, 7, 4, 0, 64));
+        assert_ne!(whole, drawings.validation(40, 7, 0, 64));
+    }
+}

@@ -1,0 +1,19 @@
+//! The trainer: drawings of things from icon sets, a seeded stream of augmented pictures, and the
+//! loop that fits the network to them. Native only. Start at [`run`].
+
+pub mod augment;
+pub mod background;
+pub mod canvas;
+pub mod checkpoint;
+pub mod classes;
+pub mod dataset;
+pub mod eval;
+pub mod forward;
+pub mod icons;
+pub mod ops;
+pub mod random;
+pub mod render;
+pub mod run;
+pub mod schedule;
+pub mod step;
+pub mod style;

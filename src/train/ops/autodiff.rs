@@ -1,0 +1,160 @@
+//! Backward passes of the training operations.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, AutodiffBackend, TensorMetadata};
+
+use super::{PoolGeometry, TrainOps};
+
+#[derive(Debug)]
+struct Depthwise;
+
+impl<B: TrainOps> Backward<B, 2> for Depthwise {
+    type State = [FloatTensor<B>; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let [x, w] = ops.state;
+        let (dx, dw) = B::depthwise_backward(x, w, grad);
+        for (node, value) in ops.parents.into_iter().zip([dx, dw]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, value);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Product;
+
+impl<B: TrainOps> Backward<B, 2> for Product {
+    type State = [FloatTensor<B>; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let [x, w] = ops.state;
+        let (dx, dw) = B::product_backward(x, w, grad);
+        for (node, value) in ops.parents.into_iter().zip([dx, dw]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, value);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct BatchNormAct;
+
+impl<B: TrainOps> Backward<B, 3> for BatchNormAct {
+    type State = (FloatTensor<B>, FloatTensor<B>, f32, f32);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let (x, saved, epsilon, floor) = ops.state;
+        let (dx, dgamma, dbeta) = B::batch_norm_act_backward(x, saved, grad, epsilon, floor);
+        for (node, value) in ops.parents.into_iter().zip([dx, dgamma, dbeta]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, value);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct MaxPool;
+
+impl<B: TrainOps> Backward<B, 1> for MaxPool {
+    type State = (FloatTensor<B>, PoolGeometry);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let (x, geometry) = ops.state;
+        if let [Some(node)] = ops.parents {
+            grads.register::<B>(node.id, B::max_pool_backward(x, grad, geometry));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Windows;
+
+impl<B: TrainOps> Backward<B, 1> for Windows {
+    type State = ([usize; 4], usize);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let (shape, stride) = ops.state;
+        if let [Some(node)] = ops.parents {
+            grads.register::<B>(node.id, B::windows_backward(grad, shape, stride));
+        }
+    }
+}
+
+impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
+    fn depthwise(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
+        match Depthwise.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let (x, w) = (x.into_primitive(), w.into_primitive());
+                let y = B::depthwise(x.clone(), w.clone());
+                prep.finish([x, w], y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::depthwise(x.into_primitive(), w.into_primitive())),
+        }
+    }
+
+    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
+        match Product.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let (x, w) = (x.into_primitive(), w.into_primitive());
+                let y = B::product(x.clone(), w.clone());
+                prep.finish([x, w], y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::product(x.into_primitive(), w.into_primitive())),
+        }
+    }
+
+    fn batch_norm_act(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+        floor: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let nodes = [x.node(), gamma.node(), beta.node()];
+        let (x, gamma, beta) = (x.into_primitive(), gamma.into_primitive(), beta.into_primitive());
+        let (y, mean, variance) = B::batch_norm_act(x.clone(), gamma.clone(), beta.clone(), epsilon, floor);
+        let y = match BatchNormAct.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let row = [1, mean.shape()[0]];
+                let rows = [mean.clone(), variance.clone(), gamma, beta]
+                    .map(|v| B::float_reshape(v, row.into()))
+                    .to_vec();
+                prep.finish((x, B::float_cat(rows, 0), epsilon, floor), y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        };
+        (y, Self::from_inner(mean), Self::from_inner(variance))
+    }
+
+    fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self> {
+        match MaxPool.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let x = x.into_primitive();
+                let y = B::max_pool(x.clone(), geometry);
+                prep.finish((x, geometry), y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::max_pool(x.into_primitive(), geometry)),
+        }
+    }
+
+    fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self> {
+        let shape = x.shape().dims::<4>();
+        match Windows.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((shape, stride), B::windows(x.into_primitive(), stride)),
+            OpsKind::UnTracked(prep) => prep.finish(B::windows(x.into_primitive(), stride)),
+        }
+    }
+}

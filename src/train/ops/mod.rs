@@ -1,0 +1,137 @@
+//! The few operations that take most of a training step, as one pass over memory each.
+//!
+//! Pictures lie here as `[B, H, W, C]`: channels are then contiguous, so the pointwise convolutions
+//! are single matrix products and everything else vectorises over channels. Values and gradients
+//! are those of the plain operations of [`crate::model`]; `forward.rs` proves it.
+
+mod autodiff;
+mod flex;
+mod simd;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Dispatch, backend_extension};
+use burn::tensor::Tensor;
+
+/// Size and start of the windows of a 3×3 max-pool with stride 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolGeometry {
+    /// Output height and width.
+    pub output: [usize; 2],
+    /// Rows and columns of padding before the first pixel.
+    pub before: [usize; 2],
+}
+
+/// What the training forward needs beyond Burn's own operations.
+#[backend_extension(Autodiff, Flex)]
+pub trait TrainOps: burn::backend::Backend {
+    /// 3×3 convolution per channel, stride 1, zero padding of one; `w` is `[9, C]`.
+    fn depthwise(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Gradients of [`TrainOps::depthwise`] for `x` and `w`.
+    fn depthwise_backward(
+        _x: FloatTensor<Self>,
+        _w: FloatTensor<Self>,
+        _grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unimplemented!("gradients of gradients are not needed")
+    }
+
+    /// Batch norm by the batch's own statistics, then ReLU if `floor` is zero (minus infinity: none).
+    /// Returns the output, the mean and the biased variance.
+    fn batch_norm_act(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+        floor: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    /// Gradients of [`TrainOps::batch_norm_act`] for `x`, `gamma` and `beta`; `saved` is
+    /// `[4, C]`: mean, variance, gamma, beta.
+    fn batch_norm_act_backward(
+        _x: FloatTensor<Self>,
+        _saved: FloatTensor<Self>,
+        _grad: FloatTensor<Self>,
+        _epsilon: f32,
+        _floor: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unimplemented!("gradients of gradients are not needed")
+    }
+
+    /// 3×3 max-pool with stride 2.
+    fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self>;
+    /// Gradient of [`TrainOps::max_pool`]; ties go to the first pixel.
+    fn max_pool_backward(
+        _x: FloatTensor<Self>,
+        _grad: FloatTensor<Self>,
+        _geometry: PoolGeometry,
+    ) -> FloatTensor<Self> {
+        unimplemented!("gradients of gradients are not needed")
+    }
+
+    /// All 3×3 windows without padding, as the rows of a matrix `[B·H'·W', 9·C]`.
+    fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self>;
+    /// Gradient of [`TrainOps::windows`] for an input of `shape`.
+    fn windows_backward(_grad: FloatTensor<Self>, _shape: [usize; 4], _stride: usize) -> FloatTensor<Self> {
+        unimplemented!("gradients of gradients are not needed")
+    }
+
+    /// Matrix product of tall `x` `[N, I]` and small `w` `[I, O]`.
+    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Gradients of [`TrainOps::product`] for `x` and `w`.
+    fn product_backward(
+        _x: FloatTensor<Self>,
+        _w: FloatTensor<Self>,
+        _grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unimplemented!("gradients of gradients are not needed")
+    }
+}
+
+/// Whether ReLU follows a batch norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// ReLU.
+    Relu,
+    /// Nothing.
+    None,
+}
+
+/// See [`TrainOps::depthwise`].
+pub fn depthwise(x: Tensor<4>, w: Tensor<2>) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::depthwise(x.into_dispatch(), w.into_dispatch()))
+}
+
+/// See [`TrainOps::batch_norm_act`].
+pub fn batch_norm(
+    x: Tensor<4>,
+    [gamma, beta]: [Tensor<1>; 2],
+    epsilon: f64,
+    act: Act,
+) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+    let floor = match act {
+        Act::Relu => 0.0,
+        Act::None => f32::NEG_INFINITY,
+    };
+    let (y, mean, variance) = Dispatch::batch_norm_act(
+        x.into_dispatch(),
+        gamma.into_dispatch(),
+        beta.into_dispatch(),
+        epsilon as f32,
+        floor,
+    );
+    (Tensor::from_dispatch(y), Tensor::from_dispatch(mean), Tensor::from_dispatch(variance))
+}
+
+/// See [`TrainOps::max_pool`].
+pub fn max_pool(x: Tensor<4>, geometry: PoolGeometry) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::max_pool(x.into_dispatch(), geometry))
+}
+
+/// See [`TrainOps::windows`].
+pub fn windows(x: Tensor<4>, stride: usize) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::windows(x.into_dispatch(), stride))
+}
+
+/// See [`TrainOps::product`].
+pub fn product(x: Tensor<2>, w: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::product(x.into_dispatch(), w.into_dispatch()))
+}

@@ -1,0 +1,368 @@
+//! A whole run: from drawings to a model file.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::optim::{AdamWConfig, ModuleOptimizer};
+use burn::tensor::Device;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::{LogLine, RunFolder, State};
+use super::classes::{CLASSES, labels};
+use super::dataset::{Drawings, Source};
+use super::schedule::{Budget, learning_rate};
+use super::step::{Score, step, validate};
+use crate::error::{Error, Result};
+use crate::labels::Labels;
+use crate::model::{Dialect, Xception, XceptionConfig};
+use crate::preprocess::{Filter, Fit, Preprocess};
+use crate::weights::{About, Dtype, save};
+
+/// Side of the network's input.
+pub const SIDE: usize = 72;
+/// Pictures between two checkpoints.
+const EPOCH_SAMPLES: usize = 12_800;
+/// Pictures held out, and how many are judged at once.
+const VALIDATION_SAMPLES: usize = 640;
+const VALIDATION_BATCH: usize = 64;
+
+/// All that decides a run's outcome; stored in its folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainConfig {
+    /// When it ends.
+    pub budget: Budget,
+    /// Pictures per step.
+    pub batch: usize,
+    /// Highest learning rate.
+    pub rate: f64,
+    /// AdamW's weight decay.
+    pub weight_decay: f32,
+    /// Seed of the weights and the pictures.
+    pub seed: u64,
+    /// Pictures between two checkpoints.
+    pub epoch: usize,
+    /// Side of the network's input.
+    pub side: usize,
+    /// The network.
+    pub network: XceptionConfig,
+}
+
+impl TrainConfig {
+    /// The bundled model's, for any budget.
+    pub fn new(budget: Budget) -> Self {
+        Self {
+            budget,
+            batch: 64,
+            rate: 3e-3,
+            weight_decay: 0.03,
+            seed: 1,
+            epoch: EPOCH_SAMPLES,
+            side: SIDE,
+            network: XceptionConfig::mini(Dialect::Timm, CLASSES.len()),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let positive = match self.budget {
+            Budget::Samples(samples) => samples > 0,
+            Budget::Minutes(minutes) => minutes > 0.0,
+        };
+        if !positive || self.batch < 2 || self.batch > self.epoch || self.rate <= 0.0 {
+            return Err(Error::Training(format!(
+                "a run needs a budget and a rate above zero, and 2 to {} pictures per step",
+                self.epoch
+            )));
+        }
+        self.network.validate()
+    }
+}
+
+/// What the input of a network trained here must look like.
+pub fn preprocess(side: usize) -> Preprocess {
+    Preprocess {
+        size: side,
+        fit: Fit::CenterCrop { crop_pct: 1.0 },
+        filter: Filter::Bilinear,
+        mean: [0.5; 3],
+        std: [0.5; 3],
+    }
+}
+
+/// Where a run reads and writes.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// The icon sets.
+    pub icons: PathBuf,
+    /// The run's folder.
+    pub run: PathBuf,
+    /// The model file.
+    pub out: PathBuf,
+}
+
+/// Trains from the beginning.
+pub fn train(config: &TrainConfig, paths: &Paths) -> Result<()> {
+    config.check()?;
+    let drawings = Drawings::read(&paths.icons)?;
+    let folder = RunFolder::create(&paths.run, config)?;
+    proceed(config, &folder, &drawings, &paths.out)
+}
+
+/// Continues the run in `paths.run` from its last checkpoint.
+pub fn resume(paths: &Paths) -> Result<()> {
+    let (folder, config) = RunFolder::open::<TrainConfig>(&paths.run)?;
+    config.check()?;
+    proceed(&config, &folder, &Drawings::read(&paths.icons)?, &paths.out)
+}
+
+/// From where the folder stands to the model file.
+fn proceed(config: &TrainConfig, folder: &RunFolder, drawings: &Drawings, out: &Path) -> Result<()> {
+    let mut run = Run::open(config, folder, drawings)?;
+    let bar = progress_bar(run.progress());
+    while run.progress() < 1.0 {
+        let line = run.epoch(&bar)?;
+        report(&bar, &line);
+    }
+    bar.finish_and_clear();
+    export(&run.model, config, &drawings.sources, run.state, out)
+}
+
+/// A run under way.
+struct Run<'a> {
+    config: &'a TrainConfig,
+    folder: &'a RunFolder,
+    drawings: &'a Drawings,
+    model: Xception,
+    optimizer: ModuleOptimizer,
+    state: State,
+}
+
+impl<'a> Run<'a> {
+    fn open(config: &'a TrainConfig, folder: &'a RunFolder, drawings: &'a Drawings) -> Result<Self> {
+        let device = Device::flex().autodiff();
+        device.seed(config.seed);
+        let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).init();
+        let (model, optimizer) = folder.load(config.network.init(&device), optimizer)?;
+        Ok(Self { config, folder, drawings, model, optimizer, state: folder.state()? })
+    }
+
+    fn progress(&self) -> f64 {
+        self.config.budget.progress(self.state.samples, self.state.seconds)
+    }
+
+    /// Trains until the next checkpoint, and writes it.
+    fn epoch(&mut self, bar: &ProgressBar) -> Result<LogLine> {
+        let config = self.config;
+        let (start, before) = (Instant::now(), self.state.seconds);
+        let mut score = Score::default();
+        let mut rate = 0.0;
+        let steps = config.epoch / config.batch;
+        let batches = self.drawings.epoch(config.side, config.seed, self.state.epochs, steps, config.batch);
+        for batch in batches {
+            rate = learning_rate(config.rate, self.progress());
+            let model = self.model.clone();
+            let (model, one) = step(model, &config.network, &mut self.optimizer, &batch, rate)?;
+            self.model = model;
+            score.add(one);
+            self.state.samples += batch.classes.len() as u64;
+            self.state.seconds = before + start.elapsed().as_secs_f64();
+            bar.set_position((self.progress() * BAR) as u64);
+            bar.set_message(format!(
+                "epoch {}, loss {:.3}, {:.1} % right, {:.0} pictures/s",
+                self.state.epochs + 1,
+                score.mean_loss(),
+                100.0 * score.accuracy(),
+                score.count as f64 / start.elapsed().as_secs_f64()
+            ));
+            if self.progress() >= 1.0 {
+                break;
+            }
+        }
+        let pictures_per_second = score.count as f64 / start.elapsed().as_secs_f64();
+        let validation = self.validation()?;
+        self.state.epochs += 1;
+        self.state.seconds = before + start.elapsed().as_secs_f64();
+        self.folder.save(self.state, &self.model, &self.optimizer)?;
+        let line = LogLine {
+            state: self.state,
+            loss: score.mean_loss(),
+            train_accuracy: score.accuracy(),
+            validation_accuracy: validation.accuracy(),
+            rate,
+            pictures_per_second,
+        };
+        self.folder.log(&line)?;
+        Ok(line)
+    }
+
+    fn validation(&self) -> Result<Score> {
+        let mut score = Score::default();
+        for first in (0..VALIDATION_SAMPLES).step_by(VALIDATION_BATCH) {
+            let (side, seed) = (self.config.side, self.config.seed);
+            let batch = self.drawings.validation(side, seed, first as u64, VALIDATION_BATCH);
+            score.add(validate(&self.model, &self.config.network, &batch)?);
+        }
+        Ok(score)
+    }
+}
+
+/// Writes the model as f16, with all that a user must know of it.
+fn export(
+    model: &Xception,
+    config: &TrainConfig,
+    sources: &[Source],
+    state: State,
+    out: &Path,
+) -> Result<()> {
+    let list = |of: fn(&Source) -> String| sources.iter().map(of).collect::<Vec<_>>().join(", ");
+    let about = About {
+        title: Some(format!("Things as drawn in emoji and icon sets, {} classes", CLASSES.len())),
+        licence: Some(format!(
+            "weights: MIT OR Apache-2.0; trained on drawings under their own licences: {}",
+            list(|source| format!("{} {}", source.name, source.license))
+        )),
+        provenance: Some(format!(
+            "trained from nothing by `xception train` (seed {}, {} pictures, {} px) on the npm packages {}",
+            config.seed,
+            state.samples,
+            config.side,
+            list(|source| format!("@iconify-json/{}@{}", source.name, source.version))
+        )),
+    };
+    let labels = Labels::new(labels());
+    let bytes = save(model, &config.network, &preprocess(config.side), &labels, &about, Dtype::F16)?;
+    if let Some(parent) = out.parent() {
+        std::fs::create_dir_all(parent).map_err(|source| io("create", parent, source))?;
+    }
+    std::fs::write(out, &bytes).map_err(|source| io("write", out, source))?;
+    println!(
+        "{}: {} bytes, {} numbers, {:.1} million multiply-accumulates a picture",
+        out.display(),
+        bytes.len(),
+        model.num_params(),
+        config.network.macs(config.side) as f64 / 1e6
+    );
+    Ok(())
+}
+
+fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+    Error::Io { action, path: path.display().to_string(), source }
+}
+
+/// Length of the progress bar's scale.
+const BAR: f64 = 10_000.0;
+
+fn progress_bar(progress: f64) -> ProgressBar {
+    let bar = ProgressBar::new(BAR as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg}, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.set_position((progress * BAR) as u64);
+    bar.reset_eta();
+    bar
+}
+
+/// One line per epoch; printed plainly when there is no terminal for a bar.
+fn report(bar: &ProgressBar, line: &LogLine) {
+    let text = format!(
+        "epoch {:>3}  {:>8} pictures  {:>6.1} min  loss {:.3}  train {:.1} %  validation {:.1} %  rate {:.5}  {:.0} pictures/s",
+        line.state.epochs,
+        line.state.samples,
+        line.state.seconds / 60.0,
+        line.loss,
+        100.0 * line.train_accuracy,
+        100.0 * line.validation_accuracy,
+        line.rate,
+        line.pictures_per_second
+    );
+    if bar.is_hidden() {
+        println!("{text}");
+    } else {
+        bar.println(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::icons::DEFAULT_DIR;
+    use super::*;
+
+    fn config() -> TrainConfig {
+        let network = XceptionConfig {
+            stem: [4, 6],
+            entry: vec![vec![8, 8], vec![12, 12]],
+            middle_blocks: 1,
+            middle_units: 1,
+            exit: vec![12, 16],
+            tail: vec![24],
+            ..XceptionConfig::mini(Dialect::Timm, CLASSES.len())
+        };
+        TrainConfig { batch: 16, epoch: 64, side: 33, network, ..TrainConfig::new(Budget::Samples(128)) }
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("xception-train-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        path
+    }
+
+    fn weights(model: &Xception) -> Vec<u8> {
+        let config = config();
+        save(
+            model,
+            &config.network,
+            &preprocess(config.side),
+            &Labels::new(labels()),
+            &About::default(),
+            Dtype::F32,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_resumed_run_ends_like_one_that_went_through() {
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR)).unwrap());
+        let paths = [folder("through"), folder("resumed")];
+
+        let through = RunFolder::create(&paths[0], &config).unwrap();
+        let mut run = Run::open(&config, &through, &drawings).unwrap();
+        while run.progress() < 1.0 {
+            run.epoch(&ProgressBar::hidden()).unwrap();
+        }
+        assert_eq!(run.state.epochs, 2);
+
+        let first = RunFolder::create(&paths[1], &config).unwrap();
+        Run::open(&config, &first, &drawings).unwrap().epoch(&ProgressBar::hidden()).unwrap();
+        let (again, same) = RunFolder::open::<TrainConfig>(&paths[1]).unwrap();
+        assert_eq!(same, config);
+        let mut resumed = Run::open(&same, &again, &drawings).unwrap();
+        assert!(resumed.progress() > 0.4 && resumed.progress() < 0.6);
+        resumed.epoch(&ProgressBar::hidden()).unwrap();
+
+        assert!(weights(&run.model) == weights(&resumed.model));
+        assert!(RunFolder::create(&paths[1], &config).is_err());
+        for path in paths {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_few_steps_on_the_same_pictures_reduce_the_loss() {
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR)).unwrap());
+        let device = Device::flex().autodiff();
+        device.seed(1);
+        let mut model = config.network.init(&device);
+        let mut optimizer = AdamWConfig::new().init();
+        let batch = drawings.batch(config.side, 1, 0, 0, 16);
+        let losses: Vec<f64> = (0..12)
+            .map(|_| {
+                let (next, score) =
+                    step(model.clone(), &config.network, &mut optimizer, &batch, 5e-3).unwrap();
+                model = next;
+                score.mean_loss()
+            })
+            .collect();
+        assert!(losses[11] < 0.8 * losses[0], "{losses:?}");
+    }
+}

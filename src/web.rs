@@ -1,0 +1,92 @@
+//! The boundary to JavaScript: converts types, decides nothing.
+//!
+//! Weights cross once; per picture RGBA, width and height go in and a short list comes out.
+
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::prelude::*;
+
+use crate::backend::{Backend, BackendRequest};
+use crate::classify::Classifier;
+use crate::preprocess::RgbaView;
+use crate::weights::ModelFile;
+
+/// Errors inside a promise show where they came from.
+#[wasm_bindgen(start)]
+pub fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// One model on one backend.
+#[wasm_bindgen]
+pub struct Session {
+    classifier: Classifier,
+    info: String,
+}
+
+#[wasm_bindgen]
+impl Session {
+    /// Parses the model and builds its network on `backend` (`cpu`, `ndarray` or `webgpu`).
+    pub async fn create(model: Vec<u8>, backend: String) -> Result<Session, JsError> {
+        let request: BackendRequest = backend.parse()?;
+        let file = ModelFile::parse(model)?;
+        // The page downloads one module per backend and falls back between them itself.
+        let backend = match request {
+            BackendRequest::Named(kind) => Backend::named(kind).await?,
+            BackendRequest::Auto => Backend::choose(request).await?,
+        };
+        let classifier = Classifier::new(&file, backend).await?;
+        let chosen = classifier.backend();
+        let info = serde_json::json!({
+            "backend": chosen.kind.name(),
+            "reason": chosen.reason,
+            "architecture": file.config.architecture,
+            "dialect": file.config.dialect.name(),
+            "format": file.format,
+            "classes": file.config.classes,
+            "parameters": file.numbers(),
+            "inputSize": file.preprocess.size,
+            "labels": file.labels.names(),
+            "title": file.about.title,
+            "licence": file.about.licence,
+            "provenance": file.about.provenance,
+        });
+        Ok(Self { classifier, info: info.to_string() })
+    }
+
+    /// What the model file says of itself, and the backend that runs.
+    pub fn info(&self) -> Result<JsValue, JsValue> {
+        js_sys::JSON::parse(&self.info)
+    }
+
+    /// The `top_k` likeliest classes of `width × height × 4` bytes of straight RGBA.
+    pub async fn classify(
+        &self,
+        rgba: Vec<u8>,
+        width: usize,
+        height: usize,
+        top_k: usize,
+    ) -> Result<JsValue, JsError> {
+        let picture = RgbaView::new(&rgba, width, height)?;
+        let (logits, timings) = self.classifier.timed_logits(picture).await?;
+        let predictions = Array::new();
+        for prediction in self.classifier.rank(&logits, top_k) {
+            predictions.push(&object(&[
+                ("index", (prediction.index as f64).into()),
+                ("label", prediction.label.into()),
+                ("score", prediction.score.into()),
+            ]));
+        }
+        let timings =
+            object(&[("preprocess", timings.preprocess.into()), ("inference", timings.inference.into())]);
+        Ok(object(&[("predictions", predictions.into()), ("timings", timings)]))
+    }
+}
+
+fn object(fields: &[(&str, JsValue)]) -> JsValue {
+    let object = Object::new();
+    for (name, value) in fields {
+        // A fresh plain object takes any property.
+        let _ = Reflect::set(&object, &(*name).into(), value);
+    }
+    object.into()
+}

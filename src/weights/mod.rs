@@ -1,0 +1,132 @@
+//! From a model file to a network, strictly: nothing missing, nothing unused, nothing misshaped.
+//!
+//! A file is recognised by its content, never by its name:
+//!
+//! | format | tensor names | dialect |
+//! |---|---|---|
+//! | own safetensors | canonical, after the paper | stored |
+//! | timm `legacy_xception` safetensors | `block4.rep.1.conv1.weight` | timm |
+//! | Keras legacy `.h5`, Keras 3 `.weights.h5` | by layer order | Keras |
+
+mod keras;
+mod metadata;
+mod names;
+mod safetensors;
+mod source;
+mod strict;
+mod timm;
+
+use burn::tensor::Device;
+
+pub use metadata::{About, Dtype};
+
+use crate::error::{Error, Result};
+use crate::labels::Labels;
+use crate::model::{Xception, XceptionConfig};
+use crate::preprocess::Preprocess;
+use names::Row;
+use source::TensorSource;
+
+/// A parsed model file: what it says of itself, and its tensors still unread.
+pub struct ModelFile {
+    /// The network.
+    pub config: XceptionConfig,
+    /// What its input must look like.
+    pub preprocess: Preprocess,
+    /// Class names, when the file carries them.
+    pub labels: Labels,
+    /// Title, licence, provenance.
+    pub about: About,
+    /// Which format the file has, in words.
+    pub format: &'static str,
+    source: Box<dyn TensorSource>,
+    rows: Vec<Row>,
+}
+
+impl std::fmt::Debug for ModelFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelFile")
+            .field("format", &self.format)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// First bytes of an HDF5 file.
+const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
+/// First bytes of a zip archive: PyTorch's `.pth` and Keras's `.keras`.
+const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
+
+impl ModelFile {
+    /// Recognises the format, reads the names and shapes and checks them against the architecture.
+    ///
+    /// # Errors
+    ///
+    /// When the file has no known format, is damaged, or does not hold exactly one network of the
+    /// Xception family.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self> {
+        let file = if bytes.starts_with(HDF5_MAGIC) {
+            keras::parse(bytes)?
+        } else if bytes.starts_with(ZIP_MAGIC) {
+            return Err(Error::Format(
+                "the file is a zip archive (PyTorch .pth or .keras); give the model as safetensors, or save the Keras model with save_weights".into(),
+            ));
+        } else {
+            safetensors::parse(bytes)?
+        };
+        file.config.validate()?;
+        file.preprocess.validate()?;
+        file.labels.check_count(file.config.classes)?;
+        strict::check(&file.rows, &*file.source)?;
+        Ok(file)
+    }
+
+    /// The network with these weights on `device`, batch norms unfolded.
+    ///
+    /// # Errors
+    ///
+    /// When a tensor's bytes cannot be read or hold a number that is not finite.
+    pub fn build(&self, device: &Device) -> Result<Xception> {
+        strict::load(self.config.init(device), &self.rows, &*self.source)
+    }
+
+    /// Every tensor as stored: name and shape, in file order.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        self.source.tensors()
+    }
+
+    /// Numbers in the network, running statistics included.
+    pub fn numbers(&self) -> usize {
+        self.rows.iter().map(|row| row.shape.iter().product::<usize>()).sum()
+    }
+
+    /// The same model in the project's own format.
+    ///
+    /// # Errors
+    ///
+    /// When a tensor's bytes cannot be read.
+    pub fn convert(&self, dtype: Dtype) -> Result<Vec<u8>> {
+        let tensors = self
+            .rows
+            .iter()
+            .map(|row| Ok((row.canonical.clone(), row.shape.clone(), row.read(&*self.source)?)));
+        safetensors::write(tensors, &self.config, &self.preprocess, &self.labels, &self.about, dtype)
+    }
+}
+
+/// Writes a network in the project's own format.
+///
+/// # Errors
+///
+/// When a tensor cannot be read back from its device.
+pub fn save(
+    network: &Xception,
+    config: &XceptionConfig,
+    preprocess: &Preprocess,
+    labels: &Labels,
+    about: &About,
+    dtype: Dtype,
+) -> Result<Vec<u8>> {
+    let tensors = strict::export(network)?;
+    safetensors::write(tensors.into_iter().map(Ok), config, preprocess, labels, about, dtype)
+}

@@ -1,0 +1,136 @@
+//! The name table: one row per tensor, generated from the architecture.
+//!
+//! Canonical names follow the paper and are the paths of the Burn modules
+//! (`entry.0.units.1.pointwise.conv.weight`). Foreign names are a function of them.
+
+use burn::tensor::Device;
+
+use super::source::TensorSource;
+use super::strict::shapes;
+use crate::error::{Error, Result};
+use crate::model::XceptionConfig;
+
+/// How a foreign tensor lies in memory, compared to ours (`[out, in, H, W]`, linear `[in, out]`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// The same.
+    Same,
+    /// Keras convolution `[H, W, in, out]`.
+    Hwio,
+    /// Keras depthwise convolution `[H, W, C, 1]`.
+    Hwcm,
+    /// A matrix the other way round.
+    Transposed,
+}
+
+impl Layout {
+    /// The shape that the file must hold for a tensor of our shape.
+    fn foreign_shape(self, shape: &[usize]) -> Vec<usize> {
+        match (self, shape) {
+            (Self::Hwio, &[o, i, h, w]) => vec![h, w, i, o],
+            (Self::Hwcm, &[c, m, h, w]) => vec![h, w, c, m],
+            (Self::Transposed, &[i, o]) => vec![o, i],
+            _ => shape.to_vec(),
+        }
+    }
+
+    /// Values in our order. `shape` is ours.
+    fn arrange(self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
+        let [rows, columns] = match (self, shape) {
+            // All three are one matrix transposed: what the file varies slowest, we vary fastest.
+            (Self::Hwio, &[o, i, h, w]) if h * w == 1 => [i, o],
+            (Self::Hwio, &[o, i, h, w]) => return hwio_to_oihw(&values, [o, i, h * w]),
+            (Self::Hwcm, &[c, m, h, w]) => [h * w, c * m],
+            (Self::Transposed, &[i, o]) => return transpose(&values, [o, i]),
+            _ => return values,
+        };
+        transpose(&values, [rows, columns])
+    }
+}
+
+fn transpose(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
+    let mut out = Vec::with_capacity(values.len());
+    for column in 0..columns {
+        out.extend((0..rows).map(|row| values[row * columns + column]));
+    }
+    out
+}
+
+fn hwio_to_oihw(values: &[f32], [o, i, hw]: [usize; 3]) -> Vec<f32> {
+    let mut out = Vec::with_capacity(values.len());
+    for to in 0..o {
+        for from in 0..i {
+            out.extend((0..hw).map(|at| values[(at * i + from) * o + to]));
+        }
+    }
+    out
+}
+
+/// One tensor: ours, and where the file has it.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    /// Path in the Burn module.
+    pub canonical: String,
+    /// Shape in the Burn module.
+    pub shape: Vec<usize>,
+    /// Name in the file.
+    pub name: String,
+    /// Layout in the file.
+    pub layout: Layout,
+}
+
+impl Row {
+    /// The shape in the file.
+    pub fn foreign_shape(&self) -> Vec<usize> {
+        self.layout.foreign_shape(&self.shape)
+    }
+
+    /// The values in our order; a number that is not finite is an error.
+    pub fn read(&self, source: &dyn TensorSource) -> Result<Vec<f32>> {
+        let values = source.read(&self.name)?;
+        if let Some(bad) = values.iter().find(|value| !value.is_finite()) {
+            return Err(Error::Weights(format!(
+                "the tensor {} holds {bad}; every weight must be finite: the file is damaged or its training diverged",
+                self.name
+            )));
+        }
+        Ok(self.layout.arrange(values, &self.shape))
+    }
+}
+
+/// The table of `config`, with each canonical name turned into a file's name and layout by `foreign`.
+pub(super) fn table(config: &XceptionConfig, foreign: impl Fn(&str) -> (String, Layout)) -> Result<Vec<Row>> {
+    config.validate()?;
+    // Shapes come from the lazily initialised network itself, so table and network cannot disagree.
+    let network = config.init(&Device::default());
+    Ok(shapes(&network)
+        .into_iter()
+        .map(|(canonical, shape)| {
+            let (name, layout) = foreign(&canonical);
+            Row { canonical, shape, name, layout }
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_layout_is_the_inverse_of_its_foreign_order() {
+        // Values 0.. in our order [o=2, i=3, h=2, w=2], written as HWIO by hand.
+        let shape = [2, 3, 2, 2];
+        let ours: Vec<f32> = (0..24u8).map(f32::from).collect();
+        let mut hwio = vec![0.0; 24];
+        for (at, value) in ours.iter().enumerate() {
+            let (o, i, h, w) = (at / 12, at / 4 % 3, at / 2 % 2, at % 2);
+            hwio[((h * 2 + w) * 3 + i) * 2 + o] = *value;
+        }
+        assert_eq!(Layout::Hwio.arrange(hwio, &shape), ours);
+        assert_eq!(Layout::Hwcm.arrange(vec![0., 2., 1., 3.], &[2, 1, 1, 2]), [0., 1., 2., 3.]);
+        assert_eq!(
+            Layout::Transposed.arrange(vec![0., 2., 4., 1., 3., 5.], &[3, 2]),
+            [0., 1., 2., 3., 4., 5.]
+        );
+    }
+}

@@ -1,0 +1,179 @@
+//! Safetensors in and out: the project's own files, and timm's.
+
+use std::collections::HashMap;
+
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype as StoredDtype, SafeTensors, TensorView};
+use sha2::{Digest, Sha256};
+
+use super::metadata::{About, Dtype, KEY, Metadata, VERSION};
+use super::names::{Layout, table};
+use super::source::TensorSource;
+use super::{ModelFile, timm};
+use crate::error::{Error, Result};
+use crate::labels::Labels;
+use crate::model::XceptionConfig;
+use crate::preprocess::Preprocess;
+
+/// A tensor's place in the file.
+struct Entry {
+    name: String,
+    shape: Vec<usize>,
+    dtype: StoredDtype,
+    /// From the start of the file.
+    range: std::ops::Range<usize>,
+}
+
+struct Source {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl TensorSource for Source {
+    fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        self.entries.iter().map(|entry| (entry.name.clone(), entry.shape.clone())).collect()
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>> {
+        let entry = self
+            .entries
+            .iter()
+            .find(|entry| entry.name == name)
+            .ok_or_else(|| Error::Weights(format!("the file lacks the tensor {name}")))?;
+        let bytes = &self.bytes[entry.range.clone()];
+        match entry.dtype {
+            StoredDtype::F32 => {
+                Ok(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+            }
+            StoredDtype::F16 => {
+                Ok(bytes.as_chunks().0.iter().map(|&bytes| f16::from_le_bytes(bytes).to_f32()).collect())
+            }
+            StoredDtype::BF16 => {
+                Ok(bytes.as_chunks().0.iter().map(|&bytes| bf16::from_le_bytes(bytes).to_f32()).collect())
+            }
+            other => Err(Error::Weights(format!(
+                "the tensor {name} holds {other:?} numbers; F32, F16 and BF16 are read: convert the file first"
+            ))),
+        }
+    }
+}
+
+/// Own or timm's, by what the header says.
+pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
+    let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| {
+        Error::Format(format!(
+            "the file is neither safetensors nor HDF5, or it is cut short ({error}); give a model as safetensors, .h5 or .weights.h5"
+        ))
+    })?;
+    // The header's length field itself takes eight bytes.
+    let data = header + size_of::<u64>();
+    let own = metadata.metadata().as_ref().and_then(|map| map.get(KEY)).cloned();
+    let mut entries: Vec<Entry> = metadata
+        .tensors()
+        .into_iter()
+        .map(|(name, info)| Entry {
+            name,
+            shape: info.shape.clone(),
+            dtype: info.dtype,
+            range: data + info.data_offsets.0..data + info.data_offsets.1,
+        })
+        .collect();
+    entries.sort_by_key(|entry| entry.range.start);
+    match own {
+        Some(json) => parse_own(&json, data, Source { bytes, entries }),
+        None => {
+            entries.retain(|entry| !timm::is_bookkeeping(&entry.name));
+            let source = Source { bytes, entries };
+            let config = timm::recognise(&source.tensors())?;
+            let rows = table(&config, |canonical| timm::name(&config, canonical))?;
+            Ok(ModelFile {
+                preprocess: Preprocess::timm(timm::INPUT_SIZE, timm::CROP_PCT),
+                labels: Labels::default(),
+                about: About::default(),
+                format: "timm safetensors",
+                source: Box::new(source),
+                rows,
+                config,
+            })
+        }
+    }
+}
+
+fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
+    let damaged = |what: String| {
+        Error::Format(format!(
+            "the model file's metadata {what}; make the file again with `xception convert`"
+        ))
+    };
+    let metadata: Metadata =
+        serde_json::from_str(json).map_err(|error| damaged(format!("cannot be read ({error})")))?;
+    if metadata.version != VERSION {
+        return Err(damaged(format!("has version {}, this build reads version {VERSION}", metadata.version)));
+    }
+    if hex(&Sha256::digest(&source.bytes[data..])) != metadata.sha256 {
+        return Err(Error::Format(
+            "the model file's tensors do not match its SHA-256: it is damaged; fetch or make it again".into(),
+        ));
+    }
+    let rows = table(&metadata.config, |canonical| (canonical.into(), Layout::Same))?;
+    Ok(ModelFile {
+        config: metadata.config,
+        preprocess: metadata.preprocess,
+        labels: metadata.labels,
+        about: metadata.about,
+        format: "xception-web safetensors",
+        source: Box::new(source),
+        rows,
+    })
+}
+
+/// The own format: canonical names in the order given, one JSON document of metadata.
+pub(super) fn write(
+    tensors: impl Iterator<Item = Result<(String, Vec<usize>, Vec<f32>)>>,
+    config: &XceptionConfig,
+    preprocess: &Preprocess,
+    labels: &Labels,
+    about: &About,
+    dtype: Dtype,
+) -> Result<Vec<u8>> {
+    let mut encoded: Vec<(String, StoredDtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    for tensor in tensors {
+        let (name, shape, values) = tensor?;
+        let (stored, bytes) = match dtype {
+            Dtype::F16 if shape.len() > 1 => (
+                StoredDtype::F16,
+                values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
+            ),
+            _ => (StoredDtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        };
+        encoded.push((name, stored, shape, bytes));
+    }
+    // safetensors lays tensors out by alignment, widest first, then by name; the digest follows it.
+    encoded.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let mut digest = Sha256::new();
+    encoded.iter().for_each(|(.., bytes)| digest.update(bytes));
+    let metadata = Metadata {
+        version: VERSION,
+        config: config.clone(),
+        preprocess: preprocess.clone(),
+        labels: labels.clone(),
+        about: about.clone(),
+        sha256: hex(&digest.finalize()),
+    };
+    let json = serde_json::to_string(&metadata)
+        .map_err(|error| Error::Format(format!("cannot write the metadata: {error}")))?;
+    let views = encoded
+        .iter()
+        .map(|(name, stored, shape, bytes)| {
+            let view = TensorView::new(*stored, shape.clone(), bytes)
+                .map_err(|error| Error::Weights(format!("cannot write the tensor {name}: {error}")))?;
+            Ok((name.as_str(), view))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    safetensors::tensor::serialize(views, Some(HashMap::from([(KEY.to_string(), json)])))
+        .map_err(|error| Error::Format(format!("cannot write the model file: {error}")))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,174 @@
+//! timm's `legacy_xception` (Cadene's port): its tensor names, and the architecture read back from them.
+
+use std::collections::HashMap;
+
+use super::names::Layout;
+use crate::error::{Error, Result};
+use crate::model::{Dialect, XceptionConfig};
+
+/// Input side of the published weights (`default_cfg` of `legacy_xception`).
+pub(super) const INPUT_SIZE: usize = 299;
+/// Their crop, from the same place.
+pub(super) const CROP_PCT: f64 = 0.8975;
+
+/// PyTorch's counters beside each batch norm; no part of the function.
+pub(super) fn is_bookkeeping(name: &str) -> bool {
+    name.ends_with(".num_batches_tracked")
+}
+
+/// timm's name for a canonical one.
+///
+/// Blocks count from 1 through the three flows; within a block `rep` also counts ReLUs and batch
+/// norms, and the first block lacks the leading ReLU.
+pub(super) fn name(config: &XceptionConfig, canonical: &str) -> (String, Layout) {
+    let parts: Vec<&str> = canonical.split('.').collect();
+    let number = |at: usize| parts.get(at).and_then(|part| part.parse::<usize>().ok()).unwrap_or(0);
+    let (first_middle, exit) = (config.entry.len() + 1, config.entry.len() + config.middle_blocks + 1);
+    let layout = if canonical == "head.weight" { Layout::Transposed } else { Layout::Same };
+    let name = match parts[0] {
+        "stem" => match parts[2] {
+            "conv" => format!("conv{}.weight", number(1) + 1),
+            _ => format!("bn{}.{}", number(1) + 1, norm(parts[3])),
+        },
+        "entry" => block(number(1) + 1, &parts[2..]),
+        "middle" => block(first_middle + number(1), &parts[2..]),
+        "exit" => block(exit, &parts[1..]),
+        // The stem took numbers 1 and 2.
+        "tail" => match parts[3] {
+            "conv" => format!("conv{}.{}.weight", number(1) + 3, half(parts[2])),
+            _ => format!("bn{}.{}", number(1) + 3, norm(parts[4])),
+        },
+        _ => format!("fc.{}", parts[1]),
+    };
+    (name, layout)
+}
+
+fn block(block: usize, parts: &[&str]) -> String {
+    if parts[0] == "shortcut" {
+        return match parts[1] {
+            "conv" => format!("block{block}.skip.weight"),
+            _ => format!("block{block}.skipbn.{}", norm(parts[2])),
+        };
+    }
+    let unit: usize = parts[1].parse().unwrap_or(0);
+    let conv = 3 * unit + usize::from(block > 1);
+    match parts[3] {
+        "conv" => format!("block{block}.rep.{conv}.{}.weight", half(parts[2])),
+        _ => format!("block{block}.rep.{}.{}", conv + 1, norm(parts[4])),
+    }
+}
+
+fn half(canonical: &str) -> &str {
+    match canonical {
+        "depthwise" => "conv1",
+        other => other,
+    }
+}
+
+fn norm(canonical: &str) -> &str {
+    match canonical {
+        "gamma" => "weight",
+        "beta" => "bias",
+        other => other,
+    }
+}
+
+/// Reads the table back from names and shapes; the strict check afterwards holds it to them.
+///
+/// A convolution and its batch norm say the same width five times, and the majority counts. One tensor
+/// that is missing, left over or misshapen does not change the table, so the strict check names that one.
+pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConfig> {
+    let shapes: HashMap<&str, &[usize]> =
+        tensors.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
+    let lacks = |name: &str| {
+        Error::Architecture(format!(
+            "the file lacks the tensor {name}, so it is no Xception of timm's (legacy_xception) and not made by `xception convert`; those and Keras's .h5 files are read"
+        ))
+    };
+    let width = |kernel: String, norm: String| -> Option<usize> {
+        let norms = ["weight", "bias", "running_mean", "running_var"].map(|kind| format!("{norm}.{kind}"));
+        let votes: Vec<usize> = std::iter::once(&kernel)
+            .chain(&norms)
+            .filter_map(|name| shapes.get(name.as_str())?.first().copied())
+            .collect();
+        let supporters = |width: &usize| votes.iter().filter(|vote| *vote == width).count();
+        votes.iter().copied().max_by_key(supporters).filter(|_| votes.len() > 1)
+    };
+    let stem = |conv: usize| {
+        let kernel = format!("conv{conv}.weight");
+        width(kernel.clone(), format!("bn{conv}")).ok_or_else(|| lacks(&kernel))
+    };
+    let widths = |block: usize| -> Vec<usize> {
+        (usize::from(block > 1)..)
+            .step_by(3)
+            .map_while(|at| {
+                width(
+                    format!("block{block}.rep.{at}.pointwise.weight"),
+                    format!("block{block}.rep.{}", at + 1),
+                )
+            })
+            .collect()
+    };
+    let bridged =
+        |block: usize| width(format!("block{block}.skip.weight"), format!("block{block}.skipbn")).is_some();
+    let stem = [stem(1)?, stem(2)?];
+    let blocks: Vec<Vec<usize>> = (1..).map(widths).take_while(|widths| !widths.is_empty()).collect();
+    let entry = (1..=blocks.len()).take_while(|&block| bridged(block)).count();
+    if entry == 0 || blocks.len() < entry + 1 {
+        return Err(Error::Architecture(format!(
+            "the file has {} blocks, {entry} of them with a projected residual before the middle flow; an Xception has an entry, a middle and an exit flow",
+            blocks.len()
+        )));
+    }
+    let tail: Vec<usize> =
+        (3..).map_while(|conv| width(format!("conv{conv}.pointwise.weight"), format!("bn{conv}"))).collect();
+    // Two witnesses only: the kernel is believed when its other side fits.
+    let classes = match (shapes.get("fc.weight"), shapes.get("fc.bias")) {
+        (Some(&&[classes, from]), _) if Some(&from) == tail.last() => classes,
+        (_, Some(&&[classes])) => classes,
+        _ => return Err(lacks("fc.weight")),
+    };
+    let config = XceptionConfig {
+        architecture: String::new(),
+        dialect: Dialect::Timm,
+        classes,
+        stem,
+        entry: blocks[..entry].to_vec(),
+        middle_blocks: blocks.len() - entry - 1,
+        middle_units: if blocks.len() > entry + 1 { blocks[entry].len() } else { 0 },
+        exit: blocks[blocks.len() - 1].clone(),
+        tail,
+    };
+    Ok(config.named())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::names::table;
+    use super::*;
+
+    #[test]
+    fn names_are_timms_and_lead_back_to_the_architecture() {
+        let config = XceptionConfig::xception(Dialect::Timm, 1000);
+        let rows = table(&config, |canonical| name(&config, canonical)).unwrap();
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        for known in [
+            "conv1.weight",
+            "bn2.running_var",
+            "block1.rep.0.conv1.weight",
+            "block1.rep.4.bias",
+            "block2.rep.1.pointwise.weight",
+            "block4.rep.8.running_mean",
+            "block12.skip.weight",
+            "block12.skipbn.weight",
+            "conv3.conv1.weight",
+            "conv4.pointwise.weight",
+            "bn4.bias",
+            "fc.bias",
+        ] {
+            assert!(names.contains(&known), "{known} is not in {names:?}");
+        }
+        let tensors: Vec<_> = rows.iter().map(|row| (row.name.clone(), row.foreign_shape())).collect();
+        assert_eq!(recognise(&tensors).unwrap(), config);
+    }
+}

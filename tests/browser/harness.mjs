@@ -1,0 +1,135 @@
+// What every browser test needs: a server for the built site, a Chromium, and hands.
+
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { serve } from '../../www/serve.mjs';
+
+const require = createRequire(new URL('../../www/package.json', import.meta.url));
+const { chromium } = require('playwright-core');
+
+export const SITE = fileURLToPath(new URL('../../www/dist/site', import.meta.url));
+export const SAMPLES = join(SITE, 'samples');
+
+/** Loading a model and, on the software adapter, compiling its shaders. */
+export const PATIENCE = 240_000;
+
+/** A GPU computed on the CPU: slow, correct, and the same everywhere. */
+export const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+export const NO_GPU = ['--disable-gpu'];
+
+const QUIET = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/**
+ * A running site with a browser on it.
+ * `flags`: more of Chromium's. `worker`: code to run in the worker before the package's own.
+ * `first`: see `serve`.
+ */
+export async function start({ flags = NO_GPU, worker, first } = {}) {
+  const root = worker ? sabotaged(worker) : SITE;
+  const server = await serve({ root, first });
+  const origin = `http://localhost:${server.address().port}`;
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [...QUIET, ...flags],
+  });
+  const requests = [];
+
+  async function open(path = '/', options = {}) {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(PATIENCE);
+    context.on('request', (request) => requests.push(request.url()));
+    const page = await context.newPage();
+    page.on('pageerror', (error) => console.error(`page: ${error}`));
+    await page.goto(origin + path);
+    return page;
+  }
+
+  async function stop() {
+    await browser.close();
+    server.closeAllConnections();
+    server.close();
+    if (root !== SITE) rmSync(root, { recursive: true });
+  }
+
+  return { browser, origin, requests, open, stop };
+}
+
+/** A copy of the site whose worker first runs `code`: the browser misbehaves, not the package. */
+function sabotaged(code) {
+  const root = mkdtempSync(join(tmpdir(), 'xception-web-site-'));
+  cpSync(SITE, root, { recursive: true });
+  const file = join(root, 'xception-web/worker.js');
+  writeFileSync(file, `{${code}}\n${readFileSync(file, 'utf8')}`);
+  return root;
+}
+
+/** Drops a file on the page as a person does. */
+export async function drop(page, path, { name = basename(path), type = '' } = {}) {
+  await dropBytes(page, readFileSync(path), { name, type });
+}
+
+export async function dropBytes(page, bytes, { name, type = '' }) {
+  const transfer = await page.evaluateHandle(
+    ({ base64, name, type }) => {
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], name, { type }));
+      return transfer;
+    },
+    { base64: Buffer.from(bytes).toString('base64'), name, type },
+  );
+  await page.getByTestId('drop-zone').dispatchEvent('drop', { dataTransfer: transfer });
+}
+
+/** The labels shown for `source`, best first, once they are computed. */
+export async function labelsFor(page, source) {
+  const shown = page.locator(
+    `[data-testid=predictions][aria-busy=false][data-source=${JSON.stringify(source)}]`,
+  );
+  await shown.waitFor();
+  return shown
+    .getByTestId('prediction')
+    .evaluateAll((rows) => rows.map(({ dataset }) => dataset.label));
+}
+
+export const text = (page, testId) => page.getByTestId(testId).textContent();
+
+/** Until the model is loaded and the page says where it runs. */
+export const ready = (page) =>
+  page.waitForFunction(() => document.querySelector('#reason').textContent !== '');
+
+/** A picture as PNG or raw RGBA, drawn by the browser on white. */
+export async function render(page, svg, { width, height, as = 'png' }) {
+  const base64 = await page.evaluate(
+    async ({ svg, width, height, as }) => {
+      const image = new Image();
+      image.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
+      await image.decode();
+      const canvas = new OffscreenCanvas(width, height);
+      const context = canvas.getContext('2d');
+      context.fillStyle = '#fff';
+      context.fillRect(0, 0, width, height);
+      const side = Math.min(width, height);
+      context.drawImage(image, (width - side) / 2, (height - side) / 2, side, side);
+      const bytes =
+        as === 'rgba'
+          ? context.getImageData(0, 0, width, height).data
+          : new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+      let characters = '';
+      for (const byte of bytes) characters += String.fromCharCode(byte);
+      return btoa(characters);
+    },
+    { svg, width, height, as },
+  );
+  return Buffer.from(base64, 'base64');
+}

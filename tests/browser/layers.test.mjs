@@ -1,0 +1,50 @@
+// Who may import whom.
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'node:test';
+
+const WWW = fileURLToPath(new URL('../../www/', import.meta.url));
+
+function imports(folder) {
+  const files = readdirSync(join(WWW, folder)).filter((name) => name.endsWith('.ts'));
+  return Object.fromEntries(
+    files.map((name) => {
+      const source = readFileSync(join(WWW, folder, name), 'utf8');
+      return [name, [...source.matchAll(/from '([^']+)'/g)].map(([, from]) => from)];
+    }),
+  );
+}
+
+test('only wasm.ts sees the generated modules', () => {
+  for (const [name, from] of Object.entries(imports('src'))) {
+    const generated = from.filter((path) => path.includes('pkg/'));
+    assert.equal(generated.length > 0, name === 'wasm.ts', `${name} imports ${generated}`);
+  }
+});
+
+test('the page uses the package by its name', () => {
+  const all = Object.values(imports('demo')).flat();
+  assert.ok(all.includes('xception-web'));
+  assert.deepEqual(
+    all.filter((path) => path.startsWith('..')),
+    [],
+  );
+});
+
+test('page and worker share nothing but messages, errors, options and downloads', () => {
+  const graph = imports('src');
+  const reach = (name, seen = new Set()) => {
+    seen.add(name);
+    for (const path of graph[name] ?? []) {
+      const next = path.replace('./', '').replace('.js', '.ts');
+      if (path.startsWith('./') && !seen.has(next)) reach(next, seen);
+    }
+    return seen;
+  };
+  const worker = reach('worker.ts');
+  const shared = [...reach('index.ts')].filter((name) => worker.has(name));
+  assert.deepEqual(shared.sort(), ['errors.ts', 'fetch.ts', 'options.ts', 'protocol.ts']);
+});

@@ -1,0 +1,192 @@
+// The page as people use it: with the wrong file, the keyboard, a phone, a model of their own.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import {
+  PATIENCE,
+  SAMPLES,
+  SITE,
+  drop,
+  dropBytes,
+  labelsFor,
+  ready,
+  start,
+  text,
+} from './harness.mjs';
+
+const APPLE = join(SAMPLES, 'apple.svg');
+const MODEL = join(SITE, 'xception-web/models/emoji.safetensors');
+const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+
+describe('the page', { timeout: PATIENCE }, () => {
+  let site;
+  before(async () => (site = await start()));
+  after(() => site.stop());
+
+  test('a damaged picture is an error, and the next picture works', async () => {
+    const page = await site.open('/?backend=cpu');
+    await drop(page, APPLE);
+    await labelsFor(page, 'apple.svg');
+    const damaged = readFileSync(MODEL).subarray(0, 5000);
+    await dropBytes(page, damaged, { name: 'damaged.png', type: 'image/png' });
+    const error = page.getByTestId('error');
+    await error.waitFor({ state: 'visible' });
+    assert.match(await error.textContent(), /damaged\.png.* not a picture/);
+    const predictions = page.getByTestId('predictions');
+    assert.equal(await predictions.getAttribute('aria-busy'), 'false');
+    assert.equal(await predictions.getAttribute('data-source'), null);
+    assert.equal(await page.getByTestId('prediction').count(), 0);
+    await page.getByTestId('file-input').setInputFiles(APPLE);
+    assert.equal((await labelsFor(page, 'apple.svg'))[0], 'apple');
+    assert.ok(await error.isHidden());
+  });
+
+  test('a picture given before the model is loaded is kept, the newest wins', async () => {
+    const page = await site.open('/?backend=cpu');
+    for (const object of ['car', 'cat', 'umbrella']) {
+      await page.getByTestId('file-input').setInputFiles(join(SAMPLES, `${object}.svg`));
+    }
+    assert.equal(await page.getByTestId('predictions').getAttribute('aria-busy'), 'true');
+    assert.equal((await labelsFor(page, 'umbrella.svg'))[0], 'umbrella');
+  });
+
+  test('a pasted picture is classified', async () => {
+    const page = await site.open('/?backend=cpu');
+    await page.evaluate(
+      async (svg) => {
+        const clipboardData = new DataTransfer();
+        clipboardData.items.add(new File([svg], 'pasted.svg', { type: 'image/svg+xml' }));
+        document.dispatchEvent(new ClipboardEvent('paste', { clipboardData }));
+      },
+      readFileSync(APPLE, 'utf8'),
+    );
+    assert.equal((await labelsFor(page, 'pasted.svg'))[0], 'apple');
+  });
+
+  test('predictions carry their data and are announced', async () => {
+    const page = await site.open('/?backend=cpu');
+    await drop(page, APPLE);
+    await labelsFor(page, 'apple.svg');
+    const rows = await page
+      .getByTestId('prediction')
+      .evaluateAll((rows) => rows.map(({ dataset }) => ({ ...dataset })));
+    assert.equal(rows.length, 5);
+    for (const [i, { index, label, score }] of rows.entries()) {
+      assert.ok(Number.isInteger(Number(index)) && label);
+      assert.ok(Number(score) >= 0 && Number(score) <= Number(rows[i - 1]?.score ?? 1));
+    }
+    assert.match(await page.getByRole('status').textContent(), /^apple, [\d.]+ %$/);
+  });
+
+  test('everything works from the keyboard', async () => {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    const seen = [];
+    for (let i = 0; i < 25; i++) {
+      await page.keyboard.press('Tab');
+      const at = await page.evaluate(() => {
+        const { activeElement: at } = document;
+        if (at === document.body) return null;
+        const ring = at.matches('.covered') ? at.nextElementSibling : (at.closest('label') ?? at);
+        const { outlineStyle, outlineWidth } = getComputedStyle(ring);
+        return {
+          name: at.dataset.testid ?? at.dataset.sample ?? at.value ?? at.localName,
+          ring: (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0) || at.matches('.skip'),
+        };
+      });
+      if (!at || seen.some(({ name }) => name === at.name)) break;
+      seen.push(at);
+    }
+    const names = seen.map(({ name }) => name);
+    for (const name of ['file-input', 'webcam-start', 'samples/cat.svg', 'cpu', 'model-input']) {
+      const radio = name === 'cpu';
+      assert.ok(names.includes(name) || (radio && names.includes('on')), `${name} in ${names}`);
+    }
+    assert.deepEqual(
+      seen.filter(({ ring }) => !ring),
+      [],
+      'what has the focus shows it',
+    );
+
+    await page.locator('[data-sample="samples/cat.svg"]').focus();
+    await page.keyboard.press('Enter');
+    assert.equal((await labelsFor(page, 'cat.svg'))[0], 'cat');
+
+    const chooser = page.waitForEvent('filechooser');
+    await page.getByTestId('file-input').focus();
+    await page.keyboard.press('Space');
+    await (await chooser).setFiles(APPLE);
+    assert.equal((await labelsFor(page, 'apple.svg'))[0], 'apple');
+
+    await page.getByLabel('CPU', { exact: true }).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.waitForFunction(() => document.querySelector('#backend').textContent === 'ndarray');
+    assert.match(page.url(), /backend=ndarray/);
+    assert.equal((await labelsFor(page, 'apple.svg'))[0], 'apple', 'the picture is asked again');
+  });
+
+  test('fits a phone: nothing sticks out, everything can be hit', async () => {
+    const page = await site.open('/?backend=cpu', PHONE);
+    await page.locator('[data-sample="samples/umbrella.svg"]').tap();
+    assert.equal((await labelsFor(page, 'umbrella.svg'))[0], 'umbrella');
+    const { wide, small } = await page.evaluate(() => {
+      const targets = [...document.querySelectorAll('button, label.button, .choice label')];
+      return {
+        wide: document.documentElement.scrollWidth - innerWidth,
+        small: targets
+          .filter((target) => target.checkVisibility())
+          .filter((target) => target.getBoundingClientRect().height < 40)
+          .map((target) => target.textContent),
+      };
+    });
+    assert.ok(wide <= 0, `${wide} pixels too wide`);
+    assert.deepEqual(small, []);
+  });
+
+  test('a model of one’s own can be dropped, chosen, refused and put away', async () => {
+    const page = await site.open('/?backend=cpu');
+    await drop(page, APPLE);
+    await labelsFor(page, 'apple.svg');
+    await drop(page, MODEL, { name: 'mine.safetensors' });
+    await page.getByText('mine.safetensors').waitFor();
+    assert.equal((await labelsFor(page, 'apple.svg'))[0], 'apple');
+    const broken = { name: 'x.h5', mimeType: '', buffer: Buffer.from('not a model') };
+    await page.getByTestId('model-input').setInputFiles(broken);
+    const error = page.getByTestId('error');
+    await error.waitFor({ state: 'visible' });
+    assert.ok((await error.textContent()).length > 20);
+    await drop(page, join(SAMPLES, 'cat.svg'));
+    assert.equal((await labelsFor(page, 'cat.svg'))[0], 'cat', 'the last model is still there');
+    await page.getByRole('button', { name: 'Back to the bundled model' }).click();
+    await page.getByText('mine.safetensors').waitFor({ state: 'hidden' });
+  });
+
+  test('says what the bundled model knows', async () => {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    assert.match(await page.locator('#about').textContent(), /drawn as emoji/);
+    await page.getByText('All its labels').click();
+    assert.ok(await page.locator('#labels').getByText('umbrella', { exact: true }).isVisible());
+    assert.equal(await text(page, 'backend'), 'cpu');
+  });
+
+  test('asks no other host for anything, and could not', async () => {
+    const page = await site.open();
+    await page.getByTestId('file-input').setInputFiles(APPLE);
+    await labelsFor(page, 'apple.svg');
+    const foreign = site.requests.filter((url) => new URL(url).origin !== site.origin);
+    assert.deepEqual(foreign, []);
+    const blocked = await page.evaluate(async () => {
+      const violation = new Promise((resolve) =>
+        document.addEventListener('securitypolicyviolation', ({ blockedURI }) =>
+          resolve(blockedURI),
+        ),
+      );
+      await fetch('https://example.com/').catch(() => {});
+      return violation;
+    });
+    assert.equal(blocked, 'https://example.com/');
+  });
+});

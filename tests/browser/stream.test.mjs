@@ -1,0 +1,153 @@
+// The camera: a film of a known object, played by Chromium's fake camera.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { NO_GPU, PATIENCE, SAMPLES, labelsFor, ready, render, start } from './harness.mjs';
+
+const [WIDTH, HEIGHT] = [320, 240];
+const FAKE_CAMERA = '--use-fake-device-for-media-stream';
+
+/** A Y4M film that shows one RGBA picture for a few frames (BT.601, 4:2:0). */
+function film(rgba) {
+  const [luma, blue, red] = [[], [], []];
+  for (let y = 0; y < HEIGHT; y++) {
+    for (let x = 0; x < WIDTH; x++) {
+      const [r, g, b] = rgba.subarray((y * WIDTH + x) * 4);
+      luma.push(16 + (65.5 * r + 128.6 * g + 25 * b) / 256);
+      if (y % 2 || x % 2) continue;
+      blue.push(128 + (-37.8 * r - 74.2 * g + 112 * b) / 256);
+      red.push(128 + (112 * r - 93.8 * g - 18.2 * b) / 256);
+    }
+  }
+  const frame = Buffer.from([...luma, ...blue, ...red].map(Math.round));
+  const header = Buffer.from(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F30:1 Ip A1:1 C420jpeg\n`);
+  const frames = Array.from({ length: 5 }, () => [Buffer.from('FRAME\n'), frame]);
+  return Buffer.concat([header, ...frames.flat()]);
+}
+
+describe('a camera', { timeout: PATIENCE }, () => {
+  let folder;
+  let site;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'xception-web-film-'));
+    const painter = await start();
+    const page = await painter.open();
+    const svg = readFileSync(join(SAMPLES, 'umbrella.svg'), 'utf8');
+    const rgba = await render(page, svg, { width: WIDTH, height: HEIGHT, as: 'rgba' });
+    await painter.stop();
+    const file = join(folder, 'umbrella.y4m');
+    writeFileSync(file, film(rgba));
+    const camera = ['--use-fake-ui-for-media-stream', `--use-file-for-fake-video-capture=${file}`];
+    site = await start({ flags: [...NO_GPU, FAKE_CAMERA, ...camera] });
+  });
+  after(async () => {
+    await site.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('gets live labels, and its light goes out at the stop', async () => {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    await page.getByTestId('webcam-start').click();
+    assert.equal((await labelsFor(page, 'webcam'))[0], 'umbrella');
+    await page.evaluate(() => {
+      globalThis.tracks = document.querySelector('video').srcObject.getTracks();
+      globalThis.answers = 0;
+      const list = document.querySelector('#predictions');
+      new MutationObserver(() => answers++).observe(list, { childList: true });
+    });
+    await page.waitForFunction(() => answers >= 3);
+    await page.getByTestId('webcam-stop').click();
+    await page.waitForFunction(() => tracks.every(({ readyState }) => readyState === 'ended'));
+    assert.equal(await page.evaluate(() => document.querySelector('video').srcObject), null);
+    const after = await page.evaluate(() => answers);
+    await page.waitForTimeout(500);
+    assert.equal(await page.evaluate(() => answers), after, 'no answer comes after the stop');
+    await page.getByTestId('webcam-start').click();
+    await page.waitForFunction((after) => answers > after, after);
+  });
+
+  test('gives way to a picture', async () => {
+    const page = await site.open('/?backend=cpu');
+    await page.getByTestId('webcam-start').click();
+    await labelsFor(page, 'webcam');
+    await page.getByRole('button', { name: 'Apple' }).click();
+    assert.equal((await labelsFor(page, 'apple.svg'))[0], 'apple');
+    await page.waitForTimeout(500);
+    assert.equal((await labelsFor(page, 'apple.svg'))[0], 'apple', 'the camera is silent');
+    assert.ok(await page.getByTestId('webcam-start').isVisible());
+  });
+
+  test('has one frame in flight, sleeps in a hidden tab, and ends with its signal', async () => {
+    const page = await site.open('/?backend=cpu');
+    const got = await page.evaluate(async () => {
+      const { ImageClassifier, openCamera } = await import('/xception-web/index.js');
+      const classifier = await ImageClassifier.create({ backend: 'cpu' });
+      const abort = new AbortController();
+      const video = document.createElement('video');
+      await openCamera(video, { signal: abort.signal });
+
+      let [now, most] = [0, 0];
+      const classify = classifier.classify.bind(classifier);
+      classifier.classify = async (...given) => {
+        most = Math.max(most, ++now);
+        return classify(...given).finally(() => now--);
+      };
+      let hidden = false;
+      Object.defineProperty(document, 'hidden', { get: () => hidden });
+      const show = (visible) => {
+        hidden = !visible;
+        document.dispatchEvent(new Event('visibilitychange'));
+      };
+
+      let answers = 0;
+      const loop = (async () => {
+        for await (const { predictions } of classifier.stream(video, {
+          signal: abort.signal,
+          topK: 2,
+        })) {
+          if (predictions.length !== 2) throw new Error('topK is not heeded');
+          answers++;
+        }
+        return 'ended';
+      })();
+      const until = async (done) => {
+        while (!done()) await new Promise((resolve) => setTimeout(resolve, 20));
+      };
+      await until(() => answers >= 3);
+      show(false);
+      await new Promise((resolve) => setTimeout(resolve, 300)); // The one in flight may land.
+      const asleep = answers;
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      const stillAsleep = answers;
+      show(true);
+      await until(() => answers > stillAsleep);
+      abort.abort();
+      return { most, asleep, stillAsleep, end: await loop, source: video.srcObject };
+    });
+    assert.equal(got.most, 1);
+    assert.equal(got.stillAsleep, got.asleep);
+    assert.equal(got.end, 'ended');
+    assert.equal(got.source, null);
+  });
+});
+
+test('a camera that is not allowed is explained', { timeout: PATIENCE }, async () => {
+  const site = await start({ flags: [...NO_GPU, FAKE_CAMERA, '--deny-permission-prompts'] });
+  try {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    await page.getByTestId('webcam-start').click();
+    const error = page.getByTestId('error');
+    await error.waitFor({ state: 'visible' });
+    assert.match(await error.textContent(), /not allowed.*Allow it/);
+    await page.getByRole('button', { name: 'Cat' }).click();
+    assert.equal((await labelsFor(page, 'cat.svg'))[0], 'cat');
+    assert.ok(await error.isHidden());
+  } finally {
+    await site.stop();
+  }
+});

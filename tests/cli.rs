@@ -1,0 +1,322 @@
+//! The command line as a user meets it: the built binary, its output and its failures.
+#![cfg(feature = "cli")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use common::{
+    LOGIT_TOLERANCE, PICTURE, Strings, distance, expected, fixture, keras_layers, keras_legacy_file,
+    picture_key, pixels, read_fixture, timm_file, timm_tensors,
+};
+use serde_json::Value;
+use xception_web::model::{Dialect, XceptionConfig};
+
+const MODELS: [&str; 4] =
+    ["mini_timm.safetensors", "mini_keras_legacy.h5", "mini_keras_model.h5", "mini_keras.weights.h5"];
+
+/// Classes of the mini network.
+const CLASSES: usize = 7;
+
+/// JPEG is lossy: at quality 92 pixels move by a few of 255, logits of about 2 by less than this.
+const JPEG_TOLERANCE: f32 = 0.3;
+
+fn xception(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xception"))
+        .args(args)
+        .env("RUST_BACKTRACE", "1")
+        .output()
+        .expect("the built binary runs")
+}
+
+fn stdout(args: &[&str]) -> String {
+    let output = xception(args);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {errors}");
+    assert_eq!(errors, "", "{args:?}: stderr");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The one sentence of a failure: exit status, nothing else on stderr, no panic.
+fn failure(args: &[&str]) -> String {
+    let output = xception(args);
+    let errors = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(!output.status.success(), "{args:?} succeeded");
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {errors}");
+    assert_eq!(errors.lines().count(), 1, "{args:?}: {errors}");
+    assert!(errors.starts_with("error: ") && errors.ends_with('\n'), "{args:?}: {errors}");
+    assert!(!errors.contains("panicked") && !errors.contains("backtrace"), "{args:?}: {errors}");
+    errors
+}
+
+fn path(name: &str) -> String {
+    fixture(name).to_str().expect("UTF-8").into()
+}
+
+/// A file in a folder of this test's own.
+fn scratch(test: &str, name: &str, bytes: &[u8]) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join(name);
+    std::fs::write(&file, bytes).expect("a file");
+    file.to_str().expect("UTF-8").into()
+}
+
+fn classify(model: &str, picture: &str) -> Value {
+    let args = ["classify", "--model", model, "--backend", "cpu", "--json", "--logits", picture];
+    let answers: Value = serde_json::from_str(&stdout(&args)).expect("JSON");
+    assert_eq!(answers.as_array().map(Vec::len), Some(1));
+    answers[0].clone()
+}
+
+fn logits(model: &str, picture: &str) -> Vec<f32> {
+    let answer = classify(model, picture);
+    answer["logits"]
+        .as_array()
+        .expect("logits")
+        .iter()
+        .map(|v| v.as_f64().expect("a number") as f32)
+        .collect()
+}
+
+fn png(rgb: &[u8], width: usize, height: usize) -> Vec<u8> {
+    let picture = image::RgbImage::from_raw(width as u32, height as u32, rgb.to_vec()).expect("a picture");
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).expect("a PNG");
+    bytes.into_inner()
+}
+
+#[test]
+fn the_json_has_the_file_the_backend_the_model_and_ranked_predictions() {
+    let (model, picture) = (path(MODELS[0]), path("pictures/picture.png"));
+    let answer = classify(&model, &picture);
+    assert_eq!(answer["file"], picture.as_str());
+    assert_eq!(answer["model"], model.as_str());
+    assert_eq!(answer["backend"], "cpu");
+    assert_eq!(answer["logits"].as_array().unwrap().len(), CLASSES);
+    let predictions = answer["predictions"].as_array().unwrap();
+    assert_eq!(predictions.len(), 5);
+    let scores: Vec<f64> = predictions.iter().map(|one| one["score"].as_f64().unwrap()).collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    for one in predictions {
+        // The file carries no names.
+        assert_eq!(one["label"], format!("class {}", one["index"]));
+    }
+}
+
+#[test]
+fn logits_are_given_only_when_asked_for() {
+    let args = [
+        "classify",
+        "--model",
+        &path(MODELS[0]),
+        "--backend",
+        "cpu",
+        "--json",
+        &path("pictures/picture.png"),
+    ];
+    let answers: Value = serde_json::from_str(&stdout(&args)).unwrap();
+    assert!(answers[0].get("logits").is_none());
+}
+
+#[test]
+fn a_top_k_above_the_count_of_classes_shows_them_all() {
+    let (model, picture) = (path(MODELS[1]), path("pictures/picture.png"));
+    let args = ["classify", "--model", &model, "--backend", "cpu", "--json", "--top-k", "1000", &picture];
+    let answers: Value = serde_json::from_str(&stdout(&args)).unwrap();
+    let predictions = answers[0]["predictions"].as_array().unwrap();
+    assert_eq!(predictions.len(), CLASSES);
+    let sum: f64 = predictions.iter().map(|one| one["score"].as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+}
+
+#[test]
+fn people_get_one_line_per_prediction() {
+    let (model, picture) = (path(MODELS[0]), path("pictures/picture.png"));
+    let shown = stdout(&["classify", "--model", &model, "--backend", "cpu", "--top-k", "3", &picture]);
+    assert_eq!(shown.lines().filter(|line| line.contains(" % ")).count(), 3, "{shown}");
+    assert!(shown.contains("class "), "{shown}");
+}
+
+#[test]
+fn png_webp_gif_and_bmp_of_one_picture_get_the_same_logits_and_jpeg_almost() {
+    let model = path(MODELS[0]);
+    let reference = logits(&model, &path("pictures/picture.png"));
+    for kind in ["webp", "gif", "bmp"] {
+        assert_eq!(logits(&model, &path(&format!("pictures/picture.{kind}"))), reference, "{kind}");
+    }
+    let gap = distance(&logits(&model, &path("pictures/picture.jpg")), &reference);
+    assert!(gap <= JPEG_TOLERANCE, "JPEG: {gap}");
+}
+
+#[test]
+fn a_jpeg_that_says_it_lies_on_its_side_is_turned_upright() {
+    let model = path(MODELS[0]);
+    let lying = image::load_from_memory(&read_fixture("pictures/orientation_6.jpg")).unwrap().into_rgb8();
+    let upright = image::imageops::rotate90(&lying);
+    let as_png =
+        |picture: &image::RgbImage| png(picture, picture.width() as usize, picture.height() as usize);
+    let found = logits(&model, &path("pictures/orientation_6.jpg"));
+    let turned = scratch("orientation", "turned.png", &as_png(&upright));
+    assert_eq!(found, logits(&model, &turned));
+    // The turn matters to this network.
+    let unturned = scratch("orientation", "unturned.png", &as_png(&lying));
+    assert!(distance(&found, &logits(&model, &unturned)) > 10.0 * LOGIT_TOLERANCE);
+}
+
+#[test]
+fn full_size_files_of_both_dialects_and_a_picture_file_get_the_originals_logits() {
+    let [width, height] = PICTURE;
+    let picture =
+        scratch("full", "picture.png", &png(&pixels(&picture_key(), [height, width]), width, height));
+    for dialect in [Dialect::Timm, Dialect::Keras] {
+        let config = XceptionConfig::xception(dialect, 1000);
+        let tensors = timm_tensors(&config, "full");
+        let bytes = match dialect {
+            Dialect::Timm => timm_file(&tensors),
+            Dialect::Keras => keras_legacy_file(&keras_layers(&config, &tensors), Strings::Variable),
+        };
+        // The name says nothing: files are known by their content.
+        let model = scratch("full", dialect.name(), &bytes);
+        let gap = distance(&logits(&model, &picture), expected(&format!("file/{}", dialect.name())));
+        println!("{}: {gap:.1e}", dialect.name());
+        assert!(gap <= LOGIT_TOLERANCE, "{}: {gap}", dialect.name());
+        std::fs::remove_file(model).unwrap();
+    }
+}
+
+#[test]
+fn every_format_converts_to_the_own_one_and_answers_the_same() {
+    let picture = path("pictures/picture.png");
+    for name in MODELS {
+        let original = path(name);
+        let converted = scratch("convert", &format!("{name}.own.safetensors"), b"an older file");
+        let said = stdout(&["convert", &original, &converted]);
+        assert!(said.contains(&converted), "{said}");
+        assert_eq!(logits(&converted, &picture), logits(&original, &picture), "{name}");
+        let halved = scratch("convert", &format!("{name}.f16.safetensors"), b"");
+        stdout(&["convert", "--dtype", "f16", &original, &halved]);
+        let size = |path: &str| std::fs::metadata(path).unwrap().len();
+        assert!(size(&halved) < size(&converted), "{name}");
+        let gap = distance(&logits(&halved, &picture), &logits(&original, &picture));
+        assert!(gap < 2e-2, "{name}: f16 is off by {gap}");
+    }
+}
+
+#[test]
+fn inspect_tells_what_a_file_holds() {
+    for (name, dialect) in MODELS.into_iter().zip(["timm", "keras", "keras", "keras"]) {
+        let shown = stdout(&["inspect", &path(name), "--tensors"]);
+        let line = |key: &str| {
+            let found = shown.lines().find(|line| line.starts_with(key));
+            found.unwrap_or_else(|| panic!("{name} has no {key}: {shown}")).to_string()
+        };
+        assert!(line("architecture").ends_with("xception-custom"), "{shown}");
+        assert!(line("dialect").ends_with(dialect), "{shown}");
+        assert!(line("preprocess").contains("299"), "{shown}");
+        assert!(line("classes").ends_with('7'), "{shown}");
+        assert!(line("labels").contains("none"), "{shown}");
+        let tensors = timm_tensors(&common::mini(Dialect::Timm), "mini");
+        assert!(line("tensors").ends_with(&tensors.len().to_string()), "{shown}");
+        let numbers: usize = tensors.iter().map(|tensor| tensor.values.len()).sum();
+        assert!(line("numbers").ends_with(&numbers.to_string()), "{shown}");
+        assert_eq!(
+            shown.lines().filter(|line| line.starts_with("  ") && line.contains('[')).count() - 3,
+            tensors.len()
+        );
+    }
+}
+
+#[test]
+fn bad_pictures_fail_with_one_sentence_that_names_them() {
+    let model = path(MODELS[0]);
+    let whole = read_fixture("pictures/picture.png");
+    // A BMP whose header says 0 × 0.
+    let mut empty = read_fixture("pictures/picture.bmp");
+    empty[18..26].fill(0);
+    let cases = [
+        scratch("bad_pictures", "cut.png", &whole[..whole.len() / 2]),
+        scratch("bad_pictures", "text.png", b"this is no picture"),
+        scratch("bad_pictures", "nothing.jpg", b""),
+        scratch("bad_pictures", "zero.bmp", &empty),
+        scratch("bad_pictures", "cut.gif", &read_fixture("pictures/picture.gif")[..20]),
+        scratch("bad_pictures", "cut.webp", &read_fixture("pictures/picture.webp")[..30]),
+        scratch("bad_pictures", "cut.jpg", &read_fixture("pictures/picture.jpg")[..300]),
+        path("pictures/there_is_none.png"),
+        path("pictures"),
+    ];
+    for picture in cases {
+        let said = failure(&["classify", "--model", &model, "--backend", "cpu", &picture]);
+        assert!(said.contains(&picture), "{said}");
+    }
+}
+
+#[test]
+fn one_bad_picture_does_not_cost_the_others_their_answers() {
+    let bad = scratch("bad_among", "bad.png", b"nothing");
+    let good = path("pictures/picture.png");
+    let output =
+        xception(&["classify", "--model", &path(MODELS[0]), "--backend", "cpu", "--json", &bad, &good]);
+    assert_eq!(output.status.code(), Some(1));
+    let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answers[0]["file"], good.as_str());
+}
+
+#[test]
+fn bad_models_fail_with_one_sentence_that_names_them() {
+    let picture = path("pictures/picture.png");
+    let timm = read_fixture("mini_timm.safetensors");
+    let mut other = timm_tensors(&common::mini(Dialect::Timm), "mini");
+    other.iter_mut().for_each(|tensor| tensor.name = format!("layer1.{}", tensor.name));
+    let models = [
+        scratch("bad_models", "cut.safetensors", &timm[..timm.len() / 2]),
+        scratch("bad_models", "cut_header.safetensors", &timm[..100]),
+        scratch("bad_models", "cut.h5", &read_fixture("mini_keras_legacy.h5")[..40_000]),
+        scratch("bad_models", "cut.weights.h5", &read_fixture("mini_keras.weights.h5")[..40_000]),
+        scratch("bad_models", "other.safetensors", &timm_file(&other)),
+        scratch("bad_models", "none.safetensors", b""),
+        scratch("bad_models", "picture.safetensors", &read_fixture("pictures/picture.png")),
+        path("there_is_none.safetensors"),
+    ];
+    for model in models {
+        for args in [
+            vec!["classify", "--model", &model, "--backend", "cpu", &picture],
+            vec!["inspect", &model],
+            vec!["convert", &model, "out.safetensors"],
+        ] {
+            let said = failure(&args);
+            assert!(said.contains(&model), "{said}");
+        }
+    }
+    assert!(!Path::new("out.safetensors").exists());
+}
+
+#[test]
+fn bad_options_fail_with_one_sentence_that_lists_the_choices() {
+    let (model, picture) = (path(MODELS[0]), path("pictures/picture.png"));
+    let said = failure(&["classify", "--model", &model, "--backend", "cuda", &picture]);
+    assert!(said.contains("cuda") && said.contains("ndarray"), "{said}");
+    let said = failure(&["classify", "--model", &model, "--top-k", "0", &picture]);
+    assert!(said.contains("1 or more"), "{said}");
+    let out = scratch("bad_options", "out.safetensors", b"");
+    let said = failure(&["convert", "--dtype", "f64", &model, &out]);
+    assert!(said.contains("f64") && said.contains("f16"), "{said}");
+    let said = failure(&["convert", &model, "/no/such/folder/out.safetensors"]);
+    assert!(said.contains("/no/such/folder/out.safetensors"), "{said}");
+}
+
+#[test]
+fn every_native_backend_can_be_named() {
+    let (model, picture) = (path(MODELS[0]), path("pictures/picture.png"));
+    let reference = logits(&model, &picture);
+    for backend in ["ndarray", "webgpu"] {
+        let args = ["classify", "--model", &model, "--backend", backend, "--json", "--logits", &picture];
+        let answers: Value = serde_json::from_str(&stdout(&args)).unwrap();
+        assert_eq!(answers[0]["backend"], backend);
+        let found: Vec<f32> =
+            answers[0]["logits"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
+        let gap = distance(&found, &reference);
+        assert!(gap <= LOGIT_TOLERANCE, "{backend}: {gap}");
+    }
+}

@@ -1,0 +1,154 @@
+// The page: one classifier at a time, one picture or camera at a time, the newest always wins.
+
+import { BACKENDS, ImageClassifier, openCamera, type BackendChoice } from 'xception-web';
+import { listen } from './inputs.js';
+import * as view from './view.js';
+
+let classifier: ImageClassifier | undefined;
+let backend: BackendChoice = 'auto';
+let model: File | undefined;
+let picture: File | undefined;
+
+/** Ends the loading, the picture and the camera that the next one replaces. */
+let loading = new AbortController();
+let looking = new AbortController();
+let camera: AbortController | undefined;
+
+function replace(old: AbortController | undefined): AbortController {
+  old?.abort();
+  return new AbortController();
+}
+
+/** Loads the model on the backend; what runs goes on until the new one is ready. */
+async function load(want: { backend: BackendChoice; model: File | undefined }): Promise<void> {
+  const { signal } = (loading = replace(loading));
+  view.clearError();
+  view.clearProgress();
+  view.showProgress({ stage: 'model', loaded: 0 });
+  try {
+    const next = await ImageClassifier.create({
+      ...want,
+      signal,
+      onProgress: (progress) => signal.aborted || view.showProgress(progress),
+    });
+    looking.abort();
+    classifier?.dispose();
+    classifier = next;
+    ({ backend, model } = want);
+    view.showEngine(next.info);
+    view.showModel(next.info, model?.name);
+    void look();
+  } catch (error) {
+    if (signal.aborted) return;
+    view.showError(error);
+    if (!classifier) view.clearAnswer();
+  }
+  view.clearProgress();
+  choose(backend);
+}
+
+/** Classifies what is on the stage: the camera if it runs, else the picture. */
+async function look(): Promise<void> {
+  const { signal } = (looking = replace(looking));
+  if (!camera && !picture) return;
+  view.showBusy();
+  if (!classifier) return; // Comes back when it is loaded.
+  try {
+    if (camera) await watch(classifier, signal);
+    else if (picture) show(await classifier.classify(picture, { signal }), picture.name);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (camera) stopCamera();
+    picture = undefined;
+    view.clearStage();
+    view.clearAnswer();
+    view.showError(error);
+  }
+
+  async function watch(classifier: ImageClassifier, signal: AbortSignal): Promise<void> {
+    for await (const answer of classifier.stream(view.video, { signal })) {
+      if (!signal.aborted) show(answer, 'webcam');
+    }
+  }
+}
+
+function show(answer: Parameters<typeof view.showAnswer>[0], source: string): void {
+  view.showAnswer(answer, source);
+  if (classifier) view.showEngine(classifier.info);
+}
+
+function takePicture(file: File): void {
+  stopCamera();
+  view.clearError();
+  picture = file;
+  view.showPicture(file);
+  void look();
+}
+
+async function startCamera(): Promise<void> {
+  const opening = (camera = replace(camera));
+  looking.abort();
+  picture = undefined;
+  view.clearError();
+  view.clearAnswer();
+  view.showCameraRunning(true);
+  try {
+    const stream = await openCamera(view.video, {
+      signal: opening.signal,
+      facingMode: 'environment', // Where there is a choice, the one that looks at things.
+    });
+    const track = stream.getVideoTracks()[0];
+    track?.addEventListener('ended', () => opening === camera && stopCamera());
+    view.showCamera(track?.getSettings().facingMode !== 'environment');
+    void look();
+  } catch (error) {
+    if (opening !== camera) return;
+    stopCamera();
+    view.showError(error);
+  }
+}
+
+function stopCamera(): void {
+  if (!camera) return;
+  camera.abort();
+  camera = undefined;
+  looking.abort();
+  view.showCameraRunning(false);
+  view.clearStage();
+  view.showIdle();
+}
+
+function choose(backend: BackendChoice): void {
+  for (const radio of document.querySelectorAll<HTMLInputElement>('[name=backend]')) {
+    radio.checked = radio.value === backend;
+  }
+}
+
+function changeBackend({ target }: Event): void {
+  const { value } = target as HTMLInputElement;
+  const address = new URL(location.href);
+  address.searchParams.set('backend', value);
+  history.replaceState(null, '', address);
+  void load({ backend: value as BackendChoice, model });
+}
+
+listen({
+  picture: takePicture,
+  model: (file) => void load({ backend, model: file }),
+  failed: view.showError,
+});
+view
+  .element('model-reset')
+  .addEventListener('click', () => void load({ backend, model: undefined }));
+view.element('webcam-start').addEventListener('click', () => void startCamera());
+view.element('webcam-stop').addEventListener('click', stopCamera);
+document.querySelector('.choice')?.addEventListener('change', changeBackend);
+
+const asked = new URL(location.href).searchParams.get('backend') ?? 'auto';
+backend = BACKENDS.find((name) => name === asked) ?? 'auto';
+choose(backend);
+void load({ backend, model: undefined }).then(() => {
+  if (asked !== backend) {
+    view.showError(`There is no backend called "${asked}". Choose one of ${BACKENDS.join(', ')}.`);
+  }
+});

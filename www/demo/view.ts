@@ -1,0 +1,195 @@
+// What the page shows. Knows the elements, decides nothing.
+
+import type { Classification, ClassifierInfo, Prediction, Progress } from 'xception-web';
+
+export function element<T extends HTMLElement = HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`The page has no #${id}.`);
+  return found as T;
+}
+
+const predictions = element('predictions');
+const waiting = element('waiting');
+const spoken = element('spoken');
+const error = element('error');
+const loading = element('loading');
+const loadingText = element('loading-text');
+const loadingBar = element<HTMLProgressElement>('loading-bar');
+const stage = element('drop-zone');
+const invite = element('invite');
+const preview = element<HTMLImageElement>('preview');
+export const video = element<HTMLVideoElement>('video');
+
+export function showBusy(): void {
+  predictions.setAttribute('aria-busy', 'true');
+  waiting.textContent = 'Looking…';
+}
+
+export function showIdle(): void {
+  predictions.setAttribute('aria-busy', 'false');
+}
+
+export function showAnswer(answer: Classification, source: string): void {
+  const rows = answer.predictions.map((prediction, at) =>
+    row(predictions.children[at], prediction),
+  );
+  predictions.replaceChildren(...rows);
+  predictions.dataset.source = source;
+  waiting.hidden = rows.length > 0;
+  element('latency').textContent = milliseconds(answer.timings.total);
+  element('latency').title =
+    `Decoding ${milliseconds(answer.timings.decode)}, ` +
+    `resizing ${milliseconds(answer.timings.preprocess)}, ` +
+    `network ${milliseconds(answer.timings.inference)}`;
+  showIdle();
+  const best = answer.predictions[0];
+  const words = best ? `${best.label}, ${percent(best.score)}` : '';
+  // A live camera answers many times a second: speak only when the label changes.
+  if (best && spoken.dataset.key !== `${source}/${best.label}`) {
+    spoken.dataset.key = `${source}/${best.label}`;
+    spoken.textContent = words;
+  }
+}
+
+/** Takes the labels away: they belong to nothing that is shown. */
+export function clearAnswer(): void {
+  predictions.replaceChildren();
+  delete predictions.dataset.source;
+  delete spoken.dataset.key;
+  spoken.textContent = '';
+  waiting.hidden = false;
+  waiting.textContent = 'The five likeliest labels appear here.';
+  element('latency').textContent = '–';
+  showIdle();
+}
+
+export function showError(failure: unknown): void {
+  error.textContent = failure instanceof Error ? failure.message : String(failure);
+  error.hidden = false;
+}
+
+export function clearError(): void {
+  error.hidden = true;
+  error.textContent = '';
+}
+
+/** The model and the program load side by side: one bar for both. */
+const parts = new Map<Progress['stage'], Progress>();
+
+export function showProgress(progress: Progress): void {
+  loading.hidden = false;
+  parts.set(progress.stage, progress);
+  const loaded = sum((part) => part.loaded);
+  const total = sum((part) => part.total ?? NaN);
+  if (progress.stage === 'start' || !(total > 0)) {
+    loadingBar.removeAttribute('value');
+  } else {
+    loadingBar.max = total;
+    loadingBar.value = loaded;
+  }
+  const size = total > 0 ? `${megabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
+  loadingText.textContent = progress.stage === 'start' ? 'Starting…' : `Loading: ${size}`;
+}
+
+function sum(of: (part: Progress) => number): number {
+  return [...parts.values()].reduce((all, part) => all + of(part), 0);
+}
+
+export function clearProgress(): void {
+  parts.clear();
+  loading.hidden = true;
+}
+
+/** The backend, and the reason for it, can change with any answer. */
+export function showEngine({ backend, reason }: ClassifierInfo): void {
+  element('backend').textContent = backend;
+  element('reason').textContent = reason;
+}
+
+export function showModel({ model }: ClassifierInfo, file: string | undefined): void {
+  element('about').hidden = file !== undefined;
+  element('model-reset').hidden = file === undefined;
+  const facts = [
+    file ?? model.title,
+    model.architecture,
+    `${model.classes} classes`,
+    `${(model.parameters / 1e6).toFixed(2)} million parameters`,
+    `${model.inputSize} × ${model.inputSize} pixels`,
+    model.licence,
+  ];
+  element('card').textContent = facts.filter(Boolean).join(' · ');
+  const labels = model.labels.map((label) => {
+    const item = document.createElement('li');
+    item.textContent = label;
+    return item;
+  });
+  element('labels').replaceChildren(...labels);
+}
+
+export function showPicture(picture: Blob): void {
+  const old = preview.src;
+  preview.src = URL.createObjectURL(picture);
+  if (old) URL.revokeObjectURL(old);
+  fill(preview);
+}
+
+export function showCamera(mirrored: boolean): void {
+  video.classList.toggle('mirrored', mirrored);
+  fill(video);
+}
+
+export function clearStage(): void {
+  fill(invite);
+}
+
+export function showCameraRunning(running: boolean): void {
+  const start = element<HTMLButtonElement>('webcam-start');
+  const stop = element<HTMLButtonElement>('webcam-stop');
+  const focused = document.activeElement;
+  start.hidden = running;
+  stop.hidden = !running;
+  // A hidden button loses the keyboard: hand it to the other one.
+  if (focused === start && running) stop.focus();
+  if (focused === stop && !running) start.focus();
+}
+
+function fill(shown: HTMLElement): void {
+  for (const part of [invite, preview, video]) part.hidden = part !== shown;
+  stage.classList.toggle('filled', shown !== invite);
+}
+
+/** Rows are kept from answer to answer so that their bars move. */
+function row(existing: Element | undefined, { index, label, score }: Prediction): HTMLElement {
+  const item = (existing as HTMLElement | undefined) ?? emptyRow();
+  item.dataset.testid = 'prediction';
+  item.dataset.index = String(index);
+  item.dataset.label = label;
+  item.dataset.score = String(score);
+  const [bar, name, value] = [...item.children] as HTMLElement[];
+  bar!.style.setProperty('--share', String(score));
+  name!.textContent = label;
+  value!.textContent = percent(score);
+  return item;
+}
+
+function emptyRow(): HTMLElement {
+  const item = document.createElement('li');
+  for (const name of ['bar', 'label', 'score']) {
+    const part = document.createElement('span');
+    part.className = name;
+    item.append(part);
+  }
+  return item;
+}
+
+function percent(score: number): string {
+  return `${(score * 100).toFixed(1)} %`;
+}
+
+function milliseconds(time: number): string {
+  return `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

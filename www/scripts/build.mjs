@@ -1,0 +1,73 @@
+// Builds the package (dist/) and the page that uses it (dist/site/). The WebAssembly must be there
+// already: build.sh at the top of the repository makes it.
+
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+process.chdir(new URL('..', import.meta.url).pathname);
+
+const RUNTIMES = ['cpu', 'webgpu'];
+const MODEL = 'models/emoji.safetensors';
+const needed = [...RUNTIMES.map((name) => `pkg/${name}/xception_web_bg.wasm`), MODEL];
+const missing = needed.filter((file) => !existsSync(file));
+if (missing.length > 0) {
+  console.error(`Missing: www/${missing.join(', www/')}. Run build.sh first.`);
+  process.exit(1);
+}
+
+/** wasm.ts names the WebAssembly file; the generated default beside it would confuse bundlers. */
+const oneAddress = {
+  name: 'one-address',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /pkg\/\w+\/xception_web\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(
+        /new URL\('xception_web_bg\.wasm', import\.meta\.url\)/g,
+        'undefined',
+      ),
+    })),
+};
+
+/** The page loads the package as it is published, from a folder beside it. */
+const packageBeside = {
+  name: 'package-beside',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^xception-web$/ }, () => ({
+      path: './xception-web/index.js',
+      external: true,
+    })),
+};
+
+const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' };
+
+rmSync('dist', { recursive: true, force: true });
+await build({
+  ...common,
+  entryPoints: ['src/index.ts', 'src/worker.ts'],
+  outdir: 'dist',
+  plugins: [oneAddress],
+});
+execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.page.json'], { stdio: 'inherit' });
+for (const name of RUNTIMES) {
+  cpSync(`pkg/${name}/xception_web_bg.wasm`, `dist/wasm/${name}_bg.wasm`);
+}
+cpSync(MODEL, 'dist/models/emoji.safetensors');
+for (const name of ['LICENSE', 'NOTICES']) {
+  if (existsSync(`../${name}`)) cpSync(`../${name}`, `dist/${name}`);
+}
+
+const published = ['index.js', 'worker.js', 'wasm', 'models'];
+mkdirSync('dist/site');
+for (const name of published) {
+  cpSync(`dist/${name}`, `dist/site/xception-web/${name}`, { recursive: true });
+}
+await build({
+  ...common,
+  entryPoints: { app: 'demo/main.ts', style: 'demo/style.css' },
+  outdir: 'dist/site',
+  minify: true,
+  plugins: [packageBeside],
+});
+cpSync('index.html', 'dist/site/index.html');
+cpSync('demo/icon.svg', 'dist/site/icon.svg');
+cpSync('demo/samples', 'dist/site/samples', { recursive: true });

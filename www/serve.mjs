@@ -1,0 +1,85 @@
+// A static server for the built page: this machine only, no dependencies.
+//   node serve.mjs [--port N] [--root DIR]
+
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { extname, join, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const TYPES = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+};
+
+/** The page's own policy, sent with every file because a worker goes by its script's headers. */
+const POLICY = [
+  "default-src 'self'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "img-src 'self' blob: data:",
+  "media-src 'self' blob:",
+  "worker-src 'self' blob:",
+  "connect-src 'self' blob: data:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
+
+const HEADERS = {
+  'Cache-Control': 'no-cache',
+  'Content-Security-Policy': POLICY,
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+const SITE = fileURLToPath(new URL('dist/site', import.meta.url));
+
+/** Serves `root` on 127.0.0.1; port 0 takes a free one. `first` may answer a request itself. */
+export function serve({ root = SITE, port = 0, first = () => false } = {}) {
+  const base = resolve(root);
+  const server = createServer((request, response) => {
+    if (!first(request, response)) file(base, request, response).catch(() => answer(response, 404));
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}
+
+async function file(base, request, response) {
+  const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+  const path = join(base, decodeURIComponent(pathname).replace(/\/$/, '/index.html'));
+  if (!path.startsWith(base + sep)) return answer(response, 404);
+  const { mtimeMs, size } = await stat(path);
+  const tag = `"${size.toString(36)}-${Math.round(mtimeMs).toString(36)}"`;
+  if (request.headers['if-none-match'] === tag) return answer(response, 304, { ETag: tag });
+  response.writeHead(200, {
+    ...HEADERS,
+    'Content-Length': size,
+    'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
+    ETag: tag,
+  });
+  if (request.method === 'HEAD') response.end();
+  else createReadStream(path).pipe(response);
+}
+
+function answer(response, status, headers = {}) {
+  response.writeHead(status, { ...HEADERS, ...headers, 'Content-Type': 'text/plain' });
+  response.end(status === 404 ? 'Not found' : undefined);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({
+    options: { port: { type: 'string', default: '8080' }, root: { type: 'string' } },
+  });
+  const server = await serve({ root: values.root, port: Number(values.port) });
+  console.log(`http://localhost:${server.address().port}/`);
+}

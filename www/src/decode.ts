@@ -1,0 +1,78 @@
+// Pictures to pixels, in the worker. Nothing is resampled here: every pixel is resized, cropped
+// and normalised in Rust, for every caller alike.
+
+import { PictureError } from './errors.js';
+import type { Picture } from './protocol.js';
+
+export interface Pixels {
+  /** Straight alpha. */
+  rgba: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/** What every current browser's canvas can be wide. */
+const MAX_SIDE = 16384;
+/** 400 MB of RGBA; the copy inside WebAssembly doubles it. */
+const MAX_PIXELS = 100_000_000;
+/** Read in strips: whole canvases are limited to 16.7 million pixels on phones. */
+const STRIP_PIXELS = 4_194_304;
+
+export async function readPixels(picture: Picture): Promise<Pixels> {
+  if (picture.kind === 'pixels') {
+    assertSize(picture, picture.name);
+    return picture;
+  }
+  const bitmap = picture.kind === 'bitmap' ? picture.bitmap : await decode(picture);
+  try {
+    return copy(bitmap, picture.name);
+  } finally {
+    bitmap.close();
+  }
+}
+
+async function decode({ blob, name }: Picture & { kind: 'blob' }): Promise<ImageBitmap> {
+  if (blob.size === 0) throw new PictureError('empty', `${name} is empty (0 bytes).`);
+  try {
+    return await createImageBitmap(blob, {
+      imageOrientation: 'from-image',
+      premultiplyAlpha: 'none',
+      colorSpaceConversion: 'none',
+    });
+  } catch {
+    const type = blob.type ? ` (${blob.type})` : '';
+    throw new PictureError(
+      'undecodable',
+      `${name}${type} is not a picture that this browser can decode: it may be damaged, or of another type. PNG, JPEG, WebP, GIF, BMP and SVG work everywhere, AVIF in most browsers.`,
+    );
+  }
+}
+
+function assertSize({ width, height }: { width: number; height: number }, name: string): void {
+  if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
+    throw new PictureError(
+      'too-large',
+      `${name} is ${width} × ${height} pixels. At most ${MAX_SIDE} on a side and ${MAX_PIXELS / 1e6} million in all can be read: make it smaller first.`,
+    );
+  }
+}
+
+function copy(bitmap: ImageBitmap, name: string): Pixels {
+  assertSize(bitmap, name);
+  const { width, height } = bitmap;
+  const rows = Math.min(height, Math.max(1, Math.floor(STRIP_PIXELS / width)));
+  const canvas = new OffscreenCanvas(width, rows);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  if (!context) {
+    throw new PictureError('too-large', `${name}: the browser has no memory left to read it.`);
+  }
+  context.globalCompositeOperation = 'copy';
+  context.imageSmoothingEnabled = false;
+  const rgba = new Uint8Array(width * height * 4);
+  for (let top = 0; top < height; top += rows) {
+    const strip = Math.min(rows, height - top);
+    context.drawImage(bitmap, 0, top, width, strip, 0, 0, width, strip);
+    rgba.set(context.getImageData(0, 0, width, strip).data, top * width * 4);
+  }
+  return { rgba, width, height };
+}

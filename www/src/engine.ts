@@ -1,0 +1,180 @@
+// Which backend runs, and what happens when it does not. Selection and fallback only: the
+// backends themselves are in Rust.
+
+import { BackendError, DownloadError, ModelError, clause, messageOf } from './errors.js';
+import type { Pixels } from './decode.js';
+import { download } from './fetch.js';
+import { Watch, nameOf, probe } from './gpu.js';
+import type {
+  AdapterInfo,
+  Backend,
+  BackendChoice,
+  ClassifierInfo,
+  ModelInfo,
+  Progress,
+} from './options.js';
+import type { ModelSource } from './protocol.js';
+import { loadRuntime, type Answer, type Runtime, type Session } from './wasm.js';
+
+interface Choice {
+  backend: Backend;
+  reason: string;
+  adapter?: AdapterInfo;
+}
+
+type Report = (progress: Progress) => void;
+
+/** A model on a backend, with the CPU behind it when that backend is the GPU. */
+export class Engine {
+  readonly #watch: Watch;
+  readonly #requested: BackendChoice;
+  readonly #report: Report;
+  readonly #timings = { model: 0, runtime: 0, start: 0, total: 0 };
+  #choice: Choice;
+  #session: Session | undefined;
+  #model!: ModelInfo;
+  /**
+   * Kept while the GPU runs, so that falling back downloads nothing. As a Blob the browser may
+   * hold it outside of this worker's memory.
+   */
+  #spare: Blob | undefined;
+
+  private constructor(watch: Watch, requested: BackendChoice, choice: Choice, report: Report) {
+    this.#watch = watch;
+    this.#requested = requested;
+    this.#choice = choice;
+    this.#report = report;
+  }
+
+  static async create(
+    source: ModelSource,
+    requested: BackendChoice,
+    report: Report,
+  ): Promise<Engine> {
+    const begin = performance.now();
+    const loading = readModel(source, report);
+    loading.catch(() => {}); // Awaited below; choosing may take longer than failing.
+    const engine = new Engine(new Watch(), requested, await choose(requested), report);
+    let runtime = engine.#load(begin);
+    runtime.catch(() => {});
+    const model = await loading;
+    engine.#timings.model = performance.now() - begin;
+    if (engine.#choice.backend === 'webgpu') {
+      try {
+        await engine.#start(await runtime, model);
+        engine.#spare = new Blob([model]);
+      } catch (error) {
+        await engine.#fallBack(`WebGPU failed to start (${clause(error)})`);
+        runtime = engine.#load(begin);
+      }
+    }
+    if (engine.#choice.backend !== 'webgpu') await engine.#start(await runtime, model);
+    engine.#timings.total = performance.now() - begin;
+    return engine;
+  }
+
+  get info(): ClassifierInfo {
+    const { backend, reason, adapter } = this.#choice;
+    const [model, timings] = [this.#model, this.#timings];
+    return { backend, requested: this.#requested, reason, adapter, model, timings };
+  }
+
+  async classify(pixels: Pixels, topK: number): Promise<Answer> {
+    if (this.#choice.backend === 'webgpu') {
+      try {
+        return await this.#run(pixels, topK);
+      } catch (error) {
+        await this.#fallBack(`WebGPU failed on a picture (${clause(error)})`);
+      }
+    }
+    if (this.#spare) {
+      const runtime = await this.#load(performance.now());
+      await this.#start(runtime, new Uint8Array(await this.#spare.arrayBuffer()));
+      this.#spare = undefined;
+    }
+    try {
+      return await this.#run(pixels, topK);
+    } catch (error) {
+      throw new BackendError(
+        `The ${this.#choice.backend} backend failed on this picture (${clause(error)}). Create a new classifier to go on.`,
+      );
+    }
+  }
+
+  #run({ rgba, width, height }: Pixels, topK: number): Promise<Answer> {
+    return this.#watch.guard(() => this.#session!.classify(rgba, width, height, topK));
+  }
+
+  /** Downloads and compiles what the chosen backend runs in; may run beside the model's download. */
+  async #load(begin: number): Promise<Runtime> {
+    const { backend } = this.#choice;
+    const runtime = await loadRuntime(backend, (loaded, total) =>
+      this.#report({ stage: 'runtime', loaded, total }),
+    ).catch((error: unknown) => {
+      if (error instanceof DownloadError) throw error;
+      throw new BackendError(`The ${backend} backend could not be loaded (${clause(error)}).`);
+    });
+    this.#timings.runtime = performance.now() - begin;
+    return runtime;
+  }
+
+  async #start(runtime: Runtime, model: Uint8Array): Promise<void> {
+    const begin = performance.now();
+    this.#report({ stage: 'start', loaded: 0 });
+    try {
+      const { backend } = this.#choice;
+      const session = await this.#watch.guard(() => runtime.open(model, backend));
+      this.#session = session;
+      this.#model = session.info();
+    } catch (error) {
+      throw error instanceof BackendError ? error : new ModelError(messageOf(error));
+    }
+    this.#timings.start = performance.now() - begin;
+  }
+
+  /** What failed on the GPU is left as it is: freeing it would call into a broken module. */
+  async #fallBack(why: string): Promise<void> {
+    await this.#watch.leaveGpu();
+    this.#choice = { ...this.#choice, backend: 'cpu', reason: `${why}; running on the CPU.` };
+  }
+}
+
+async function choose(requested: BackendChoice): Promise<Choice> {
+  if (requested === 'cpu' || requested === 'ndarray') {
+    return { backend: requested, reason: `The ${requested} backend was asked for by name.` };
+  }
+  const found = await probe();
+  const asked = requested === 'webgpu' ? 'WebGPU was asked for by name' : undefined;
+  if (!found.adapter) {
+    const reason = asked ? `${asked}, but ${found.missing}` : capital(found.missing);
+    return { backend: 'cpu', reason: `${reason}; running on the CPU.` };
+  }
+  const { adapter } = found;
+  if (asked) {
+    return { backend: 'webgpu', reason: `${asked}; adapter: ${nameOf(adapter)}.`, adapter };
+  }
+  return adapter.software
+    ? {
+        backend: 'cpu',
+        reason: `The only WebGPU adapter is a software one (${nameOf(adapter)}), slower than the CPU backend; running on the CPU.`,
+        adapter,
+      }
+    : { backend: 'webgpu', reason: `A GPU answered: ${nameOf(adapter)}.`, adapter };
+}
+
+async function readModel(source: ModelSource, report: Report): Promise<Uint8Array<ArrayBuffer>> {
+  if (typeof source !== 'string') {
+    const bytes = new Uint8Array(await source.arrayBuffer());
+    report({ stage: 'model', loaded: bytes.length, total: bytes.length });
+    return bytes;
+  }
+  return download({
+    url: source,
+    what: 'the model',
+    onProgress: (loaded, total) => report({ stage: 'model', loaded, total }),
+  });
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

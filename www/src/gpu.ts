@@ -1,0 +1,108 @@
+// What the worker knows of WebGPU besides computing on it: whether a real adapter answers, and
+// whether a device has failed.
+
+import { BackendError, clause } from './errors.js';
+import type { AdapterInfo } from './options.js';
+
+/** Adapters that compute on the CPU and do not always say so. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render|software/i;
+
+export type Probe = { adapter: AdapterInfo } | { adapter?: undefined; missing: string };
+
+/** Asks for an adapter: `navigator.gpu` alone promises nothing. */
+export async function probe(): Promise<Probe> {
+  if (!navigator.gpu) return { missing: 'this browser offers no WebGPU here' };
+  try {
+    const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+    if (!adapter) return { missing: 'the browser found no WebGPU adapter' };
+    return { adapter: describe(adapter.info) };
+  } catch (error) {
+    return { missing: `asking for a WebGPU adapter failed (${clause(error)})` };
+  }
+}
+
+export function nameOf(adapter: AdapterInfo): string {
+  const parts = [adapter.description || adapter.vendor, adapter.architecture];
+  return parts.filter(Boolean).join(', ') || 'unnamed adapter';
+}
+
+function describe(info: GPUAdapterInfo): AdapterInfo {
+  const { vendor, architecture, device, description } = info;
+  const software =
+    info.isFallbackAdapter || SOFTWARE.test([vendor, architecture, description].join(' '));
+  return { vendor, architecture, device, description, software };
+}
+
+/**
+ * Notices failures that the runtime above does not report: on the GPU it only logs a shader that
+ * fails validation, skips the dispatch and answers with stale data; and a panic anywhere in
+ * WebAssembly leaves its caller's promise pending for ever. Must exist before the first device is
+ * requested.
+ */
+export class Watch {
+  #failure: Error | undefined;
+  #wake: (failure: Error) => void = () => {};
+  #gpu = true;
+
+  constructor() {
+    this.#watchDevices();
+    self.addEventListener('error', ({ error }) => this.#trap(error));
+    self.addEventListener('unhandledrejection', ({ reason }) => this.#trap(reason));
+  }
+
+  /** Runs `work`; rejects as soon as, or if by its end, something has failed. */
+  async guard<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#failure) throw this.#failure;
+    const failed = new Promise<never>((_, reject) => (this.#wake = reject));
+    const result = await Promise.race([work(), failed]);
+    await settle();
+    if (this.#failure) throw this.#failure;
+    return result;
+  }
+
+  /** From here on the GPU no longer counts, nor what has failed so far. */
+  async leaveGpu(): Promise<void> {
+    await settle();
+    this.#gpu = false;
+    this.#failure = undefined;
+  }
+
+  #fail(message: string): void {
+    this.#failure ??= new BackendError(message);
+    this.#wake(this.#failure);
+  }
+
+  #failGpu(message: string): void {
+    // The rest of such a message is the chain of calls that led there.
+    if (this.#gpu) this.#fail(message.split('\n', 1)[0] ?? message);
+  }
+
+  #trap(reason: unknown): void {
+    if (reason instanceof WebAssembly.RuntimeError) {
+      this.#fail(`the WebAssembly module stopped: ${clause(reason)}`);
+    }
+  }
+
+  #watchDevices(): void {
+    if (typeof GPUAdapter === 'undefined') return;
+    const fail = (message: string) => this.#failGpu(message);
+    const requestDevice = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (descriptor) {
+      const device = await requestDevice.call(this, descriptor);
+      device.addEventListener('uncapturederror', ({ error }) => fail(error.message));
+      void device.lost.then(({ message }) => fail(`the GPU device was lost (${message})`));
+      const popErrorScope = device.popErrorScope;
+      device.popErrorScope = async function () {
+        const error = await popErrorScope.call(this);
+        if (error) fail(error.message);
+        return error;
+      };
+      return device;
+    };
+  }
+}
+
+/** Lets in the events that are already on their way. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

@@ -1,0 +1,27 @@
+export { ImageClassifier } from './classifier.js';
+export { openCamera, type CameraOptions } from './camera.js';
+export {
+  BackendError,
+  CameraError,
+  DisposedError,
+  DownloadError,
+  ModelError,
+  OptionError,
+  PictureError,
+  WorkerError,
+  XceptionError,
+} from './errors.js';
+export {
+  BACKENDS,
+  type AdapterInfo,
+  type Backend,
+  type BackendChoice,
+  type Classification,
+  type ClassifierInfo,
+  type ClassifyOptions,
+  type CreateOptions,
+  type ModelInfo,
+  type Prediction,
+  type Progress,
+} from './options.js';
+export type { ImageSource } from './source.js';

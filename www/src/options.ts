@@ -1,0 +1,134 @@
+// What a caller may pass in and gets back, and the checks of it.
+
+import { OptionError } from './errors.js';
+
+/** The backends that run the network. */
+export type Backend = 'webgpu' | 'cpu' | 'ndarray';
+
+export const BACKENDS = ['auto', 'webgpu', 'cpu', 'ndarray'] as const;
+
+/** `auto` takes WebGPU where a hardware adapter answers, the CPU otherwise. */
+export type BackendChoice = (typeof BACKENDS)[number];
+
+/** How far `create` is. `total` is absent when it cannot be known (a compressed transfer). */
+export interface Progress {
+  /** `model`: the weights; `runtime`: the WebAssembly; `start`: building the network. */
+  stage: 'model' | 'runtime' | 'start';
+  /** Bytes so far. */
+  loaded: number;
+  /** Bytes in all; never less than `loaded`. */
+  total?: number;
+}
+
+export interface CreateOptions {
+  /**
+   * An address, or the file itself: this project's safetensors, timm's safetensors, or Keras's
+   * `.h5`. Default: the small model that comes with the package.
+   */
+  model?: string | URL | Blob | ArrayBuffer | Uint8Array;
+  /** Default `auto`. */
+  backend?: BackendChoice;
+  onProgress?: (progress: Progress) => void;
+  /** Ends loading; `create` then rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+export interface ClassifyOptions {
+  /** How many predictions to return, best first. Default 5. */
+  topK?: number;
+  /** Gives the answer up; `classify` then rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+export interface Prediction {
+  /** The class's place in the model's list. */
+  index: number;
+  label: string;
+  /** Between 0 and 1. */
+  score: number;
+}
+
+export interface Classification {
+  /** Best first. */
+  predictions: Prediction[];
+  /** The backend that computed this answer. */
+  backend: Backend;
+  /** Milliseconds. */
+  timings: {
+    /** From encoded file or bitmap to pixels. */
+    decode: number;
+    /** Resizing, cropping, normalising. */
+    preprocess: number;
+    /** The network itself. */
+    inference: number;
+    /** All of the worker's work on this picture. */
+    total: number;
+  };
+}
+
+export interface ModelInfo {
+  architecture: string;
+  /** Whose conventions the weights follow, for example `keras` or `timm`. */
+  dialect: string;
+  classes: number;
+  parameters: number;
+  /** The side of the square that the network sees, in pixels. */
+  inputSize: number;
+  labels: string[];
+  title?: string;
+  licence?: string;
+  provenance?: string;
+}
+
+export interface AdapterInfo {
+  vendor: string;
+  architecture: string;
+  device: string;
+  description: string;
+  /** A software adapter: it computes on the CPU, slowly. */
+  software: boolean;
+}
+
+export interface ClassifierInfo {
+  /** The backend that runs now. */
+  backend: Backend;
+  /** The backend that was asked for. */
+  requested: BackendChoice;
+  /** Why this backend runs: one sentence. */
+  reason: string;
+  /** The WebGPU adapter, where one answered. */
+  adapter?: AdapterInfo;
+  model: ModelInfo;
+  /** Milliseconds that `create` took. */
+  timings: {
+    /** Until the model's bytes were there; loads beside the runtime. */
+    model: number;
+    /** Until the WebAssembly was compiled. */
+    runtime: number;
+    /** Building the network; on WebGPU its self-test too. */
+    start: number;
+    total: number;
+  };
+}
+
+export function checkBackend(backend: unknown): BackendChoice {
+  const known = BACKENDS.find((name) => name === backend);
+  if (known) return known;
+  throw new OptionError(
+    `There is no backend called ${quote(backend)}. Choose one of ${BACKENDS.join(', ')}.`,
+  );
+}
+
+export function checkTopK(topK: unknown): number {
+  if (typeof topK === 'number' && Number.isInteger(topK) && topK >= 1) return topK;
+  throw new OptionError(`topK is ${quote(topK)}. Give a whole number of at least 1.`);
+}
+
+/** Names a value in an error message. */
+export function quote(value: unknown): string {
+  if (typeof value === 'string') return `"${value}"`;
+  if (typeof value === 'object' && value !== null) {
+    return `a ${value.constructor?.name ?? 'object'}`;
+  }
+  return String(value);
+}

@@ -1,0 +1,24 @@
+// The messages between page and worker: the only thing that both sides know of each other.
+
+import type { PlainError } from './errors.js';
+import type { BackendChoice, Classification, ClassifierInfo, Progress } from './options.js';
+
+/** The model as it travels: an absolute address, or the bytes. */
+export type ModelSource = string | Blob;
+
+/** A picture as it travels; `name` is for error messages. */
+export type Picture =
+  | { kind: 'blob'; blob: Blob; name: string }
+  | { kind: 'bitmap'; bitmap: ImageBitmap; name: string }
+  | { kind: 'pixels'; rgba: Uint8Array; width: number; height: number; name: string };
+
+export type Request =
+  | { type: 'create'; id: number; model: ModelSource; backend: BackendChoice }
+  | { type: 'classify'; id: number; picture: Picture; topK: number }
+  | { type: 'cancel'; id: number };
+
+export type Reply =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'created'; id: number; info: ClassifierInfo }
+  | { type: 'classified'; id: number; result: Classification; info: ClassifierInfo }
+  | { type: 'failed'; id: number; error: PlainError };

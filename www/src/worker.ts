@@ -1,0 +1,60 @@
+// The worker: takes messages, one piece of work at a time. Calls into WebAssembly must not
+// overlap, so everything goes through one queue.
+
+import { readPixels } from './decode.js';
+import { Engine } from './engine.js';
+import { toPlain } from './errors.js';
+import type { Reply, Request } from './protocol.js';
+
+declare const self: DedicatedWorkerGlobalScope;
+
+const cancelled = new Set<number>();
+let engine: Engine | undefined;
+let queue: Promise<void> = Promise.resolve();
+
+self.addEventListener('message', ({ data }: MessageEvent<Request>) => {
+  if (data.type === 'cancel') {
+    cancelled.add(data.id);
+  } else {
+    queue = queue.then(() => handle(data));
+  }
+});
+
+async function handle(request: Exclude<Request, { type: 'cancel' }>): Promise<void> {
+  // A message that arrived during the last piece of work may cancel this one: let it in.
+  await new Promise((resolve) => setTimeout(resolve));
+  if (cancelled.delete(request.id)) {
+    if (request.type === 'classify' && request.picture.kind === 'bitmap') {
+      request.picture.bitmap.close();
+    }
+    return;
+  }
+  try {
+    send(request.type === 'create' ? await create(request) : await classify(request));
+  } catch (error) {
+    send({ type: 'failed', id: request.id, error: toPlain(error) });
+  } finally {
+    cancelled.delete(request.id);
+  }
+}
+
+async function create({ id, model, backend }: Request & { type: 'create' }): Promise<Reply> {
+  engine = await Engine.create(model, backend, (progress) => send({ type: 'progress', progress }));
+  return { type: 'created', id, info: engine.info };
+}
+
+async function classify({ id, picture, topK }: Request & { type: 'classify' }): Promise<Reply> {
+  if (!engine) throw new Error('A picture arrived before the model.');
+  const begin = performance.now();
+  const pixels = await readPixels(picture);
+  const decode = performance.now() - begin;
+  const { predictions, timings } = await engine.classify(pixels, topK);
+  const total = performance.now() - begin;
+  const { info } = engine;
+  const result = { predictions, backend: info.backend, timings: { decode, ...timings, total } };
+  return { type: 'classified', id, result, info };
+}
+
+function send(reply: Reply): void {
+  self.postMessage(reply);
+}
