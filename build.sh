@@ -33,7 +33,7 @@ wasm_tools() {
   version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)
   if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $version" ]; then
     say "wasm-bindgen $version"
-    cargo install wasm-bindgen-cli --version "$version" --root "$TOOLS" --locked
+    cargo install wasm-bindgen-cli --version "$version" --root "$TOOLS"
   fi
 }
 
