@@ -3,8 +3,6 @@
 //! No tolerance: the resize repeats Pillow's integer arithmetic, and the normalisation is three `f32`
 //! operations that IEEE 754 defines to the last bit.
 
-#![allow(clippy::unwrap_used)] // The house allows it in tests; clippy does not see that helpers here are such.
-
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde::Deserialize;
