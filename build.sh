@@ -37,9 +37,9 @@ wasm_tools() {
   fi
 }
 
-# wasm_module NAME FEATURES PROFILE: one WebAssembly module into www/pkg/NAME.
+# wasm_module NAME FEATURES PROFILE OPTIMISE: one WebAssembly module into www/pkg/NAME.
 wasm_module() {
-  local name=$1 features=$2 profile=$3 raw
+  local name=$1 features=$2 profile=$3 optimise=$4 raw
   say "WebAssembly module $name ($profile)"
   RUSTFLAGS="-C target-feature=+simd128" \
     cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features --features "$features"
@@ -49,7 +49,7 @@ wasm_module() {
   rm -rf "www/pkg/$name"
   "$TOOLS/bin/wasm-bindgen" --target web --out-dir "www/pkg/$name" "$raw"
   if [ "$profile" = wasm ]; then
-    www/node_modules/.bin/wasm-opt -O3 "${WASM_FEATURES[@]}" -o "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
+    www/node_modules/.bin/wasm-opt "$optimise" "${WASM_FEATURES[@]}" -o "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
     mv "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
   fi
   cp "$raw" "www/pkg/$name/source.wasm"
@@ -59,9 +59,10 @@ build() {
   local profile=$1
   node_modules
   wasm_tools
-  wasm_module cpu cpu,ndarray "$profile"
+  wasm_module cpu cpu,ndarray "$profile" -O3
   # The WebGPU module holds the CPU backend too: the GPU must first give its answer to a known picture.
-  wasm_module webgpu webgpu,cpu "$profile"
+  # Most of it describes shaders once: a fast pass of wasm-opt takes minutes less than a thorough one.
+  wasm_module webgpu webgpu,cpu "$profile" -O1
   say "package and page"
   npm run --prefix www build
 }
