@@ -102,7 +102,7 @@ impl Row {
 pub(super) fn table(config: &XceptionConfig, foreign: impl Fn(&str) -> (String, Layout)) -> Result<Vec<Row>> {
     config.validate()?;
     // Shapes come from the lazily initialised network itself, so table and network cannot disagree.
-    let network = config.init(&Device::default());
+    let network = config.init(&host());
     Ok(shapes(&network)
         .into_iter()
         .map(|(canonical, shape)| {
@@ -110,6 +110,14 @@ pub(super) fn table(config: &XceptionConfig, foreign: impl Fn(&str) -> (String, 
             Row { canonical, shape, name, layout }
         })
         .collect())
+}
+
+/// Where shapes are looked up: never a GPU, which the default device would bring up.
+fn host() -> Device {
+    #[cfg(feature = "cpu")]
+    return Device::flex();
+    #[cfg(not(feature = "cpu"))]
+    return Device::default();
 }
 
 #[cfg(test)]
