@@ -26,8 +26,10 @@ impl Picture {
     /// When the bytes are no such picture, are cut short, or would unpack to more than 512 MiB.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let refuse = |error: image::ImageError| {
+            // Some decoders explain themselves over several lines.
+            let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
             Error::Image(format!(
-                "cannot read the picture ({error}); give a whole PNG, JPEG, WebP, GIF or BMP file"
+                "cannot read the picture ({why}); give a whole PNG, JPEG, WebP, GIF or BMP file"
             ))
         };
         let mut reader = ImageReader::new(Cursor::new(bytes))

@@ -43,30 +43,37 @@ pub fn run(args: Args) -> Result<()> {
         Some(path) => (path.as_str(), model(path)?),
         None => (bundled::NAME, ModelFile::parse(bundled::BYTES.to_vec())?),
     };
-    let classifier = pollster::block_on(Classifier::load(&file, request))?;
-    let backend = classifier.backend();
-    if !args.json {
-        println!("{name} on {} ({})", backend.kind, backend.reason);
-    } else if args.backend != "auto" && args.backend != backend.kind.name() {
-        eprintln!("note: runs on {} ({})", backend.kind, backend.reason);
-    }
-
     let mut answers = Vec::new();
     let mut failures = Vec::new();
+    // Brought up by the first picture that can be read: a wrong path should not wait for a GPU.
+    let mut ready = None;
     for path in &args.images {
-        match answer(&classifier, path, args.top_k) {
-            Ok((predictions, logits)) if args.json => {
-                let mut answer = json!({
-                    "file": path, "backend": backend.kind.name(), "model": name, "predictions": predictions,
-                });
-                if args.logits {
-                    answer["logits"] = json!(logits);
-                }
-                answers.push(answer);
-            }
-            Ok((predictions, _)) => show(path, &predictions),
+        let picture = match read(path).and_then(|bytes| Picture::decode(&bytes)) {
+            Ok(picture) => picture,
             // One bad picture does not cost the others their answers.
-            Err(error) => failures.push(error),
+            Err(error) => {
+                failures.push(prefixed(path, error));
+                continue;
+            }
+        };
+        if ready.is_none() {
+            let classifier = pollster::block_on(Classifier::load(&file, request))?;
+            introduce(&classifier, name, &args);
+            ready = Some(classifier);
+        }
+        let Some(classifier) = &ready else { continue };
+        let logits = pollster::block_on(classifier.logits(picture.view()?))?;
+        let predictions = classifier.rank(&logits, args.top_k);
+        if args.json {
+            let backend = classifier.backend().kind.name();
+            let mut answer =
+                json!({"file": path, "backend": backend, "model": name, "predictions": predictions});
+            if args.logits {
+                answer["logits"] = json!(logits);
+            }
+            answers.push(answer);
+        } else {
+            show(path, &predictions);
         }
     }
     if args.json {
@@ -77,11 +84,14 @@ pub fn run(args: Args) -> Result<()> {
     last.map_or(Ok(()), Err)
 }
 
-fn answer(classifier: &Classifier, path: &str, top_k: usize) -> Result<(Vec<Prediction>, Vec<f32>)> {
-    let picture = Picture::decode(&read(path)?).map_err(|error| prefixed(path, error))?;
-    let logits =
-        pollster::block_on(classifier.logits(picture.view()?)).map_err(|error| prefixed(path, error))?;
-    Ok((classifier.rank(&logits, top_k), logits))
+/// Says what runs; beside JSON only when it is not what was asked for.
+fn introduce(classifier: &Classifier, model: &str, args: &Args) {
+    let backend = classifier.backend();
+    if !args.json {
+        println!("{model} on {} ({})", backend.kind, backend.reason);
+    } else if args.backend != "auto" && args.backend != backend.kind.name() {
+        eprintln!("note: runs on {} ({})", backend.kind, backend.reason);
+    }
 }
 
 fn show(path: &str, predictions: &[Prediction]) {
