@@ -39,3 +39,8 @@ pub mod web;
 pub mod weights;
 
 pub use error::{Error, Result};
+
+/// The examples of the README run too.
+#[cfg(all(doctest, feature = "cli"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
