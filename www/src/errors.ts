@@ -102,5 +102,6 @@ export function messageOf(error: unknown): string {
 
 /** A message as it stands inside another sentence: without its full stop. */
 export function clause(error: unknown): string {
-  return messageOf(error).replace(/[.\s]+$/, '');
+  // A browser may explain itself over several lines.
+  return messageOf(error).replace(/\s+/g, ' ').replace(/[. ]+$/, '');
 }
