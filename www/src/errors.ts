@@ -103,5 +103,7 @@ export function messageOf(error: unknown): string {
 /** A message as it stands inside another sentence: without its full stop. */
 export function clause(error: unknown): string {
   // A browser may explain itself over several lines.
-  return messageOf(error).replace(/\s+/g, ' ').replace(/[. ]+$/, '');
+  return messageOf(error)
+    .replace(/\s+/g, ' ')
+    .replace(/[. ]+$/, '');
 }
