@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::metadata::{About, Dtype, KEY, Metadata, VERSION};
 use super::names::{Layout, table};
 use super::source::TensorSource;
+use super::strict::Named;
 use super::{ModelFile, timm};
 use crate::error::{Error, Result};
 use crate::labels::Labels;
@@ -129,7 +130,7 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
 
 /// The own format: canonical names in the order given, one JSON document of metadata.
 pub(super) fn write(
-    tensors: impl Iterator<Item = Result<(String, Vec<usize>, Vec<f32>)>>,
+    tensors: impl Iterator<Item = Result<Named>>,
     config: &XceptionConfig,
     preprocess: &Preprocess,
     labels: &Labels,

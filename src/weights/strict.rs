@@ -17,8 +17,11 @@ pub(super) fn shapes(network: &Xception) -> Vec<(String, Vec<usize>)> {
     visitor.found
 }
 
-/// Canonical name, shape and values of every tensor.
-pub(super) fn export(network: &Xception) -> Result<Vec<(String, Vec<usize>, Vec<f32>)>> {
+/// Canonical name, shape and values of one tensor.
+pub(super) type Named = (String, Vec<usize>, Vec<f32>);
+
+/// Every tensor with its values.
+pub(super) fn export(network: &Xception) -> Result<Vec<Named>> {
     let mut visitor = Values::default();
     network.visit(&mut visitor);
     match visitor.failure {
@@ -117,7 +120,7 @@ impl ModuleVisitor for Shapes {
 #[derive(Default)]
 struct Values {
     path: Path,
-    found: Vec<(String, Vec<usize>, Vec<f32>)>,
+    found: Vec<Named>,
     failure: Option<Error>,
 }
 
