@@ -1,5 +1,6 @@
 //! The command line as a user meets it: the built binary, its output and its failures.
 #![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

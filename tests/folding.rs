@@ -1,5 +1,6 @@
 //! Folding the batch norms away changes the arithmetic, not the function.
 #![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

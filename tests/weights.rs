@@ -1,5 +1,6 @@
 //! Foreign files load strictly and mean what their makers meant; the own format keeps what it is given.
 #![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
