@@ -7,7 +7,8 @@ use xception_web::train::icons::DEFAULT_DIR;
 use xception_web::train::run::{self, Paths, TrainConfig};
 use xception_web::train::schedule::Budget;
 
-/// What the bundled model was trained on.
+/// Somewhat more than the bundled model saw. That bundled file came from `--minutes 62`, which is not
+/// repeatable to the bit; its provenance says how many pictures that allowed.
 const DEFAULT_SAMPLES: u64 = 384_000;
 
 #[derive(Debug, clap::Args)]
