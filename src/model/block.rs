@@ -68,7 +68,8 @@ pub struct Block {
     /// Strided 1×1 convolution on the bridge; `None` is the identity.
     pub shortcut: Option<ConvNorm>,
     pub(super) pool: Option<MaxPool2d>,
-    pub(super) leading_relu: bool,
+    /// ReLU before the first of them.
+    pub leading_relu: bool,
 }
 
 impl Block {
