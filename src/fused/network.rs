@@ -202,7 +202,7 @@ impl Packer<'_> {
         // Contiguous once, here, and not at every picture.
         let kernel = Tensor::from_data(kernel.into_data(), self.device);
         let bias = self.bias(&unit.depthwise, channels);
-        let between = Act::None;
+        let between = if unit.relu_between { Act::Relu } else { Act::None };
         let rows = Rows::Depthwise { kernel, bias, between };
         Ok(Conv { rows, geometry, ..self.points(unit.pointwise, Act::None, act)? })
     }
@@ -211,14 +211,20 @@ impl Packer<'_> {
         let count = block.units.len();
         let leading = if block.leading_relu { Act::Relu } else { Act::None };
         let units = block.units.into_iter().enumerate().map(|(i, unit)| {
-            // ReLU stands between convolutions: the one before applies it, the first its own.
-            let act = if i + 1 < count { Act::Relu } else { Act::None };
+            // ReLU stands between convolutions: the one before applies it, the first its own; the last adds
+            // the bridge and applies what follows the sum.
+            let relu = if i + 1 < count { true } else { block.trailing_relu };
+            let act = if relu { Act::Relu } else { Act::None };
             self.separable(unit, if i == 0 { leading } else { Act::None }, act)
         });
         let units = units.collect::<Result<_>>()?;
-        let bridge = match block.shortcut {
-            None => Bridge::Identity,
-            Some(shortcut) => Bridge::Pooled(self.points(shortcut, Act::None, Act::None)?),
+        let bridge = match (block.shortcut, block.bridge_scale) {
+            (None, None) => Bridge::Identity,
+            (None, Some(scale)) => Bridge::Scale(scale.val()),
+            (Some(shortcut), _) => {
+                let conv = self.points(shortcut, Act::None, Act::None)?;
+                if block.pool.is_some() { Bridge::Pooled(conv) } else { Bridge::Conv(conv) }
+            }
         };
         Ok(FusedBlock { units, bridge })
     }
