@@ -24,7 +24,9 @@ self.measure = async ({ peer, model, size, threads, runs, heap }) => {
   const absent = await runtime.init(blob, { threads });
   if (absent) return { absent };
   const loaded = performance.now();
-  const bytes = await bytesOf(`/models/${runtime.layout === 'rgba' ? 'xception.rgba' : `input.${runtime.layout}`}`);
+  const bytes = await bytesOf(
+    `/models/${runtime.layout === 'rgba' ? 'xception.rgba' : `input.${runtime.layout}`}`,
+  );
   const input = runtime.layout === 'rgba' ? new Uint8Array(bytes) : new Float32Array(bytes);
   const once = async () => {
     const start = performance.now();
@@ -38,7 +40,12 @@ self.measure = async ({ peer, model, size, threads, runs, heap }) => {
   await once();
   const times = [];
   for (let i = 0; i < runs; i++) times.push((await once()).ms);
-  const found = { times, parity, first_ms: first.ms, to_first_label_ms: loaded - begin + first.wall };
+  const found = {
+    times,
+    parity,
+    first_ms: first.ms,
+    to_first_label_ms: loaded - begin + first.wall,
+  };
   if (!heap) return found;
   for (let i = runs + 2; i < PICTURES_FOR_HEAP; i++) await once();
   return { ...found, heap_bytes: await heapBytes() };
@@ -64,7 +71,9 @@ self.measurePipeline = async ({ runs, heap }) => {
   const frames = [];
   for (let i = 0; i < runs; i++) frames.push(await once(i));
   const share = (part) =>
-    median(frames.map(({ ms, timings }) => part.reduce((sum, name) => sum + timings[name], 0) / ms));
+    median(
+      frames.map(({ ms, timings }) => part.reduce((sum, name) => sum + timings[name], 0) / ms),
+    );
   return {
     times: frames.map(({ ms }) => ms),
     first_ms: first.ms,

@@ -16,8 +16,12 @@ export function modules(binaryen) {
   return Object.entries(KINDS).map(([kind, step]) => {
     const locals = [...sums, '$x', '$y'].map((name) => `(local ${name} v128)`).join(' ');
     const steps = sums.map((sum) => `(local.set ${sum} ${step(`(local.get ${sum})`)})`).join('\n');
-    const total = sums.reduce((all, sum) => `(f32x4.add ${all} (local.get ${sum}))`, '(local.get $x)');
-    const module = binaryen.parseText(`(module (func (export "run") (param $n i32) (result f32) ${locals}
+    const total = sums.reduce(
+      (all, sum) => `(f32x4.add ${all} (local.get ${sum}))`,
+      '(local.get $x)',
+    );
+    const module =
+      binaryen.parseText(`(module (func (export "run") (param $n i32) (result f32) ${locals}
       (local.set $x (f32x4.splat (f32.const 0.9999999)))
       (local.set $y (f32x4.splat (f32.const 1e-7)))
       (loop $again ${steps}

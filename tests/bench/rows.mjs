@@ -1,19 +1,37 @@
 // What is measured. `place` and `threads` decide which rows a ratio compares.
 
 const browser = (name, peer, threads, more = {}) => {
-  const runtime = { xception: 'xception-web', ort: 'onnxruntime-web', litert: 'LiteRT.js', tfjs: 'TensorFlow.js' };
+  const runtime = {
+    xception: 'xception-web',
+    ort: 'onnxruntime-web',
+    litert: 'LiteRT.js',
+    tfjs: 'TensorFlow.js',
+  };
   return { name, runtime: runtime[peer], place: 'browser', peer, threads, dtype: 'f32', ...more };
 };
 const native = (name, runtime, threads, more = {}) => {
   return { name, runtime, place: 'native', threads, dtype: 'f32', ...more };
 };
-const MODELS = { litert: 'xception.tflite', ort: 'xception.onnx', tfjs: 'tfjs/weights.bin', xception: 'xception.safetensors' };
+const MODELS = {
+  litert: 'xception.tflite',
+  ort: 'xception.onnx',
+  tfjs: 'tfjs/weights.bin',
+  xception: 'xception.safetensors',
+};
 
 export const ROWS = [
   browser('xception-f32-1t', 'xception', 1, { ours: true }),
   browser('xception-f32-2t', 'xception', 2, { ours: true }),
-  browser('xception-q8-1t', 'xception', 1, { ours: true, dtype: 'q8', model: 'xception-q8.safetensors' }),
-  browser('xception-q8-2t', 'xception', 2, { ours: true, dtype: 'q8', model: 'xception-q8.safetensors' }),
+  browser('xception-q8-1t', 'xception', 1, {
+    ours: true,
+    dtype: 'q8',
+    model: 'xception-q8.safetensors',
+  }),
+  browser('xception-q8-2t', 'xception', 2, {
+    ours: true,
+    dtype: 'q8',
+    model: 'xception-q8.safetensors',
+  }),
   browser('litert-1t', 'litert', 1),
   browser('litert-2t', 'litert', 2),
   browser('ort-1t', 'ort', 1),

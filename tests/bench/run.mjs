@@ -22,9 +22,13 @@ const SIZE = 299;
 const ROOFLINE_ROUNDS = 5e7;
 /** A row that takes longer has hung. */
 const PATIENCE = 120_000;
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'].concat(
-  ['--disable-background-networking', '--disable-component-update'],
-);
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-sync',
+].concat(['--disable-background-networking', '--disable-component-update']);
 
 const { values: options } = parseArgs({
   options: {
@@ -50,7 +54,10 @@ function chosen() {
   if (options.only === undefined) return ROWS;
   return options.only.split(',').map((name) => {
     const row = ROWS.find((row) => row.name === name);
-    return row ?? fail(`there is no row "${name}"; choose from ${ROWS.map(({ name }) => name).join(', ')}`);
+    return (
+      row ??
+      fail(`there is no row "${name}"; choose from ${ROWS.map(({ name }) => name).join(', ')}`)
+    );
   });
 }
 
@@ -127,7 +134,9 @@ async function round(results, how) {
       found.absent = `its answer is not the network's: a log-probability is ${difference} off`;
     }
     const { times, first_ms } = found;
-    process.stderr.write(found.absent ? `absent: ${found.absent}\n` : `${median(times).toFixed(1)} ms\n`);
+    process.stderr.write(
+      found.absent ? `absent: ${found.absent}\n` : `${median(times).toFixed(1)} ms\n`,
+    );
     if (found.absent) {
       result.absent = found.absent;
     } else {
@@ -139,10 +148,28 @@ async function round(results, how) {
 }
 
 /** The row as `--json` writes it: `null` where nothing was measured, and `absent` says why. */
-function summary({ name, runtime, place, ours, pipeline, threads, dtype, absent, times, firsts, found }) {
+function summary({
+  name,
+  runtime,
+  place,
+  ours,
+  pipeline,
+  threads,
+  dtype,
+  absent,
+  times,
+  firsts,
+  found,
+}) {
   const measured = times.length > 0 && !absent;
   const tidy = (value) => (value === undefined ? undefined : Number(value.toPrecision(5)));
-  const more = ['to_first_label_ms', 'compile_ms', 'inference_ms', 'preprocess_share', 'read_share'];
+  const more = [
+    'to_first_label_ms',
+    'compile_ms',
+    'inference_ms',
+    'preprocess_share',
+    'read_share',
+  ];
   return {
     name,
     runtime,
@@ -196,7 +223,13 @@ const machine = {
   memory_gb: Math.round(totalmem() / 1e9),
   browser: `Chromium ${browser}`,
 };
-const measurement = { date: new Date().toISOString().slice(0, 10), machine, runs, rounds, roofline };
+const measurement = {
+  date: new Date().toISOString().slice(0, 10),
+  machine,
+  runs,
+  rounds,
+  roofline,
+};
 console.log(table(measurement, summaries));
 if (options.json) writeFileSync(options.json, `${JSON.stringify(summaries, null, 2)}\n`);
 if (options.record) {

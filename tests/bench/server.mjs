@@ -24,7 +24,10 @@ export function serve(root, seen) {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://localhost').pathname));
     const file = join(root, path === '/' ? 'index.html' : path);
-    const size = await stat(file).then((found) => found.isFile() && found.size, () => false);
+    const size = await stat(file).then(
+      (found) => found.isFile() && found.size,
+      () => false,
+    );
     if (size === false) return response.writeHead(404, ISOLATED).end();
     seen.add(path);
     const type = TYPES[extname(file)] ?? 'application/octet-stream';

@@ -1,7 +1,16 @@
 // What the browser is served: our package as built, the peers as published, models and the page.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { modules } from './roofline.mjs';
@@ -34,7 +43,9 @@ export async function prepare(rows) {
     else if (older(join(MODELS, 'logits'), model)) ownLogits();
     if (rows.some(({ dtype }) => dtype === 'q8')) {
       const made = join(MODELS, 'xception-q8.safetensors');
-      const { status, stderr } = spawnSync(XCEPTION, ['convert', model, made, '--dtype', 'q8'], { encoding: 'utf8' });
+      const { status, stderr } = spawnSync(XCEPTION, ['convert', model, made, '--dtype', 'q8'], {
+        encoding: 'utf8',
+      });
       if (status !== 0) absent['xception-q8.safetensors'] = stderr.trim().replace(/^error: /, '');
     }
   }
@@ -56,18 +67,23 @@ function pythonModels(model) {
   }
   // Among others the logits of native onnxruntime, by which every row is checked.
   const script = join(HERE, 'models.py');
-  if (older(join(MODELS, 'xception.onnx'), model, script) || older(join(MODELS, 'logits'), model)) run(PYTHON, script, MODELS);
+  if (older(join(MODELS, 'xception.onnx'), model, script) || older(join(MODELS, 'logits'), model))
+    run(PYTHON, script, MODELS);
 }
 
 /** Without peers nothing else need be installed: our native build is the reference. */
 function ownLogits() {
   const answer = execFileSync(XCEPTION, ['bench', '--json', '--runs', '1'], { encoding: 'utf8' });
-  writeFileSync(join(MODELS, 'logits'), Buffer.from(Float32Array.from(JSON.parse(answer).logits).buffer));
+  writeFileSync(
+    join(MODELS, 'logits'),
+    Buffer.from(Float32Array.from(JSON.parse(answer).logits).buffer),
+  );
 }
 
 async function site(peers) {
   const dist = join(ROOT, 'www/dist');
-  if (!existsSync(join(dist, 'worker.js'))) throw new Error('www/dist is missing; run ./build.sh first');
+  if (!existsSync(join(dist, 'worker.js')))
+    throw new Error('www/dist is missing; run ./build.sh first');
   rmSync(SITE, { recursive: true, force: true });
   mkdirSync(SITE, { recursive: true });
   const hooks = readFileSync(join(HERE, 'hooks.js'), 'utf8');
@@ -93,5 +109,6 @@ async function site(peers) {
     external: ['/xception-web/*', './peers/*'],
   });
   const { default: binaryen } = await import(require.resolve('binaryen'));
-  for (const [kind, bytes] of modules(binaryen)) writeFileSync(join(SITE, `roofline-${kind}.wasm`), bytes);
+  for (const [kind, bytes] of modules(binaryen))
+    writeFileSync(join(SITE, `roofline-${kind}.wasm`), bytes);
 }

@@ -22,9 +22,16 @@ function ratio(row, rows) {
 const GFLOP = 16.715;
 
 export function table({ date, machine, runs, rounds, roofline }, rows) {
-  const header = ['row', 'runtime', 'median ms', 'min', 'first', 'GFLOP/s', 'speed', 'to first label'].concat(
-    ['compile', 'wasm MB', 'brotli', 'heap MB', 'off by'],
-  );
+  const header = [
+    'row',
+    'runtime',
+    'median ms',
+    'min',
+    'first',
+    'GFLOP/s',
+    'speed',
+    'to first label',
+  ].concat(['compile', 'wasm MB', 'brotli', 'heap MB', 'off by']);
   const cells = rows.map((row) => {
     if (row.median_ms === null) return [row.name, row.runtime, `absent: ${row.absent}`];
     return [
@@ -55,9 +62,13 @@ export function table({ date, machine, runs, rounds, roofline }, rows) {
   }
   const ceiling = (kind, name) =>
     kind in roofline
-      ? [`${name} ${number(roofline[kind], 1)} GFLOP/s, ${number((1e3 * GFLOP) / roofline[kind])} ms`]
+      ? [
+          `${name} ${number(roofline[kind], 1)} GFLOP/s, ${number((1e3 * GFLOP) / roofline[kind])} ms`,
+        ]
       : [];
-  const ceilings = [...ceiling('muladd', 'mul + add'), ...ceiling('madd', 'relaxed madd')].join('; ');
+  const ceilings = [...ceiling('muladd', 'mul + add'), ...ceiling('madd', 'relaxed madd')].join(
+    '; ',
+  );
   return [
     `${date}, ${machine.processor}, ${machine.cores} cores, ${machine.browser}; ${rounds} rounds of ${runs} pictures`,
     `ceilings of one thread: ${ceilings}`,

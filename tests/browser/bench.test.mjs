@@ -22,7 +22,14 @@ test('the benchmark measures our own row without peers', { timeout: PATIENCE }, 
   assert.equal(others.length, 0);
   assert.equal(row.name, 'bundled');
   assert.equal(row.absent, undefined);
-  for (const key of ['median_ms', 'min_ms', 'first_ms', 'wasm_bytes', 'heap_bytes', 'frames_per_second']) {
+  for (const key of [
+    'median_ms',
+    'min_ms',
+    'first_ms',
+    'wasm_bytes',
+    'heap_bytes',
+    'frames_per_second',
+  ]) {
     assert.ok(row[key] > 0, `${key}: ${row[key]}`);
   }
   assert.ok(row.preprocess_share > 0 && row.preprocess_share < 1, `${row.preprocess_share}`);

@@ -16,6 +16,8 @@ export async function init(model, { threads }) {
 }
 
 export async function infer(input, size) {
-  const { logits } = await session.run({ input: new ort.Tensor('float32', input, [1, 3, size, size]) });
+  const { logits } = await session.run({
+    input: new ort.Tensor('float32', input, [1, 3, size, size]),
+  });
   return { logits: await logits.getData() };
 }
