@@ -8,6 +8,9 @@ import { compare, median } from './compare.mjs';
 
 /** Pictures by which a heap has grown as far as it will. */
 const PICTURES_FOR_HEAP = 20;
+/** Frames of a live video are many and short: by then the browser has its compiled code. */
+const WARM_FRAMES = 30;
+const FRAMES_PER_RUN = 10;
 /** Size of the frame for the whole pipeline: a camera's usual one. */
 const [WIDTH, HEIGHT] = [640, 480];
 
@@ -45,6 +48,7 @@ self.measure = async ({ peer, model, size, threads, runs, heap }) => {
     parity,
     first_ms: first.ms,
     to_first_label_ms: loaded - begin + first.wall,
+    load_parts_ms: runtime.parts?.(),
   };
   if (!heap) return found;
   for (let i = runs + 2; i < PICTURES_FOR_HEAP; i++) await once();
@@ -67,9 +71,9 @@ self.measurePipeline = async ({ runs, heap }) => {
     return runtime.frame(canvas);
   };
   const first = await once(0);
-  for (let i = 1; i < 5; i++) await once(i);
+  for (let i = 1; i < WARM_FRAMES; i++) await once(i);
   const frames = [];
-  for (let i = 0; i < runs; i++) frames.push(await once(i));
+  for (let i = 0; i < FRAMES_PER_RUN * runs; i++) frames.push(await once(i));
   const share = (part) =>
     median(
       frames.map(({ ms, timings }) => part.reduce((sum, name) => sum + timings[name], 0) / ms),

@@ -182,6 +182,7 @@ function summary({
     heap_bytes: found.heap_bytes ?? null,
     wasm_brotli_bytes: found.wasm?.map(brotliBytes).reduce((sum, size) => sum + size, 0),
     ...Object.fromEntries(more.map((key) => [key, tidy(found[key])])),
+    load_parts_ms: found.load_parts_ms,
     frames_per_second: pipeline && measured ? tidy(1e3 / median(times)) : undefined,
     difference: tidy(found.parity?.difference),
     place,

@@ -6,9 +6,15 @@ let classifier;
 export async function init(model, { threads }) {
   const { ImageClassifier } = await import('/xception-web/index.js');
   classifier = await ImageClassifier.create({ model, backend: 'cpu', threads });
-  const ran = classifier.info.threads ?? 1;
-  if (ran !== threads) return `the package ran ${ran} thread(s) here: ${classifier.info.reason}`;
+  const { threads: ran } = classifier.info;
+  if (ran === threads || (ran === undefined && threads === 1)) return;
+  const why =
+    ran === undefined ? 'this build of the package has no threads' : classifier.info.reason;
+  return `asked for ${threads} threads, got ${ran ?? 1}: ${why}`;
 }
+
+/** Where the time of loading went, in milliseconds. */
+export const parts = () => classifier.info.timings;
 
 /** Logits up to a constant, and the milliseconds from prepared input to logits. */
 export async function infer(rgba, size) {
