@@ -5,6 +5,7 @@
 #   ./build.sh dev                the same, built fast instead of small
 #   ./build.sh serve [--port N]   build what is stale, then serve the page (8080)
 #   ./build.sh test               every check and every test, cheapest first
+#   ./build.sh bench [OPTIONS]   the browser benchmark, peers included: tests/bench/README.md
 #   ./build.sh train [OPTIONS]    the bundled model, from nothing to www/models/emoji.safetensors
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -91,6 +92,7 @@ case "${1:-build}" in
   dev) build wasm-dev ;;
   serve) shift; build wasm; exec node www/serve.mjs "$@" ;;
   test) tests ;;
+  bench) shift; build wasm; exec node tests/bench/run.mjs "$@" ;;
   train) shift; icons; exec cargo run --release --bin xception -- train "$@" ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -14,6 +14,7 @@ mod keras;
 mod metadata;
 mod names;
 mod safetensors;
+mod seeded;
 mod source;
 mod strict;
 mod timm;

@@ -3,7 +3,7 @@
 use xception_web::weights::Dtype;
 use xception_web::{Error, Result};
 
-use super::{model, prefixed};
+use super::{model, prefixed, write};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -27,12 +27,4 @@ pub fn run(args: Args) -> Result<()> {
     write(&args.output, &bytes)?;
     println!("{}: {} ({}), {} bytes", args.output, file.config.architecture, args.dtype, bytes.len());
     Ok(())
-}
-
-/// Whole or not at all: a crash half-way leaves what was there.
-fn write(path: &str, bytes: &[u8]) -> Result<()> {
-    let partial = format!("{path}.partial");
-    std::fs::write(&partial, bytes)
-        .and_then(|()| std::fs::rename(&partial, path))
-        .map_err(|source| Error::Io { action: "write", path: path.into(), source })
 }

@@ -1,5 +1,6 @@
 //! The command line: parses arguments, prints answers, decides nothing.
 
+mod bench;
 mod classify;
 mod convert;
 mod eval;
@@ -32,6 +33,8 @@ enum Command {
     Train(train::Args),
     /// Measure a model on a drawing style that it never saw.
     Eval(eval::Args),
+    /// Measure how long one picture takes.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(args),
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,6 +58,14 @@ fn main() -> ExitCode {
 /// A whole file.
 fn read(path: &str) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })
+}
+
+/// Whole or not at all: a crash half-way leaves what was there.
+fn write(path: &str, bytes: &[u8]) -> Result<()> {
+    let partial = format!("{path}.partial");
+    std::fs::write(&partial, bytes)
+        .and_then(|()| std::fs::rename(&partial, path))
+        .map_err(|source| Error::Io { action: "write", path: path.into(), source })
 }
 
 /// A model file; the error says which.
