@@ -12,8 +12,9 @@ cd "$(dirname "$0")"
 
 readonly WASM=wasm32-unknown-unknown
 readonly TOOLS="$PWD/target/tools"
-# What every browser of the last three years has; wasm-opt must be told the same list as rustc assumes.
-readonly WASM_FEATURES=(--enable-simd --enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong
+# What every browser of the last three years has, and relaxed SIMD, which only its own module uses;
+# wasm-opt must be told the same list as rustc assumes.
+readonly WASM_FEATURES=(--enable-simd --enable-relaxed-simd --enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong
   --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals --enable-reference-types --enable-multivalue)
 
 say() { printf '\n== %s\n' "$*" >&2; }
@@ -60,7 +61,10 @@ build() {
   local profile=$1
   node_modules
   wasm_tools
-  wasm_module cpu cpu,ndarray "$profile" -O3
+  wasm_module cpu cpu "$profile" -O3
+  # The same for browsers with fused multiply-add: only this crate is compiled again.
+  wasm_module relaxed cpu,relaxed-simd "$profile" -O3
+  wasm_module ndarray ndarray "$profile" -O1
   # The WebGPU module holds the CPU backend too: the GPU must first give its answer to a known picture.
   # Most of it describes shaders once: a fast pass of wasm-opt takes minutes less than a thorough one.
   wasm_module webgpu webgpu,cpu "$profile" -O1

@@ -44,6 +44,17 @@ enum Network {
 }
 
 impl Network {
+    #[cfg(feature = "cpu")]
+    fn on_the_cpu(file: &ModelFile, device: &Device) -> Result<Self> {
+        let network = file.build(device)?;
+        Fused::new(network, file.config.dialect, Precision::F32, device).map(Self::Fused)
+    }
+
+    #[cfg(not(feature = "cpu"))]
+    fn on_the_cpu(file: &ModelFile, device: &Device) -> Result<Self> {
+        Ok(Self::Plain(file.build(device)?.fold()))
+    }
+
     fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         match self {
             Self::Plain(network) => network.forward(x),
@@ -88,12 +99,8 @@ impl Classifier {
     pub async fn new(file: &ModelFile, backend: Backend) -> Result<Self> {
         let network = match backend.kind {
             BackendKind::Webgpu => proven(file, &backend.device).await?,
-            #[cfg(feature = "cpu")]
-            BackendKind::Cpu => {
-                let network = file.build(&backend.device)?.fold();
-                Network::Fused(Fused::new(network, file.config.dialect, Precision::F32, &backend.device)?)
-            }
-            _ => Network::Plain(file.build(&backend.device)?.fold()),
+            BackendKind::Cpu => Network::on_the_cpu(file, &backend.device)?,
+            BackendKind::Ndarray => Network::Plain(file.build(&backend.device)?.fold()),
         };
         Ok(Self {
             network,
@@ -202,7 +209,7 @@ async fn proven(file: &ModelFile, device: &Device) -> Result<Network> {
     let picture: Vec<f32> =
         (0..3 * PROOF_SIZE * PROOF_SIZE).map(|at| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
     let on_cpu = Backend::fallback("known-answer test")?;
-    let network = Network::Plain(file.build(&on_cpu.device)?.fold());
+    let network = Network::on_the_cpu(file, &on_cpu.device)?;
     let expected = run(&network, picture.clone(), PROOF_SIZE, &on_cpu.device).await?;
     drop(network);
     let network = Network::Plain(file.build(device)?.fold());

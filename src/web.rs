@@ -39,6 +39,8 @@ impl Session {
         let info = serde_json::json!({
             "backend": chosen.kind.name(),
             "reason": chosen.reason,
+            "runtime": chosen.runtime(),
+            "threads": chosen.threads(),
             "architecture": file.config.architecture,
             "dialect": file.config.dialect.name(),
             "format": file.format,

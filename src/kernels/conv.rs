@@ -1,7 +1,7 @@
 //! A fused convolution: rows, matrix product and epilogue, a block of pixels at a time.
 
 use super::gemm::{tile_f32, tile_q8};
-use super::lanes::Lanes;
+use super::lanes::{Lanes, MAX_LANES};
 use super::pack::{Weights, packed_len};
 use super::rows::{Picture, Rows, write};
 use super::threads::{parallel, threads};
@@ -103,8 +103,9 @@ pub(super) fn block<L: Lanes, const R: usize, const V: usize>(
             let mut pixels = vec![0.0; count.next_multiple_of(R) * depth];
             let mut rows = vec![0.0; R * depth];
             for (tile, panel) in pixels.chunks_exact_mut(R * depth).enumerate() {
-                let valid = fill_rows::<L, R>(conv, first + tile * R, count - tile * R, &mut rows);
-                interleave::<R>(&rows, panel, depth, valid);
+                fill_rows::<L, R>(conv, first + tile * R, count - tile * R, &mut rows);
+                // SAFETY: both hold R rows of this depth.
+                unsafe { L::weave::<R>(rows.as_ptr(), depth, panel.as_mut_ptr()) };
             }
             let product = |tile: usize, panel: usize, bias: [L; V], _: [L; V]| {
                 let (pixels, weights) = (&pixels[tile * R * depth..], &weights[panel * PANEL * depth..]);
@@ -113,16 +114,20 @@ pub(super) fn block<L: Lanes, const R: usize, const V: usize>(
             };
             tiles::<L, R, V>(conv, first, result, product);
         }
-        Weights::Q8 { values, scales } => {
+        Weights::Q8 { values, .. } => {
             let even = depth.next_multiple_of(2);
             let mut pixels = vec![0i16; count.next_multiple_of(R) * even];
             let mut steps = vec![0.0; count.next_multiple_of(R)];
             let mut rows = vec![0.0; R * depth];
+            let mut whole = vec![0i16; R * even];
             for (tile, panel) in pixels.chunks_exact_mut(R * even).enumerate() {
                 let valid = fill_rows::<L, R>(conv, first + tile * R, count - tile * R, &mut rows);
-                for (r, row) in rows.chunks_exact(depth).take(valid).enumerate() {
-                    steps[tile * R + r] = quantise::<R>(row, r, panel);
+                for r in 0..valid {
+                    let (row, whole) = (&rows[r * depth..][..depth], &mut whole[r * even..][..even]);
+                    steps[tile * R + r] = quantise::<L>(row, whole);
                 }
+                // SAFETY: a pair of i16 is one word; both hold R rows of half this depth.
+                unsafe { L::weave::<R>(whole.as_ptr().cast(), even / 2, panel.as_mut_ptr().cast()) };
             }
             let product = |tile: usize, panel: usize, bias: [L; V], scale: [L; V]| {
                 let (pixels, weights) = (&pixels[tile * R * even..], &values[panel * PANEL * even..]);
@@ -136,8 +141,7 @@ pub(super) fn block<L: Lanes, const R: usize, const V: usize>(
                 }
                 sums
             };
-            let scaled = Conv { weights: Weights::Q8 { values, scales }, ..*conv };
-            tiles::<L, R, V>(&scaled, first, result, product);
+            tiles::<L, R, V>(conv, first, result, product);
         }
     }
 }
@@ -162,37 +166,44 @@ fn fill_rows<L: Lanes, const R: usize>(
     valid
 }
 
-/// `[R, K]` to `[K, R]`; rows that do not exist stay as they are.
-#[inline(always)]
-fn interleave<const R: usize>(rows: &[f32], panel: &mut [f32], depth: usize, valid: usize) {
-    if valid == R {
-        let rows: [&[f32]; R] = std::array::from_fn(|r| &rows[r * depth..][..depth]);
-        for (k, column) in panel.as_chunks_mut::<R>().0.iter_mut().enumerate().take(depth) {
-            *column = std::array::from_fn(|r| rows[r][k]);
-        }
-        return;
-    }
-    for (r, row) in rows.chunks_exact(depth).take(valid).enumerate() {
-        for (k, &value) in row.iter().enumerate() {
-            panel[k * R + r] = value;
-        }
-    }
-}
-
 /// Largest int8 that is used: the range is symmetric.
 const Q8_MAX: f32 = 127.0;
-/// Adding it leaves the nearest whole number in the low bits of the sum.
-const ROUND: f32 = 12_582_912.0;
 
-/// Puts a row into place `r` of a panel `[K / 2, R, 2]` in steps of its largest number's 127th; returns the
-/// step, or NaN when a number is not finite, so that it shows in the answer.
+/// Rounds a row to steps of its largest number's 127th; returns the step, or NaN when a number is not
+/// finite, so that it shows in the answer.
 #[inline(always)]
-fn quantise<const R: usize>(row: &[f32], r: usize, panel: &mut [i16]) -> f32 {
-    let largest = row.iter().fold(0.0f32, |largest, x| if x.abs() > largest { x.abs() } else { largest });
-    let poison = row.iter().fold(0.0f32, |poison, x| poison + x * 0.0);
+fn quantise<L: Lanes>(row: &[f32], whole: &mut [i16]) -> f32 {
+    let (zero, minus) = (L::splat(0.0), L::splat(-1.0));
+    let (mut largest, mut poison) = (zero, zero);
+    let vectors = row.chunks_exact(L::N);
+    let rest = vectors.remainder();
+    for vector in vectors {
+        // SAFETY: a chunk is one vector.
+        let x = unsafe { L::load(vector.as_ptr()) };
+        largest = x.at_least(x.mul(minus)).at_least(largest);
+        // 0 · x is 0 for every finite number.
+        poison = x.mul_add(zero, poison);
+    }
+    let mut sums = [[0.0; MAX_LANES]; 2];
+    // SAFETY: no vector is longer than MAX_LANES.
+    unsafe {
+        largest.store(sums[0].as_mut_ptr());
+        poison.store(sums[1].as_mut_ptr());
+    }
+    let largest = sums[0].iter().chain(rest).fold(0.0f32, |largest, x| largest.max(x.abs()));
+    let poison = sums[1].iter().chain(rest).fold(0.0, |poison, x| poison + x * 0.0);
     let inverse = if largest > 0.0 { Q8_MAX / largest } else { 0.0 };
-    for (k, &x) in row.iter().enumerate() {
-        panel[(k / 2 * R + r) * 2 + k % 2] = (x * inverse + ROUND).to_bits() as i16;
+    let factor = L::splat(inverse);
+    let double = row.len() / (2 * L::N) * 2 * L::N;
+    for k in (0..double).step_by(2 * L::N) {
+        // SAFETY: two vectors from `k` on are inside of both.
+        unsafe {
+            let at = row.as_ptr().add(k);
+            L::narrow(L::load(at).mul(factor), L::load(at.add(L::N)).mul(factor), whole.as_mut_ptr().add(k));
+        }
+    }
+    for k in double..row.len() {
+        whole[k] = (row[k] * inverse).round_ties_even() as i16;
     }
     largest / Q8_MAX + poison
 }

@@ -3,6 +3,9 @@
 //! Each kernel is written once over [`Lanes`]. Methods are `inline(always)`, so that they take on the
 //! target features of the function that they end up in.
 
+/// The longest vector of any implementation.
+pub const MAX_LANES: usize = 8;
+
 /// A vector of f32, and the int8 product that goes with it.
 ///
 /// Arithmetic follows IEEE 754 except that [`Lanes::mul_add`] may round once or twice. NaN goes through
@@ -50,6 +53,27 @@ pub trait Lanes: Copy {
     fn dot(a: Self::Ints, b: Self::Ints, sum: Self::Ints) -> Self::Ints;
     /// Rounded to the nearest f32.
     fn from_ints(ints: Self::Ints) -> Self;
+    /// Writes `a`, then `b`, rounded to the nearest i16.
+    ///
+    /// # Safety
+    ///
+    /// `p` is valid for writing `2 N` numbers. No number is beyond an i16.
+    unsafe fn narrow(a: Self, b: Self, p: *mut i16);
+
+    /// `[R, K]` to `[K, R]`, in words of 32 bits.
+    ///
+    /// # Safety
+    ///
+    /// Both are valid for `R · depth` words.
+    #[inline(always)]
+    unsafe fn weave<const R: usize>(rows: *const f32, depth: usize, panel: *mut f32) {
+        for k in 0..depth {
+            for r in 0..R {
+                // SAFETY: both indices are below `R · depth`.
+                unsafe { *panel.add(k * R + r) = *rows.add(r * depth + k) };
+            }
+        }
+    }
 }
 
 /// Any processor: the compiler makes of it what it can.
@@ -132,6 +156,14 @@ impl Lanes for Portable {
     #[inline(always)]
     fn from_ints(ints: Self::Ints) -> Self {
         Self(ints.map(|pair| whole(pair) as f32))
+    }
+
+    #[inline(always)]
+    unsafe fn narrow(a: Self, b: Self, p: *mut i16) {
+        for (at, x) in a.0.into_iter().chain(b.0).enumerate() {
+            // SAFETY: `at` is below 2 N.
+            unsafe { *p.add(at) = x.round_ties_even() as i16 };
+        }
     }
 }
 

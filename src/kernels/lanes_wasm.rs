@@ -79,4 +79,39 @@ impl Lanes for Simd128 {
     fn from_ints(ints: v128) -> Self {
         Self(f32x4_convert_i32x4(ints))
     }
+
+    #[inline(always)]
+    unsafe fn narrow(a: Self, b: Self, p: *mut i16) {
+        let whole = |x: Self| i32x4_trunc_sat_f32x4(f32x4_nearest(x.0));
+        // SAFETY: the caller's promise is this one.
+        unsafe { v128_store(p.cast(), i16x8_narrow_i32x4(whole(a), whole(b))) }
+    }
+
+    #[inline(always)]
+    unsafe fn weave<const R: usize>(rows: *const f32, depth: usize, panel: *mut f32) {
+        let squares = if R == 4 { depth / 4 } else { 0 };
+        for k in (0..4 * squares).step_by(4) {
+            // SAFETY: `k + 4` is at most the depth, so the four rows and the four columns are inside.
+            unsafe {
+                let [a, b, c, d] = std::array::from_fn(|r| v128_load(rows.add(r * depth + k).cast()));
+                let (ab, cd) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
+                let (ab2, cd2) = (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+                let columns = [
+                    i64x2_shuffle::<0, 2>(ab, cd),
+                    i64x2_shuffle::<1, 3>(ab, cd),
+                    i64x2_shuffle::<0, 2>(ab2, cd2),
+                    i64x2_shuffle::<1, 3>(ab2, cd2),
+                ];
+                for (i, column) in columns.into_iter().enumerate() {
+                    v128_store(panel.add((k + i) * R).cast(), column);
+                }
+            }
+        }
+        for k in 4 * squares..depth {
+            for r in 0..R {
+                // SAFETY: both indices are below `R · depth`.
+                unsafe { *panel.add(k * R + r) = *rows.add(r * depth + k) };
+            }
+        }
+    }
 }

@@ -85,4 +85,14 @@ impl Lanes for Avx2 {
         // SAFETY: the processor has AVX2 (see the type).
         Self(unsafe { _mm256_cvtepi32_ps(ints) })
     }
+
+    #[inline(always)]
+    unsafe fn narrow(a: Self, b: Self, p: *mut i16) {
+        // SAFETY: the caller's promise, and the processor has AVX2 (see the type).
+        unsafe {
+            let packed = _mm256_packs_epi32(_mm256_cvtps_epi32(a.0), _mm256_cvtps_epi32(b.0));
+            // Packing works within halves: put the quarters back in order.
+            _mm256_storeu_si256(p.cast(), _mm256_permute4x64_epi64::<0b11_01_10_00>(packed));
+        }
+    }
 }

@@ -37,7 +37,7 @@ async function run({ flags, worker, query, pictures = 1 }) {
       reason: await text(page, 'reason'),
       models: of('.safetensors'),
       gpuModules: of('webgpu_bg.wasm'),
-      cpuModules: of('cpu_bg.wasm'),
+      cpuModules: of('relaxed_bg.wasm'),
     };
   } finally {
     await site.stop();

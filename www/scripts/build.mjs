@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 
 process.chdir(new URL('..', import.meta.url).pathname);
 
-const RUNTIMES = ['cpu', 'webgpu'];
+const RUNTIMES = ['cpu', 'relaxed', 'ndarray', 'webgpu'];
 const MODEL = 'models/emoji.safetensors';
 const needed = [...RUNTIMES.map((name) => `pkg/${name}/xception_web_bg.wasm`), MODEL];
 const missing = needed.filter((file) => !existsSync(file));

@@ -1,6 +1,8 @@
 // The only file that sees the generated WebAssembly modules.
 
 import * as cpu from '#pkg/cpu';
+import * as ndarray from '#pkg/ndarray';
+import * as relaxed from '#pkg/relaxed';
 import * as webgpu from '#pkg/webgpu';
 import { open } from './fetch.js';
 import type { Backend, ModelInfo, Prediction } from './options.js';
@@ -27,18 +29,38 @@ export interface Runtime {
   open(model: Uint8Array, backend: Backend): Promise<Session>;
 }
 
+type Module = typeof cpu | typeof ndarray | typeof relaxed | typeof webgpu;
+
+/** The module for `backend`. Addresses are literal, so that bundlers find the files. */
+function choose(backend: Backend): { module: Module; url: URL } {
+  switch (backend) {
+    case 'webgpu':
+      return { module: webgpu, url: new URL('./wasm/webgpu_bg.wasm', import.meta.url) };
+    case 'ndarray':
+      return { module: ndarray, url: new URL('./wasm/ndarray_bg.wasm', import.meta.url) };
+    case 'cpu':
+      return hasRelaxedSimd()
+        ? { module: relaxed, url: new URL('./wasm/relaxed_bg.wasm', import.meta.url) }
+        : { module: cpu, url: new URL('./wasm/cpu_bg.wasm', import.meta.url) };
+  }
+}
+
+/** Whether this engine takes a module with one instruction of relaxed SIMD (`i8x16.relaxed_swizzle`). */
+function hasRelaxedSimd(): boolean {
+  // prettier-ignore
+  return WebAssembly.validate(new Uint8Array([
+    0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0,
+    65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11,
+  ]));
+}
+
 /** Downloads and compiles the module that holds `backend`. */
 export async function loadRuntime(
   backend: Backend,
   onProgress: (loaded: number, total?: number) => void,
   _threads?: number,
 ): Promise<Runtime> {
-  // Literal addresses, so that bundlers find the files.
-  const url =
-    backend === 'webgpu'
-      ? new URL('./wasm/webgpu_bg.wasm', import.meta.url)
-      : new URL('./wasm/cpu_bg.wasm', import.meta.url);
-  const module = backend === 'webgpu' ? webgpu : cpu;
+  const { module, url } = choose(backend);
   const response = await open({ url: url.href, what: 'the WebAssembly module', onProgress });
   await module.default({ module_or_path: response });
   return {
@@ -46,7 +68,7 @@ export async function loadRuntime(
   };
 }
 
-function wrap(built: cpu.Session | webgpu.Session): Session {
+function wrap(built: Awaited<ReturnType<Module['Session']['create']>>): Session {
   const session = built as typeof built & { setLabels(json: string): void };
   return {
     setLabels: (json) => session.setLabels(json),
