@@ -10,6 +10,7 @@ pub mod dataset;
 pub mod eval;
 pub mod forward;
 pub mod icons;
+pub mod init;
 pub mod ops;
 pub mod random;
 pub mod render;

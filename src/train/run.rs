@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::{LogLine, RunFolder, State};
 use super::classes::{CLASSES, labels};
 use super::dataset::{Drawings, Source};
+use super::init::fresh;
 use super::schedule::{Budget, learning_rate};
 use super::step::{Score, step, validate};
 use crate::error::{Error, Result};
@@ -141,9 +142,8 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn open(config: &'a TrainConfig, folder: &'a RunFolder, drawings: &'a Drawings) -> Result<Self> {
         let device = Device::flex().autodiff();
-        device.seed(config.seed);
         let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).init();
-        let (model, optimizer) = folder.load(config.network.init(&device), optimizer)?;
+        let (model, optimizer) = folder.load(fresh(&config.network, &device, config.seed), optimizer)?;
         Ok(Self { config, folder, drawings, model, optimizer, state: folder.state()? })
     }
 

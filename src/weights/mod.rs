@@ -5,9 +5,11 @@
 //! | format | tensor names | dialect |
 //! |---|---|---|
 //! | own safetensors | canonical, after the paper | stored |
+//! | timm aligned family safetensors | `blocks.4.stack.conv1.conv_dw.weight` | timm |
 //! | timm `legacy_xception` safetensors | `block4.rep.1.conv1.weight` | timm |
 //! | Keras legacy `.h5`, Keras 3 `.weights.h5` | by layer order | Keras |
 
+mod aligned;
 mod keras;
 mod metadata;
 mod names;
@@ -99,6 +101,11 @@ impl ModelFile {
     /// Numbers in the network, running statistics included.
     pub fn numbers(&self) -> usize {
         self.rows.iter().map(|row| row.shape.iter().product::<usize>()).sum()
+    }
+
+    /// Numbers that training changes, as timm and Keras count parameters.
+    pub fn trained(&self) -> usize {
+        names::trained(&self.rows)
     }
 
     /// The same model in the project's own format.

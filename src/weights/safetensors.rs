@@ -84,18 +84,8 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
         Some(json) => parse_own(&json, data, Source { bytes, entries }),
         None => {
             entries.retain(|entry| !timm::is_bookkeeping(&entry.name));
-            let source = Source { bytes, entries };
-            let config = timm::recognise(&source.tensors())?;
-            let rows = table(&config, |canonical| timm::name(&config, canonical))?;
-            Ok(ModelFile {
-                preprocess: Preprocess::timm(timm::INPUT_SIZE, timm::CROP_PCT),
-                labels: Labels::default(),
-                about: About::default(),
-                format: "timm safetensors",
-                source: Box::new(source),
-                rows,
-                config,
-            })
+            let source = Box::new(Source { bytes, entries });
+            timm::published("timm safetensors", source)
         }
     }
 }

@@ -100,7 +100,15 @@ describe('the page', { timeout: PATIENCE }, () => {
       seen.push(at);
     }
     const names = seen.map(({ name }) => name);
-    for (const name of ['file-input', 'webcam-start', 'samples/cat.svg', 'cpu', 'model-input']) {
+    for (const name of [
+      'file-input',
+      'webcam-start',
+      'samples/cat.svg',
+      'cpu',
+      'emoji',
+      'model-use',
+      'model-input',
+    ]) {
       const radio = name === 'cpu';
       assert.ok(names.includes(name) || (radio && names.includes('on')), `${name} in ${names}`);
     }

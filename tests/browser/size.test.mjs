@@ -13,7 +13,7 @@ const DIST = fileURLToPath(new URL('../../www/dist/', import.meta.url));
  * lowered: growth is then a decision, not an accident.
  */
 const BUDGETS = {
-  'index.js': 6,
+  'index.js': 7,
   'worker.js': 15,
   'wasm/cpu_bg.wasm': 780,
   'wasm/webgpu_bg.wasm': 2300,

@@ -11,6 +11,7 @@ declare module '#pkg/*' {
     static create(model: Uint8Array, backend: string): Promise<Session>;
     classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<unknown>;
     info(): unknown;
+    setLabels(json: string): void;
     free(): void;
   }
 }

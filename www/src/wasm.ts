@@ -8,11 +8,18 @@ import type { Backend, ModelInfo, Prediction } from './options.js';
 /** A network on a backend. Calls must not overlap. */
 export interface Session {
   classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<Answer>;
-  info(): ModelInfo;
+  info(): SessionInfo;
+  /** Takes the class names from JSON; throws what is wrong with it. */
+  setLabels(json: string): void;
 }
+
+/** The model, and what computes it where the module says so. */
+export type SessionInfo = ModelInfo & { runtime?: string; threads?: number };
 
 export interface Answer {
   predictions: Prediction[];
+  /** Absent from a model that cannot tell. */
+  known?: boolean;
   timings: { preprocess: number; inference: number };
 }
 
@@ -24,6 +31,7 @@ export interface Runtime {
 export async function loadRuntime(
   backend: Backend,
   onProgress: (loaded: number, total?: number) => void,
+  _threads?: number,
 ): Promise<Runtime> {
   // Literal addresses, so that bundlers find the files.
   const url =
@@ -38,10 +46,12 @@ export async function loadRuntime(
   };
 }
 
-function wrap(session: cpu.Session | webgpu.Session): Session {
+function wrap(built: cpu.Session | webgpu.Session): Session {
+  const session = built as typeof built & { setLabels(json: string): void };
   return {
+    setLabels: (json) => session.setLabels(json),
     classify: (...picture) => session.classify(...picture) as Promise<Answer>,
-    info: () => withoutNulls(session.info() as object) as unknown as ModelInfo,
+    info: () => withoutNulls(session.info() as object) as unknown as SessionInfo,
   };
 }
 

@@ -42,6 +42,7 @@ pub fn run(args: Args) -> Result<()> {
             println!("labels        {shown}{more}");
         }
     }
+    println!("parameters    {} ({:.2} M)", file.trained(), file.trained() as f64 / 1e6);
     println!("numbers       {}", file.numbers());
     println!(
         "GMACs         {:.3} at {1}×{1}",
