@@ -1,17 +1,21 @@
 // Models by registry, address and file: what is downloaded, checked, kept and forgotten.
 
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { POLICY, serve } from '../../www/serve.mjs';
 import { PATIENCE, SAMPLES, SITE, drop, dropBytes, labelsFor, ready, start } from './harness.mjs';
 
 const MODEL = readFileSync(join(SITE, 'xception-web/models/emoji.safetensors'));
 const SHA256 = createHash('sha256').update(MODEL).digest('hex');
 const REGISTRY = JSON.parse(readFileSync(join(SITE, 'xception-web/models/registry.json'), 'utf8'));
+const CORS = { 'Access-Control-Allow-Origin': '*' };
+/** Compressed it is longer than before. */
+const NOISE = randomBytes(300_000);
 const INDEX = fileURLToPath(new URL('../../www/index.html', import.meta.url));
 
 describe('models', { timeout: PATIENCE }, () => {
@@ -30,7 +34,8 @@ describe('models', { timeout: PATIENCE }, () => {
       return true;
     };
     if (path === '/model') return send(MODEL);
-    if (path === '/open') return send(MODEL, { 'Access-Control-Allow-Origin': '*' });
+    if (path === '/open') return send(MODEL, CORS);
+    if (path === '/noise') return send(gzipSync(NOISE), { ...CORS, 'Content-Encoding': 'gzip' });
     if (path === '/half') return send(MODEL.subarray(0, MODEL.length / 2));
     if (path === '/slow') {
       response.writeHead(200, { ...type, 'Content-Length': MODEL.length });
@@ -142,6 +147,11 @@ describe('models', { timeout: PATIENCE }, () => {
     assert.equal(none.code, 'network', none.message);
     const open = await create({ model: `${there}/open`, cache: true });
     assert.ok(open.info?.origin.stored, open.message);
+  });
+
+  test('a server that compresses in secret has not truncated anything', async () => {
+    const got = await create({ model: `http://localhost:${other.address().port}/noise` });
+    assert.equal(got.code, 'invalid-model', got.message);
   });
 
   test('a file spoilt on this device is forgotten', async () => {

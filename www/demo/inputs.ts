@@ -3,7 +3,7 @@
 import { element } from './view.js';
 
 const LABELS_FILE = /\.json$/i;
-const MODEL_FILE = /\.(safetensors|h5|hdf5|keras)$/i;
+const MODEL_FILE = /\.(safetensors|h5|hdf5|keras|pth|pt|bin)$/i;
 
 export interface Takers {
   picture: (file: File) => void;

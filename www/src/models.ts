@@ -85,7 +85,7 @@ export async function modelSource(
 }
 
 function isId(text: string): boolean {
-  return !/[/:]|\.(safetensors|h5|hdf5|keras|pth|bin)$/i.test(text);
+  return !/[/:]|\.(safetensors|h5|hdf5|keras|pth|pt|bin)$/i.test(text);
 }
 
 function isPublished({ url }: RegistryModel): boolean {
