@@ -18,6 +18,9 @@ pub struct Prediction {
     pub index: usize,
     /// Its name, or `class 17` when the model has no names.
     pub label: String,
+    /// The class's WordNet synset, when it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub synset: Option<String>,
     /// Softmax of the logits, 0 to 1; all classes sum to 1.
     pub score: f32,
 }
@@ -82,6 +85,17 @@ impl Classifier {
         &self.backend
     }
 
+    /// Gives the classes these names.
+    ///
+    /// # Errors
+    ///
+    /// When there is not one name per class.
+    pub fn set_labels(&mut self, labels: Labels) -> Result<()> {
+        labels.check_count(self.config.classes)?;
+        self.labels = labels;
+        Ok(())
+    }
+
     /// The architecture.
     pub fn config(&self) -> &XceptionConfig {
         &self.config
@@ -127,7 +141,12 @@ impl Classifier {
     pub fn rank(&self, logits: &[f32], top_k: usize) -> Vec<Prediction> {
         rank(logits, top_k)
             .into_iter()
-            .map(|(index, score)| Prediction { index, label: self.labels.get(index), score })
+            .map(|(index, score)| Prediction {
+                index,
+                label: self.labels.get(index),
+                synset: self.labels.synset(index).map(Into::into),
+                score,
+            })
             .collect()
     }
 }

@@ -13,6 +13,7 @@ mod aligned;
 mod keras;
 mod metadata;
 mod names;
+mod quantize;
 mod safetensors;
 mod source;
 mod strict;
@@ -21,6 +22,7 @@ mod timm;
 use burn::tensor::Device;
 
 pub use metadata::{About, Dtype};
+pub use source::Quantized;
 
 use crate::error::{Error, Result};
 use crate::labels::Labels;
@@ -41,6 +43,8 @@ pub struct ModelFile {
     pub about: About,
     /// Which format the file has, in words.
     pub format: &'static str,
+    /// Whether dialect and preprocessing are the published network's, since the file cannot tell them.
+    pub assumed: bool,
     source: Box<dyn TensorSource>,
     rows: Vec<Row>,
 }
@@ -90,6 +94,13 @@ impl ModelFile {
     /// When a tensor's bytes cannot be read or hold a number that is not finite.
     pub fn build(&self, device: &Device) -> Result<Xception> {
         strict::load(self.config.init(device), &self.rows, &*self.source)
+    }
+
+    /// The int8 values and scales of a kernel by its canonical name (`exit.units.0.pointwise.conv.weight`);
+    /// `None` where the file does not store it so.
+    pub fn quantized(&self, canonical: &str) -> Option<Quantized<'_>> {
+        let row = self.rows.iter().find(|row| row.canonical == canonical)?;
+        self.source.quantized(&row.name)
     }
 
     /// Every tensor as stored: name and shape, in file order.
