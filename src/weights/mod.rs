@@ -7,24 +7,27 @@
 //! | own safetensors | canonical, after the paper | stored |
 //! | timm aligned family safetensors | `blocks.4.stack.conv1.conv_dw.weight` | timm |
 //! | timm `legacy_xception` safetensors | `block4.rep.1.conv1.weight` | timm |
+//! | PyTorch `.pth`, `pytorch_model.bin` | as timm's | timm |
 //! | Keras legacy `.h5`, Keras 3 `.weights.h5` | by layer order | Keras |
 
 mod aligned;
 mod keras;
 mod metadata;
 mod names;
+mod pickle;
 mod quantize;
 mod safetensors;
 mod source;
 mod strict;
 mod timm;
+mod torch;
 
 use burn::tensor::Device;
 
 pub use metadata::{About, Dtype};
 pub use source::Quantized;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::labels::Labels;
 use crate::model::{Xception, XceptionConfig};
 use crate::preprocess::Preprocess;
@@ -74,9 +77,7 @@ impl ModelFile {
         let file = if bytes.starts_with(HDF5_MAGIC) {
             keras::parse(bytes)?
         } else if bytes.starts_with(ZIP_MAGIC) {
-            return Err(Error::Format(
-                "the file is a zip archive (PyTorch .pth or .keras); give the model as safetensors, or save the Keras model with save_weights".into(),
-            ));
+            torch::parse(bytes)?
         } else {
             safetensors::parse(bytes)?
         };
