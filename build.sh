@@ -39,9 +39,9 @@ wasm_tools() {
   fi
 }
 
-# wasm_module NAME FEATURES PROFILE OPTIMISE: one WebAssembly module into www/pkg/NAME.
+# wasm_module NAME FEATURES PROFILE: one WebAssembly module into www/pkg/NAME.
 wasm_module() {
-  local name=$1 features=$2 profile=$3 optimise=$4 raw
+  local name=$1 features=$2 profile=$3 raw
   say "WebAssembly module $name ($profile)"
   RUSTFLAGS="-C target-feature=+simd128" \
     cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features --features "$features"
@@ -51,7 +51,8 @@ wasm_module() {
   rm -rf "www/pkg/$name"
   "$TOOLS/bin/wasm-bindgen" --target web --out-dir "www/pkg/$name" "$raw"
   if [ "$profile" = wasm ]; then
-    www/node_modules/.bin/wasm-opt "$optimise" "${WASM_FEATURES[@]}" -o "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
+    # More thorough passes take minutes longer, and what they leave compresses worse.
+    www/node_modules/.bin/wasm-opt -O1 "${WASM_FEATURES[@]}" -o "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
     mv "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
   fi
   cp "$raw" "www/pkg/$name/source.wasm"
@@ -61,13 +62,12 @@ build() {
   local profile=$1
   node_modules
   wasm_tools
-  wasm_module cpu cpu "$profile" -O3
+  wasm_module cpu cpu "$profile"
   # The same for browsers with fused multiply-add: only this crate is compiled again.
-  wasm_module relaxed cpu,relaxed-simd "$profile" -O3
-  wasm_module ndarray ndarray "$profile" -O1
+  wasm_module relaxed cpu,relaxed-simd "$profile"
+  wasm_module ndarray ndarray "$profile"
   # The WebGPU module holds the CPU backend too: the GPU must first give its answer to a known picture.
-  # Most of it describes shaders once: a fast pass of wasm-opt takes minutes less than a thorough one.
-  wasm_module webgpu webgpu,cpu "$profile" -O1
+  wasm_module webgpu webgpu,cpu "$profile"
   say "package and page"
   npm run --prefix www build
 }

@@ -20,6 +20,9 @@ pub struct Prediction {
     pub index: usize,
     /// Its name, or `class 17` when the model has no names.
     pub label: String,
+    /// The class's WordNet synset, when it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub synset: Option<String>,
     /// Softmax of the logits, 0 to 1; all classes sum to 1.
     pub score: f32,
 }
@@ -35,6 +38,7 @@ pub struct Timings {
 
 /// A network ready for inference.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one per classifier")]
 enum Network {
     /// Plain Burn modules: on the GPU, and on the baseline.
     Plain(Xception),
@@ -46,8 +50,8 @@ enum Network {
 impl Network {
     #[cfg(feature = "cpu")]
     fn on_the_cpu(file: &ModelFile, device: &Device) -> Result<Self> {
-        let network = file.build(device)?;
-        Fused::new(network, file.config.dialect, Precision::F32, device).map(Self::Fused)
+        let precision = if file.is_quantized() { Precision::Q8 } else { Precision::F32 };
+        Fused::new(file.build(device)?, file.config.dialect, precision, device).map(Self::Fused)
     }
 
     #[cfg(not(feature = "cpu"))]
@@ -116,6 +120,17 @@ impl Classifier {
         &self.backend
     }
 
+    /// Gives the classes these names.
+    ///
+    /// # Errors
+    ///
+    /// When there is not one name per class.
+    pub fn set_labels(&mut self, labels: Labels) -> Result<()> {
+        labels.check_count(self.config.classes)?;
+        self.labels = labels;
+        Ok(())
+    }
+
     /// The architecture.
     pub fn config(&self) -> &XceptionConfig {
         &self.config
@@ -161,7 +176,12 @@ impl Classifier {
     pub fn rank(&self, logits: &[f32], top_k: usize) -> Vec<Prediction> {
         rank(logits, top_k)
             .into_iter()
-            .map(|(index, score)| Prediction { index, label: self.labels.get(index), score })
+            .map(|(index, score)| Prediction {
+                index,
+                label: self.labels.get(index),
+                synset: self.labels.synset(index).map(Into::into),
+                score,
+            })
             .collect()
     }
 }

@@ -60,6 +60,7 @@ struct Conv {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "some forty of them in all")]
 enum Rows {
     Points,
     Windows,
@@ -67,6 +68,7 @@ enum Rows {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "some forty of them in all")]
 enum Kernel {
     F32(Tensor<1>),
     Q8 { values: Tensor<1, Int>, scales: Tensor<1> },

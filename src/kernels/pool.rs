@@ -32,14 +32,8 @@ pub fn max_pool(pool: &MaxPool<'_>) -> Vec<f32> {
             for j in window(x, pool.before[1], w) {
                 let from = &pool.input[((image * h + i) * w + j) * c..][..c];
                 for (out, &x) in out.iter_mut().zip(from) {
-                    // True of a NaN in x; and once the output is NaN, nothing is larger.
-                    *out = if *out > x {
-                        *out
-                    } else if out.is_nan() {
-                        *out
-                    } else {
-                        x
-                    };
+                    // A NaN in x is not at most the largest so far; and once that is NaN, it stays.
+                    *out = if *out >= x || out.is_nan() { *out } else { x };
                 }
             }
         }

@@ -94,7 +94,7 @@ pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConf
             (true, 1) => ("stem.1.weight".into(), "blocks.0.norm".into()),
             _ => (format!("stem.{at}.conv.weight"), format!("stem.{at}.bn")),
         };
-        shapes.width(&[kernel.clone()], &[bn]).ok_or_else(|| lacks(&kernel))
+        shapes.width(std::slice::from_ref(&kernel), &[bn]).ok_or_else(|| lacks(&kernel))
     };
     // Every tensor that is as wide as the output of a pair; a pre-activation file names the norm after it.
     let width = |block: usize, unit: usize| {

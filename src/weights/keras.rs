@@ -96,6 +96,7 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
         labels: Labels::default(),
         about: About::default(),
         format,
+        assumed: true,
         source: Box::new(Source { file, tensors }),
         rows,
     })

@@ -83,6 +83,7 @@ impl ModelFile {
             labels: Labels::default(),
             about: About { title: Some("Weights by formula, for benchmarks".into()), ..About::default() },
             format: "seeded",
+            assumed: false,
             source: Box::new(Seeded { tensors, bridged_end }),
             rows,
             config,

@@ -36,6 +36,7 @@ pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> 
         labels: Labels::default(),
         about: About::default(),
         format,
+        assumed: true,
         source,
         rows,
         config,
@@ -163,7 +164,7 @@ pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConf
     };
     let stem = |conv: usize| {
         let kernel = format!("conv{conv}.weight");
-        shapes.width(&[kernel.clone()], &[format!("bn{conv}")]).ok_or_else(|| lacks(&kernel))
+        shapes.width(std::slice::from_ref(&kernel), &[format!("bn{conv}")]).ok_or_else(|| lacks(&kernel))
     };
     let widths = |block: usize| -> Vec<usize> {
         (usize::from(block > 1)..)

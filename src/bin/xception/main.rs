@@ -1,5 +1,10 @@
 //! The command line: parses arguments, prints answers, decides nothing.
 
+/// Prints a line like `std`'s, and ends quietly where nobody reads on (`xception inspect FILE | head`).
+macro_rules! println {
+    ($($arg:tt)*) => { crate::line(format_args!($($arg)*)) };
+}
+
 mod bench;
 mod classify;
 mod convert;
@@ -7,11 +12,14 @@ mod eval;
 mod inspect;
 mod train;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xception_web::labels::Labels;
+use xception_web::model::config::IMAGENET_CLASSES;
 use xception_web::weights::ModelFile;
-use xception_web::{Error, Result};
+use xception_web::{Error, Result, bundled};
 
 /// Classify pictures with Xception; convert and inspect its weights.
 #[derive(Debug, Parser)]
@@ -53,6 +61,26 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What `println` does here.
+fn line(text: std::fmt::Arguments<'_>) {
+    if writeln!(std::io::stdout(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// A model file with the names of a sidecar; of ImageNet where 1000 classes have none.
+fn labelled(mut file: ModelFile, sidecar: Option<&str>) -> Result<ModelFile> {
+    if let Some(path) = sidecar {
+        let json = String::from_utf8_lossy(&read(path)?).into_owned();
+        let labels = Labels::from_json(&json).map_err(|error| prefixed(path, error))?;
+        labels.check_count(file.config.classes).map_err(|error| prefixed(path, error))?;
+        file.labels = labels;
+    } else if file.labels.names().is_empty() && file.config.classes == IMAGENET_CLASSES {
+        file.labels = Labels::from_json(bundled::IMAGENET)?;
+    }
+    Ok(file)
 }
 
 /// A whole file.
