@@ -12,9 +12,9 @@ cd "$(dirname "$0")"
 
 readonly WASM=wasm32-unknown-unknown
 readonly TOOLS="$PWD/target/tools"
-# What every browser of the last three years has, and relaxed SIMD, which only its own module uses;
+# What every browser of the last three years has, and relaxed SIMD and threads, which only their own modules use;
 # wasm-opt must be told the same list as rustc assumes.
-readonly WASM_FEATURES=(--enable-simd --enable-relaxed-simd --enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong
+readonly WASM_FEATURES=(--enable-simd --enable-relaxed-simd --enable-threads --enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong
   --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals --enable-reference-types --enable-multivalue)
 
 say() { printf '\n== %s\n' "$*" >&2; }
@@ -31,6 +31,7 @@ node_modules() {
 wasm_tools() {
   need cargo "Rust (rustup.rs)"
   [ -d "$(rustc --print target-libdir --target $WASM)" ] || rustup target add $WASM
+  [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || rustup component add rust-src
   local version
   version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)
   if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $version" ]; then
@@ -39,13 +40,25 @@ wasm_tools() {
   fi
 }
 
+# Memory that threads share must say how large it can get: the whole family fits, twice.
+readonly SHARED_MEMORY="-C link-arg=--shared-memory -C link-arg=--import-memory -C link-arg=--max-memory=1073741824
+  -C link-arg=--export=__wasm_init_tls -C link-arg=--export=__tls_size -C link-arg=--export=__tls_align -C link-arg=--export=__tls_base"
+
 # wasm_module NAME FEATURES PROFILE: one WebAssembly module into www/pkg/NAME.
 wasm_module() {
   local name=$1 features=$2 profile=$3 raw
   say "WebAssembly module $name ($profile)"
-  RUSTFLAGS="-C target-feature=+simd128" \
-    cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features --features "$features"
-  raw=target/$WASM/$profile/xception_web.wasm
+  if [ "$name" = threads ]; then
+    # Threads need a standard library with atomics, which is not shipped: it is built along.
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS="-C target-feature=+simd128,+atomics,+bulk-memory,+mutable-globals $SHARED_MEMORY" \
+      cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features \
+      --features "$features" --target-dir target/threads -Zbuild-std=std,panic_abort
+    raw=target/threads/$WASM/$profile/xception_web.wasm
+  else
+    RUSTFLAGS="-C target-feature=+simd128" \
+      cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features --features "$features"
+    raw=target/$WASM/$profile/xception_web.wasm
+  fi
   # Nothing changed since: keep what wasm-bindgen and wasm-opt made of it.
   if [ -f "www/pkg/$name/source.wasm" ] && cmp -s "$raw" "www/pkg/$name/source.wasm"; then return; fi
   rm -rf "www/pkg/$name"
@@ -65,6 +78,7 @@ build() {
   wasm_module cpu cpu "$profile"
   # The same for browsers with fused multiply-add: only this crate is compiled again.
   wasm_module relaxed cpu,relaxed-simd "$profile"
+  wasm_module threads cpu,relaxed-simd "$profile"
   wasm_module ndarray ndarray "$profile"
   # The WebGPU module holds the CPU backend too: the GPU must first give its answer to a known picture.
   wasm_module webgpu webgpu,cpu "$profile"
@@ -89,6 +103,7 @@ tests() {
   build wasm
   say "browser tests"
   npm run --prefix www test:browser
+  npm run --prefix www test:package
 }
 
 case "${1:-build}" in

@@ -17,6 +17,20 @@ pub fn start() {
     console_error_panic_hook::set_once();
 }
 
+/// What a web worker that shares this module's memory does for the rest of its life: a share of each picture.
+#[cfg(target_feature = "atomics")]
+#[wasm_bindgen]
+pub fn work() {
+    crate::kernels::work()
+}
+
+/// How many threads stand ready, the caller among them.
+#[cfg(target_feature = "atomics")]
+#[wasm_bindgen]
+pub fn threads() -> usize {
+    crate::kernels::threads()
+}
+
 /// One model on one backend.
 #[wasm_bindgen]
 pub struct Session {

@@ -8,7 +8,11 @@ use super::lanes::Portable;
 /// What [`block`] runs, for reports and for the test that proves it.
 pub fn name() -> &'static str {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    return if cfg!(feature = "relaxed-simd") { "relaxed-simd" } else { "simd128" };
+    return match (cfg!(feature = "relaxed-simd"), cfg!(target_feature = "atomics")) {
+        (false, _) => "simd128",
+        (true, false) => "relaxed-simd",
+        (true, true) => "relaxed-simd+threads",
+    };
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         return "avx2";

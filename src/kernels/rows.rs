@@ -62,10 +62,21 @@ pub(super) fn write<L: Lanes>(rows: &Rows<'_>, picture: Picture<'_>, [y, x]: [us
             lead::<L>(picture.lead, from, row);
         }
         Rows::Windows { stride, before } => {
-            for (tap, row) in row.chunks_exact_mut(c).enumerate() {
-                match inside([y, x], tap, stride, before, [h, w]) {
-                    Some(at) => lead::<L>(picture.lead, &picture.values[at * c..][..c], row),
-                    None => row.fill(0.0),
+            let at = |tap: usize| inside([y, x], tap, stride, before, [h, w]);
+            for (line, row) in row.chunks_exact_mut(3 * c).enumerate() {
+                match [at(3 * line), at(3 * line + 2)] {
+                    // Three pixels side by side lie side by side.
+                    [Some(from), Some(_)] => {
+                        lead::<L>(picture.lead, &picture.values[from * c..][..3 * c], row);
+                    }
+                    _ => {
+                        for (tap, row) in row.chunks_exact_mut(c).enumerate() {
+                            match at(3 * line + tap) {
+                                Some(at) => lead::<L>(picture.lead, &picture.values[at * c..][..c], row),
+                                None => row.fill(0.0),
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -105,11 +116,21 @@ fn inside(
     Some(y * w + x)
 }
 
+/// Copies by vectors: a call to `memcpy` costs more than most of these rows.
 #[inline(always)]
 fn lead<L: Lanes>(act: Act, from: &[f32], to: &mut [f32]) {
-    match act {
-        Act::None => to.copy_from_slice(from),
-        Act::Relu => to.iter_mut().zip(from).for_each(|(to, &from)| *to = relu(from)),
+    let floor = L::splat(match act {
+        Act::None => f32::NEG_INFINITY,
+        Act::Relu => 0.0,
+    });
+    let (from_vectors, to_vectors) = (from.chunks_exact(L::N), to.chunks_exact_mut(L::N));
+    let whole = from.len() - from_vectors.remainder().len();
+    for (from, to) in from_vectors.zip(to_vectors) {
+        // SAFETY: a chunk is one vector.
+        unsafe { L::load(from.as_ptr()).at_least(floor).store(to.as_mut_ptr()) };
+    }
+    for (to, &from) in to[whole..].iter_mut().zip(&from[whole..]) {
+        *to = if act == Act::Relu { relu(from) } else { from };
     }
 }
 

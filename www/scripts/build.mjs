@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 
 process.chdir(new URL('..', import.meta.url).pathname);
 
-const RUNTIMES = ['cpu', 'relaxed', 'ndarray', 'webgpu'];
+const RUNTIMES = ['cpu', 'relaxed', 'threads', 'ndarray', 'webgpu'];
 const MODEL = 'models/emoji.safetensors';
 const needed = [...RUNTIMES.map((name) => `pkg/${name}/xception_web_bg.wasm`), MODEL];
 const missing = needed.filter((file) => !existsSync(file));
@@ -59,7 +59,7 @@ const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warni
 rmSync('dist', { recursive: true, force: true });
 await build({
   ...common,
-  entryPoints: ['src/index.ts', 'src/worker.ts'],
+  entryPoints: ['src/index.ts', 'src/worker.ts', 'src/thread.ts'],
   outdir: 'dist',
   plugins: [oneAddress],
 });
@@ -74,7 +74,7 @@ for (const name of ['LICENSE', 'NOTICES']) {
   if (existsSync(`../${name}`)) cpSync(`../${name}`, `dist/${name}`);
 }
 
-const published = ['index.js', 'worker.js', 'wasm', 'models'];
+const published = ['index.js', 'worker.js', 'thread.js', 'wasm', 'models'];
 mkdirSync('dist/site');
 for (const name of published) {
   cpSync(`dist/${name}`, `dist/site/xception-web/${name}`, { recursive: true });

@@ -3,7 +3,9 @@
 import * as cpu from '#pkg/cpu';
 import * as ndarray from '#pkg/ndarray';
 import * as relaxed from '#pkg/relaxed';
+import * as threaded from '#pkg/threads';
 import * as webgpu from '#pkg/webgpu';
+import { BackendError } from './errors.js';
 import { open } from './fetch.js';
 import type { Backend, ModelInfo, Prediction } from './options.js';
 
@@ -29,20 +31,49 @@ export interface Runtime {
   open(model: Uint8Array, backend: Backend): Promise<Session>;
 }
 
-type Module = typeof cpu | typeof ndarray | typeof relaxed | typeof webgpu;
+type Module = typeof cpu | typeof ndarray | typeof relaxed | typeof threaded | typeof webgpu;
 
 /** The module for `backend`. Addresses are literal, so that bundlers find the files. */
-function choose(backend: Backend): { module: Module; url: URL } {
+function choose(backend: Backend, threads: number): { module: Module; url: URL } {
   switch (backend) {
     case 'webgpu':
       return { module: webgpu, url: new URL('./wasm/webgpu_bg.wasm', import.meta.url) };
     case 'ndarray':
       return { module: ndarray, url: new URL('./wasm/ndarray_bg.wasm', import.meta.url) };
     case 'cpu':
+      if (threads > 1) {
+        return { module: threaded, url: new URL('./wasm/threads_bg.wasm', import.meta.url) };
+      }
       return hasRelaxedSimd()
         ? { module: relaxed, url: new URL('./wasm/relaxed_bg.wasm', import.meta.url) }
         : { module: cpu, url: new URL('./wasm/cpu_bg.wasm', import.meta.url) };
   }
+}
+
+/** Beyond this many, pictures do not get faster: memory is the limit. */
+const MOST_THREADS = 8;
+
+/** How many threads of those wanted there can be; memory is shared on isolated pages only. */
+function possibleThreads(wanted = Math.ceil(navigator.hardwareConcurrency / 2)): number {
+  const shared = self.crossOriginIsolated && typeof SharedArrayBuffer !== 'undefined';
+  return shared && hasRelaxedSimd()
+    ? Math.min(wanted, navigator.hardwareConcurrency, MOST_THREADS)
+    : 1;
+}
+
+/** Starts all threads but this one, and waits until they stand ready. */
+async function startThreads(memory: WebAssembly.Memory, threads: number): Promise<void> {
+  const start = { module: threaded.default.__wbindgen_wasm_module, memory };
+  for (let i = 1; i < threads; i++) {
+    // In one expression, so that bundlers find the file.
+    const thread = new Worker(new URL('./thread.js', import.meta.url), { type: 'module' });
+    await new Promise((resolve, reject) => {
+      thread.onmessage = resolve;
+      thread.onerror = () => reject(new BackendError('a thread could not be started'));
+      thread.postMessage(start);
+    });
+  }
+  while (threaded.threads() < threads) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /** Whether this engine takes a module with one instruction of relaxed SIMD (`i8x16.relaxed_swizzle`). */
@@ -58,11 +89,13 @@ function hasRelaxedSimd(): boolean {
 export async function loadRuntime(
   backend: Backend,
   onProgress: (loaded: number, total?: number) => void,
-  _threads?: number,
+  wanted?: number,
 ): Promise<Runtime> {
-  const { module, url } = choose(backend);
+  const threads = backend === 'cpu' ? possibleThreads(wanted) : 1;
+  const { module, url } = choose(backend, threads);
   const response = await open({ url: url.href, what: 'the WebAssembly module', onProgress });
-  await module.default({ module_or_path: response });
+  const { memory } = await module.default({ module_or_path: response });
+  if (module === threaded) await startThreads(memory, threads);
   return {
     open: async (model, backend) => wrap(await module.Session.create(model, backend)),
   };
