@@ -139,7 +139,7 @@ describe('loading', { timeout: PATIENCE }, () => {
   });
 
   test('a program that is not served is a download error', async () => {
-    missing = '/xception-web/wasm/relaxed_bg.wasm';
+    missing = '/xception-web/wasm/threads_bg.wasm';
     const got = await create({});
     missing = undefined;
     assert.deepEqual([got.name, got.code], ['DownloadError', 'http-error'], got.message);

@@ -53,12 +53,15 @@ function choose(backend: Backend, threads: number): { module: Module; url: URL }
 /** Beyond this many, pictures do not get faster: memory is the limit. */
 const MOST_THREADS = 8;
 
-/** How many threads of those wanted there can be; memory is shared on isolated pages only. */
-function possibleThreads(wanted = Math.ceil(navigator.hardwareConcurrency / 2)): number {
+/**
+ * How many threads of those wanted there can be; memory is shared on isolated pages only. Of many
+ * logical processors half share their arithmetic with another.
+ */
+function possibleThreads(wanted?: number): number {
+  const logical = navigator.hardwareConcurrency;
+  wanted ??= logical > 4 ? Math.ceil(logical / 2) : logical;
   const shared = self.crossOriginIsolated && typeof SharedArrayBuffer !== 'undefined';
-  return shared && hasRelaxedSimd()
-    ? Math.min(wanted, navigator.hardwareConcurrency, MOST_THREADS)
-    : 1;
+  return shared && hasRelaxedSimd() ? Math.min(wanted, logical, MOST_THREADS) : 1;
 }
 
 /** Starts all threads but this one, and waits until they stand ready. */
