@@ -28,8 +28,6 @@ pub trait Lanes: Copy {
     unsafe fn store(self, p: *mut f32);
     /// `self · b + c`.
     fn mul_add(self, b: Self, c: Self) -> Self;
-    /// `self + b`.
-    fn add(self, b: Self) -> Self;
     /// `self · b`.
     fn mul(self, b: Self) -> Self;
     /// The larger of both; NaN in `self` stays.
@@ -110,12 +108,7 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
-        self.mul(b).add(c)
-    }
-
-    #[inline(always)]
-    fn add(self, b: Self) -> Self {
-        self.zip(b, |a, b| a + b)
+        self.mul(b).zip(c, |product, c| product + c)
     }
 
     #[inline(always)]

@@ -38,11 +38,6 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
-    fn add(self, b: Self) -> Self {
-        Self(f32x4_add(self.0, b.0))
-    }
-
-    #[inline(always)]
     fn mul(self, b: Self) -> Self {
         Self(f32x4_mul(self.0, b.0))
     }

@@ -38,12 +38,6 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn add(self, b: Self) -> Self {
-        // SAFETY: the processor has AVX2 (see the type).
-        Self(unsafe { _mm256_add_ps(self.0, b.0) })
-    }
-
-    #[inline(always)]
     fn mul(self, b: Self) -> Self {
         // SAFETY: the processor has AVX2 (see the type).
         Self(unsafe { _mm256_mul_ps(self.0, b.0) })

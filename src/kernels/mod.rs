@@ -6,7 +6,7 @@
 //! adds bias, residual and ReLU while the sums are still in registers.
 //!
 //! Pictures lie here as `[B, H, W, C]`: channels are contiguous, so that everything vectorises over them.
-//! [`crate::fused`] makes Burn operations of this; nothing here knows tensors, models or files.
+//! The room `fused` makes Burn operations of this; nothing here knows tensors, models or files.
 
 mod conv;
 mod gemm;

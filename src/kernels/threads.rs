@@ -3,6 +3,11 @@
 //! Natively the pool starts its own threads. In a browser threads are web workers that share this module's
 //! memory: each calls [`work`] and stays there. A WebAssembly build without atomics has one thread.
 
+#![cfg_attr(
+    all(target_family = "wasm", not(target_feature = "atomics")),
+    allow(dead_code, reason = "a build without atomics has one thread")
+)]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -94,20 +94,21 @@ impl ModelFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::{Backend, BackendKind};
-    use crate::classify::Classifier;
+    use burn::tensor::{Device, Tensor, TensorData};
+
     use crate::model::Dialect;
-    use crate::preprocess::RgbaView;
 
     #[test]
     fn seeded_logits_are_finite_differ_and_depend_on_the_picture() {
         let config = XceptionConfig::mini(Dialect::Keras, 50);
         let file = ModelFile::seeded(config, Preprocess::keras(72)).unwrap();
-        let backend = pollster::block_on(Backend::named(BackendKind::Cpu)).unwrap();
-        let classifier = pollster::block_on(Classifier::new(&file, backend)).unwrap();
+        let device = Device::flex();
+        let network = file.build(&device).unwrap();
         let logits = |stripe: usize| {
-            let rgba: Vec<u8> = (0..72 * 72 * 4).map(|at| ((at / stripe) % 2 * 200 + 50) as u8).collect();
-            pollster::block_on(classifier.logits(RgbaView::new(&rgba, 72, 72).unwrap())).unwrap()
+            let pixels: Vec<f32> =
+                (0..3 * 72 * 72).map(|at| if at / stripe % 2 == 0 { -0.6 } else { 0.9 }).collect();
+            let picture = Tensor::<4>::from_data(TensorData::new(pixels, [1, 3, 72, 72]), &device);
+            network.forward(picture).into_data().try_into_vec_as::<f32>().unwrap()
         };
         let spread = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>() / 50.0;
         let (one, other) = (logits(7), logits(300));
