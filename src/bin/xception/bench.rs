@@ -74,7 +74,8 @@ pub fn run(args: Args) -> Result<()> {
     let backend = classifier.backend();
     let threads = match backend.kind {
         BackendKind::Webgpu => None,
-        _ => Some(rayon::current_num_threads()),
+        BackendKind::Cpu => Some(backend.threads()),
+        BackendKind::Ndarray => Some(rayon::current_num_threads()),
     };
     let macs = file.config.macs(size) as f64;
     if args.json {
@@ -116,6 +117,8 @@ fn set_threads(threads: usize) -> Result<()> {
     if threads == 0 {
         return Err(Error::Option("--threads 0 cannot run anything; give 1 or more".into()));
     }
+    xception_web::kernels::set_threads(threads);
+    // burn-ndarray's.
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
