@@ -22,7 +22,9 @@ const END_MAGIC: &[u8] = b"PK\x05\x06";
 const MAX_COMMENT: usize = u16::MAX as usize;
 
 fn damaged(why: impl std::fmt::Display) -> Error {
-    Error::Format(format!("the zip archive {why}; it is damaged, cut short or no PyTorch file"))
+    Error::Format(format!(
+        "the zip archive {why}; it is damaged, cut short or no PyTorch file: give it whole, or as safetensors"
+    ))
 }
 
 struct Entry {
