@@ -23,7 +23,7 @@ const MAX_COMMENT: usize = u16::MAX as usize;
 
 fn damaged(why: impl std::fmt::Display) -> Error {
     Error::Format(format!(
-        "the zip archive {why}; it is damaged, cut short or no PyTorch file: save the state dict again, or give the model as safetensors"
+        "the zip archive {why}; it is damaged, cut short or no PyTorch file: give it whole, or as safetensors"
     ))
 }
 
