@@ -7,7 +7,6 @@ declare module '#pkg/*' {
       module_or_path: URL | Response | BufferSource | WebAssembly.Module | Promise<Response>;
       memory?: WebAssembly.Memory;
     }): Promise<{ memory: WebAssembly.Memory }>;
-    __wbindgen_wasm_module: WebAssembly.Module;
   }
   const init: Init;
   export default init;

@@ -30,3 +30,11 @@ export type Reply =
   | { type: 'created'; id: number; info: ClassifierInfo }
   | { type: 'classified'; id: number; result: Classification; info: ClassifierInfo }
   | { type: 'failed'; id: number; error: PlainError };
+
+/** What a thread of the CPU backend starts from; it answers with `READY`, or with what went wrong. */
+export interface Start {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+}
+
+export const READY = 'ready';

@@ -5,8 +5,8 @@ import * as ndarray from '#pkg/ndarray';
 import * as relaxed from '#pkg/relaxed';
 import * as threaded from '#pkg/threads';
 import * as webgpu from '#pkg/webgpu';
-import { BackendError } from './errors.js';
 import { open } from './fetch.js';
+import { READY, type Start } from './protocol.js';
 import type { Backend, ModelInfo, Prediction } from './options.js';
 
 /** A network on a backend. Calls must not overlap. */
@@ -64,19 +64,30 @@ function possibleThreads(wanted?: number): number {
   return shared && hasRelaxedSimd() ? Math.min(wanted, logical, MOST_THREADS) : 1;
 }
 
-/** Starts all threads but this one, and waits until they stand ready. */
-async function startThreads(memory: WebAssembly.Memory, threads: number): Promise<void> {
-  const start = { module: threaded.default.__wbindgen_wasm_module, memory };
+/** Starts all threads but this one, and waits until they stand ready; without one it goes too. */
+async function startThreads(start: Start, threads: number): Promise<void> {
+  let ready = 1;
   for (let i = 1; i < threads; i++) {
     // In one expression, so that bundlers find the file.
     const thread = new Worker(new URL('./thread.js', import.meta.url), { type: 'module' });
-    await new Promise((resolve, reject) => {
-      thread.onmessage = resolve;
-      thread.onerror = () => reject(new BackendError('a thread could not be started'));
+    await new Promise<void>((resolve) => {
+      thread.onmessage = ({ data }) => {
+        if (data === READY) ready++;
+        resolve();
+      };
+      thread.onerror = () => resolve();
       thread.postMessage(start);
     });
   }
-  while (threaded.threads() < threads) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (threaded.threads() < ready) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** While it arrives, where the server says what it is. */
+async function compile(response: Response): Promise<WebAssembly.Module> {
+  const type = response.headers.get('Content-Type') ?? '';
+  return type.startsWith('application/wasm')
+    ? WebAssembly.compileStreaming(response)
+    : WebAssembly.compile(await response.arrayBuffer());
 }
 
 /** Whether this engine takes a module with one instruction of relaxed SIMD (`i8x16.relaxed_swizzle`). */
@@ -97,8 +108,9 @@ export async function loadRuntime(
   const threads = backend === 'cpu' ? possibleThreads(wanted) : 1;
   const { module, url } = choose(backend, threads);
   const response = await open({ url: url.href, what: 'the WebAssembly module', onProgress });
-  const { memory } = await module.default({ module_or_path: response });
-  if (module === threaded) await startThreads(memory, threads);
+  const compiled = await compile(response);
+  const { memory } = await module.default({ module_or_path: compiled });
+  if (module === threaded) await startThreads({ module: compiled, memory }, threads);
   return {
     open: async (model, backend) => wrap(await module.Session.create(model, backend)),
   };
