@@ -3,6 +3,11 @@
 //! Each kernel is written once over [`Lanes`]. Methods are `inline(always)`, so that they take on the
 //! target features of the function that they end up in.
 
+#![cfg_attr(
+    all(target_arch = "wasm32", target_feature = "simd128"),
+    allow(dead_code, reason = "the portable arm is for other builds")
+)]
+
 /// The longest vector of any implementation.
 pub const MAX_LANES: usize = 8;
 
