@@ -87,6 +87,11 @@ impl Classifier {
         &self.config
     }
 
+    /// The classes' names.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
     /// The logits of one picture, `[classes]`.
     ///
     /// # Errors

@@ -69,22 +69,24 @@ pub struct Evaluation {
 ///
 /// # Errors
 ///
-/// When the set cannot be read, or the model was not trained on this version's classes.
+/// When the set cannot be read, or the model has labels that are no class of the trainer's.
 pub async fn evaluate(classifier: &Classifier, dir: &Path, name: &str) -> Result<Evaluation> {
-    if classifier.config().classes != CLASSES.len() {
+    let names = classifier.labels().names();
+    let classes: Vec<_> = CLASSES.iter().filter(|class| names.iter().any(|n| n == class.label)).collect();
+    if classes.is_empty() || classes.len() != names.len() {
         return Err(Error::Training(format!(
-            "the model has {} classes, but this version draws {}; give a model that `xception train` made",
-            classifier.config().classes,
-            CLASSES.len()
+            "of the model's {} labels {} can be drawn; give a model that `xception train` made of icon sets",
+            names.len(),
+            classes.len()
         )));
     }
     let set = IconSet::read(dir, name)?;
     let drawings =
-        CLASSES.iter().map(|class| render(&set.svg(class.icons[0])?, SIDE)).collect::<Result<Vec<_>>>()?;
+        classes.iter().map(|class| render(&set.svg(class.icons[0])?, SIDE)).collect::<Result<Vec<_>>>()?;
     let (mut figures, mut misses) = (Vec::new(), Vec::new());
     for &(background, colour) in BACKGROUNDS {
         let (mut first, mut five) = (0, 0);
-        for (class, drawing) in CLASSES.iter().zip(&drawings) {
+        for (class, drawing) in classes.iter().zip(&drawings) {
             let rgba = on(drawing, colour);
             let answers = classifier.classify(RgbaView::new(&rgba, SIDE, SIDE)?, 5).await?;
             five += usize::from(answers.iter().any(|answer| answer.label == class.label));
@@ -99,14 +101,14 @@ pub async fn evaluate(classifier: &Classifier, dir: &Path, name: &str) -> Result
                 None => {}
             }
         }
-        let share = |right: usize| right as f64 / CLASSES.len() as f64;
+        let share = |right: usize| right as f64 / classes.len() as f64;
         figures.push(Figure { background, top1: share(first), top5: share(five) });
     }
     let mean = |of: fn(&Figure) -> f64| figures.iter().map(of).sum::<f64>() / figures.len() as f64;
     Ok(Evaluation {
         set: format!("{}@{}", set.name, set.version),
-        classes: CLASSES.len(),
-        pictures: CLASSES.len() * BACKGROUNDS.len(),
+        classes: classes.len(),
+        pictures: classes.len() * BACKGROUNDS.len(),
         top1: mean(|figure| figure.top1),
         top5: mean(|figure| figure.top5),
         figures,

@@ -2,7 +2,9 @@
 //! loop that fits the network to them. Native only. Start at [`run`].
 
 pub mod augment;
+pub mod average;
 pub mod background;
+pub mod camera;
 pub mod canvas;
 pub mod checkpoint;
 pub mod classes;
@@ -10,6 +12,7 @@ pub mod dataset;
 pub mod eval;
 pub mod forward;
 pub mod icons;
+pub mod init;
 pub mod ops;
 pub mod random;
 pub mod render;
@@ -17,3 +20,4 @@ pub mod run;
 pub mod schedule;
 pub mod step;
 pub mod style;
+pub mod vector;

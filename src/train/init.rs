@@ -1,0 +1,47 @@
+//! Fresh weights from the run's own seed: Burn's generator is one for the whole process, and anything
+//! else that draws from it would change a run.
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::random::Random;
+use crate::model::{Xception, XceptionConfig};
+
+/// Stream of the initial weights, beyond any epoch and the validation.
+const STREAM: u64 = u64::MAX - 1;
+
+/// The network of `config` on `device`: kernels uniform within one over the root of their inputs, as
+/// Burn and PyTorch do; batch norms as they start everywhere, the bias at zero.
+pub fn fresh(config: &XceptionConfig, device: &Device, seed: u64) -> Xception {
+    config.init(device).map(&mut Init { seed, item: 0, name: String::new() })
+}
+
+struct Init {
+    seed: u64,
+    item: u64,
+    name: String,
+}
+
+impl ModuleMapper for Init {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        name.clone_into(&mut self.name);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let shape = param.lazy_shape();
+        self.item += 1;
+        let dims = shape.dims::<D>();
+        let bound = match D {
+            // The classifier is stored [in, out], convolutions [out, in, h, w].
+            2 => 1.0 / (dims[0] as f32).sqrt(),
+            4 => 1.0 / (dims[1..].iter().product::<usize>() as f32).sqrt(),
+            _ if self.name == "bias" => 0.0,
+            // Batch norms start the same everywhere.
+            _ => return param,
+        };
+        let mut random = Random::new(self.seed, STREAM, self.item);
+        let values: Vec<f32> = (0..shape.num_elements()).map(|_| random.range(-bound, bound)).collect();
+        let (device, id) = (param.lazy_device(), param.id);
+        param.transform_for_load(Tensor::from_data(TensorData::new(values, shape), &device), id)
+    }
+}
