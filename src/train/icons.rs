@@ -147,6 +147,7 @@ fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::super::classes::CLASSES;
+    use super::super::render::render;
     use super::*;
 
     #[test]
@@ -155,7 +156,8 @@ mod tests {
             let set = IconSet::read(Path::new(DEFAULT_DIR), name).unwrap();
             for icon in CLASSES.iter().flat_map(|class| class.icons) {
                 assert!(set.has(icon), "{name} has no {icon}");
-                assert!(set.svg(icon).unwrap().contains("<path"), "{name} {icon}");
+                let drawing = render(&set.svg(icon).unwrap(), 16).unwrap();
+                assert!(drawing.rgba.iter().any(|v| *v > 0), "{name} {icon} is blank");
             }
         }
     }
