@@ -139,6 +139,11 @@ impl Classifier {
         &self.config
     }
 
+    /// What the input must look like.
+    pub fn preprocess(&self) -> &Preprocess {
+        &self.preprocess
+    }
+
     /// The classes' names.
     pub fn labels(&self) -> &Labels {
         &self.labels

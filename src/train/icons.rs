@@ -97,6 +97,11 @@ impl IconSet {
         self.icons.icons.contains_key(icon) || self.icons.aliases.contains_key(icon)
     }
 
+    /// Names of the icons, aliases left out, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.icons.icons.keys().map(String::as_str)
+    }
+
     /// The icon as a stand-alone SVG, aliases followed.
     pub fn svg(&self, icon: &str) -> Result<String> {
         let missing = || Error::Icons(format!("the icon set {} has no icon {icon:?}", self.name));
