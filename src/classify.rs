@@ -5,6 +5,7 @@ use serde::Serialize;
 use web_time::Instant;
 
 use crate::backend::{Backend, BackendKind, BackendRequest};
+use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 #[cfg(feature = "cpu")]
 use crate::fused::{Fused, Precision};
@@ -23,7 +24,7 @@ pub struct Prediction {
     /// The class's WordNet synset, when it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub synset: Option<String>,
-    /// Softmax of the logits, 0 to 1; all classes sum to 1.
+    /// Softmax of the logits over the model's temperature, 0 to 1; all classes sum to 1.
     pub score: f32,
 }
 
@@ -75,6 +76,7 @@ pub struct Classifier {
     config: XceptionConfig,
     preprocess: Preprocess,
     labels: Labels,
+    calibration: Calibration,
     backend: Backend,
 }
 
@@ -111,6 +113,7 @@ impl Classifier {
             config: file.config.clone(),
             preprocess: file.preprocess.clone(),
             labels: file.labels.clone(),
+            calibration: file.calibration,
             backend,
         })
     }
@@ -134,6 +137,16 @@ impl Classifier {
     /// The architecture.
     pub fn config(&self) -> &XceptionConfig {
         &self.config
+    }
+
+    /// What the input must look like.
+    pub fn preprocess(&self) -> &Preprocess {
+        &self.preprocess
+    }
+
+    /// The classes' names.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
     }
 
     /// The logits of one picture, `[classes]`.
@@ -174,7 +187,7 @@ impl Classifier {
 
     /// Turns logits into the `top_k` likeliest classes; equal scores keep index order.
     pub fn rank(&self, logits: &[f32], top_k: usize) -> Vec<Prediction> {
-        rank(logits, top_k)
+        rank(&self.calibration, logits, top_k)
             .into_iter()
             .map(|(index, score)| Prediction {
                 index,
@@ -184,16 +197,21 @@ impl Classifier {
             })
             .collect()
     }
+
+    /// Whether the picture with these logits shows something that the model knows: its best score
+    /// reaches the model's threshold, or the model has none.
+    pub fn knows(&self, logits: &[f32]) -> bool {
+        self.calibration.knows(&self.calibration.scores(logits))
+    }
 }
 
-/// Softmax and top-k, on the CPU for every backend.
-fn rank(logits: &[f32], top_k: usize) -> Vec<(usize, f32)> {
-    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
+/// Scores and top-k, on the CPU for every backend.
+fn rank(calibration: &Calibration, logits: &[f32], top_k: usize) -> Vec<(usize, f32)> {
+    let scores = calibration.scores(logits);
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
     order.truncate(top_k);
-    order.into_iter().map(|index| (index, (logits[index] - highest).exp() / sum)).collect()
+    order.into_iter().map(|index| (index, scores[index])).collect()
 }
 
 /// One picture `[3, size, size]` through the network.
@@ -250,14 +268,15 @@ mod tests {
 
     #[test]
     fn ranking_is_a_softmax_sorted_and_cut() {
-        let ranked = rank(&[0.0, 2.0, 2.0, -1.0], 3);
+        let ranked = rank(&Calibration::default(), &[0.0, 2.0, 2.0, -1.0], 3);
         assert_eq!(ranked.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 2, 0]);
-        let all: f32 = rank(&[0.0, 2.0, 2.0, -1.0], 99).iter().map(|(_, score)| score).sum();
+        let all: f32 =
+            rank(&Calibration::default(), &[0.0, 2.0, 2.0, -1.0], 99).iter().map(|(_, score)| score).sum();
         assert!((all - 1.0).abs() < 1e-6);
     }
 
     #[test]
     fn huge_logits_do_not_overflow() {
-        assert_eq!(rank(&[1e30, -1e30], 1), [(0, 1.0)]);
+        assert_eq!(rank(&Calibration::default(), &[1e30, -1e30], 1), [(0, 1.0)]);
     }
 }

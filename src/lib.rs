@@ -25,6 +25,7 @@
 pub mod backend;
 #[cfg(feature = "cli")]
 pub mod bundled;
+pub mod calibration;
 pub mod classify;
 pub mod error;
 #[cfg(feature = "cpu")]

@@ -107,7 +107,11 @@ impl Session {
         }
         let timings =
             object(&[("preprocess", timings.preprocess.into()), ("inference", timings.inference.into())]);
-        Ok(object(&[("predictions", predictions.into()), ("timings", timings)]))
+        Ok(object(&[
+            ("predictions", predictions.into()),
+            ("known", self.classifier.knows(&logits).into()),
+            ("timings", timings),
+        ]))
     }
 }
 

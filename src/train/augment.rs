@@ -1,15 +1,17 @@
 //! One training picture: a drawing, moved, redrawn and recoloured, on a background.
 
-use super::background::background;
+use super::background::{background, colour};
+use super::camera::{Trouble, photograph};
 use super::canvas::{Canvas, Layer, Pyramid};
 use super::random::Random;
 use super::style::restyle;
 
-/// A picture of `side` pixels that shows `drawing`; now and then with a piece of `clutter` behind it.
-pub fn picture(random: &mut Random, side: usize, drawing: &Pyramid, clutter: &Pyramid) -> Canvas {
+/// A picture of `side` pixels that shows `drawing`; now and then with some of `clutter` behind it.
+pub fn picture(random: &mut Random, side: usize, drawing: &Pyramid, clutter: &[&Pyramid]) -> Canvas {
     let mut canvas = background(random, side);
-    if random.chance(0.07) {
-        canvas.draw(&clutter.sample(side, &corner(random)));
+    let behind = if random.chance(0.25) { 1 + random.below(clutter.len()) } else { 0 };
+    for other in &clutter[..behind] {
+        canvas.draw(&other.sample(side, &corner(random)));
     }
     let mut layer = drawing.sample(side, &placement(random));
     if random.chance(0.6) {
@@ -17,14 +19,32 @@ pub fn picture(random: &mut Random, side: usize, drawing: &Pyramid, clutter: &Py
     }
     restyle(random, &mut layer);
     canvas.draw(&layer);
+    if random.chance(0.12) {
+        cover(random, &mut canvas);
+    }
     finish(random, &mut canvas);
     canvas
+}
+
+/// Something plain in front: a strip or a corner of one colour.
+fn cover(random: &mut Random, canvas: &mut Canvas) {
+    let (w, h) = (random.range(0.08, 0.4), random.range(0.08, 0.4));
+    let (x, y) = (random.range(-0.2, 1.0), random.range(-0.2, 1.0));
+    let ink = colour(random);
+    let unit = 1.0 / canvas.side as f32;
+    let side = canvas.side;
+    for (p, pixel) in canvas.pixels.iter_mut().enumerate() {
+        let (u, v) = ((p % side) as f32 * unit, (p / side) as f32 * unit);
+        if u > x && u < x + w && v > y && v < y + h {
+            *pixel = ink;
+        }
+    }
 }
 
 /// Where the drawing stands: the map that [`Pyramid::sample`] takes.
 fn placement(random: &mut Random) -> [f32; 8] {
     // The root prefers large drawings, which is how pictures of single things are taken.
-    let size = 0.38 + 0.74 * random.unit().sqrt();
+    let size = 0.32 + 0.8 * random.unit().sqrt();
     let slack = (1.05 - size).max(0.06) / 2.0;
     let (dx, dy) = (random.range(-slack, slack), random.range(-slack, slack));
     let turn = if random.chance(0.7) { random.range(-0.35, 0.35) } else { 0.0 };
@@ -80,39 +100,22 @@ fn hue_matrix(turn: f32, saturation: f32, bright: f32) -> [[f32; 3]; 3] {
     })
 }
 
-/// What a camera, a screen or a file format does to the whole picture.
+/// What a file format, or in two fifths of all pictures a camera, does to the whole.
 fn finish(random: &mut Random, canvas: &mut Canvas) {
-    if random.chance(0.12) {
-        blur(canvas);
+    if random.chance(0.4) {
+        let strength = random.range(0.3, 1.1);
+        return photograph(random, canvas, Trouble { chance: 0.5, strength });
     }
     let (contrast, bright) = match random.chance(0.5) {
         true => (random.range(0.6, 1.3), random.range(-0.15, 0.15)),
         false => (1.0, 0.0),
     };
     let grey = if random.chance(0.08) { 1.0 } else { 0.0 };
-    let noise = if random.chance(0.15) { random.range(0.0, 0.12) } else { 0.0 };
     for p in &mut canvas.pixels {
         let mean = (p[0] + p[1] + p[2]) / 3.0;
         for v in p.iter_mut() {
             let value = *v + (mean - *v) * grey;
-            let value = (value - 0.5) * contrast + 0.5 + bright;
-            let grain = if noise > 0.0 { noise * (random.unit() + random.unit() - 1.0) } else { 0.0 };
-            *v = (value + grain).clamp(0.0, 1.0);
-        }
-    }
-}
-
-/// A 3×3 binomial blur; the rim stays as it is.
-fn blur(canvas: &mut Canvas) {
-    let side = canvas.side;
-    for step in [1, side] {
-        let before = canvas.pixels.clone();
-        for y in 1..side - 1 {
-            for x in 1..side - 1 {
-                let p = y * side + x;
-                let (left, middle, right) = (before[p - step], before[p], before[p + step]);
-                canvas.pixels[p] = std::array::from_fn(|c| 0.25 * (left[c] + right[c]) + 0.5 * middle[c]);
-            }
+            *v = ((value - 0.5) * contrast + 0.5 + bright).clamp(0.0, 1.0);
         }
     }
 }

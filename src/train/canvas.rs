@@ -21,6 +21,12 @@ pub struct Layer {
 }
 
 impl Canvas {
+    /// As 4 bytes a pixel, opaque.
+    pub fn rgba(&self) -> Vec<u8> {
+        let byte = |v: f32| (v * 255.0).round() as u8;
+        self.pixels.iter().flat_map(|&[r, g, b]| [byte(r), byte(g), byte(b), 255]).collect()
+    }
+
     /// Puts `layer` on top.
     pub fn draw(&mut self, layer: &Layer) {
         for (below, above) in self.pixels.iter_mut().zip(&layer.pixels) {

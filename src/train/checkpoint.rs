@@ -82,32 +82,48 @@ impl RunFolder {
 
     /// Writes a checkpoint. The state goes last and names the files, so a run that is stopped in the
     /// middle of writing continues from the checkpoint before.
-    pub fn save(&self, state: State, model: &Xception, optimizer: &ModuleOptimizer) -> Result<()> {
-        let record = model.clone().into_record().into_bytes().map_err(record_error)?;
-        self.write(&model_file(state), &record)?;
+    pub fn save(
+        &self,
+        state: State,
+        model: &Xception,
+        average: &Xception,
+        optimizer: &ModuleOptimizer,
+    ) -> Result<()> {
+        for (model, file) in [(model, model_file(state)), (average, average_file(state))] {
+            let record = model.clone().into_record().into_bytes().map_err(record_error)?;
+            self.write(&file, &record)?;
+        }
         self.write(&optimizer_file(state), &optimizer.into_bytes().map_err(record_error)?)?;
         let before = self.state()?;
         self.write_json(STATE, &state)?;
         if before.epochs != state.epochs {
             // A leftover file costs only space.
-            let _ = fs::remove_file(self.file(&model_file(before)));
-            let _ = fs::remove_file(self.file(&optimizer_file(before)));
+            for file in [model_file(before), average_file(before), optimizer_file(before)] {
+                let _ = fs::remove_file(self.file(&file));
+            }
         }
         Ok(())
     }
 
-    /// The checkpoint's weights and optimizer state put into fresh ones.
-    pub fn load(&self, model: Xception, optimizer: ModuleOptimizer) -> Result<(Xception, ModuleOptimizer)> {
+    /// The checkpoint's weights, their average and the optimizer's state put into fresh ones.
+    pub fn load(
+        &self,
+        model: Xception,
+        average: Xception,
+        optimizer: ModuleOptimizer,
+    ) -> Result<(Xception, Xception, ModuleOptimizer)> {
         let state = self.state()?;
         if state.epochs == 0 {
-            return Ok((model, optimizer));
+            return Ok((model, average, optimizer));
         }
-        let record = Bytes::from_bytes_vec(self.read(&model_file(state))?);
-        let model = model.load_record(ModuleRecord::from_bytes(record).map_err(record_error)?);
+        let fill = |model: Xception, file: String| {
+            let record = Bytes::from_bytes_vec(self.read(&file)?);
+            Ok(model.load_record(ModuleRecord::from_bytes(record).map_err(record_error)?))
+        };
         let optimizer = optimizer
             .from_bytes(Bytes::from_bytes_vec(self.read(&optimizer_file(state))?))
             .map_err(record_error)?;
-        Ok((model, optimizer))
+        Ok((fill(model, model_file(state))?, fill(average, average_file(state))?, optimizer))
     }
 
     /// Adds a line to the log.
@@ -160,6 +176,10 @@ impl RunFolder {
 
 fn model_file(state: State) -> String {
     format!("model-{}.bpk", state.epochs)
+}
+
+fn average_file(state: State) -> String {
+    format!("average-{}.bpk", state.epochs)
 }
 
 fn optimizer_file(state: State) -> String {

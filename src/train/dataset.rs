@@ -12,10 +12,15 @@ use super::classes::CLASSES;
 use super::icons::{IconSet, TRAINING_SETS};
 use super::random::Random;
 use super::render::render;
+use super::vector::redrawn;
 use crate::error::Result;
 
-/// Pixels of a drawing kept in memory; twice the network's input is enough.
-const DRAWING_SIDE: usize = 128;
+/// Pixels of a drawing kept in memory; somewhat more than the network's input is enough.
+const DRAWING_SIDE: usize = 96;
+/// How often a picture shows a drawing as its set has it, rather than redrawn by another hand.
+const AS_DRAWN: f32 = 0.35;
+/// Stream of the redrawn icons, apart from all pictures.
+const REDRAWN: u64 = u64::MAX - 2;
 /// Batches made ahead.
 const AHEAD: usize = 6;
 /// Stream of the validation pictures, beyond any epoch.
@@ -35,8 +40,8 @@ pub struct Source {
 /// All drawings of all classes in the training sets.
 #[derive(Clone, Debug)]
 pub struct Drawings {
-    /// By class, then by set, then by name.
-    drawings: Arc<Vec<Vec<Vec<Pyramid>>>>,
+    /// By class, then by set, then by name: as drawn, and redrawn by other hands.
+    drawings: Arc<Vec<Vec<Vec<Vec<Pyramid>>>>>,
     /// Where they come from.
     pub sources: Vec<Source>,
 }
@@ -51,10 +56,19 @@ pub struct Batch {
 }
 
 impl Drawings {
-    /// Renders the training sets below `dir`.
-    pub fn read(dir: &Path) -> Result<Self> {
+    /// Renders the training sets below `dir`, each drawing also as `hands` other hands would draw it.
+    pub fn read(dir: &Path, hands: usize) -> Result<Self> {
         let sets = TRAINING_SETS.iter().map(|name| IconSet::read(dir, name)).collect::<Result<Vec<_>>>()?;
-        let draw = |set: &IconSet, icon: &str| Ok(Pyramid::new(&render(&set.svg(icon)?, DRAWING_SIDE)?));
+        let draw = |set: &IconSet, icon: &str| {
+            let svg = set.svg(icon)?;
+            let others = (0..hands as u64).map(|hand| {
+                let name = set.name.bytes().chain(icon.bytes());
+                let item = name.fold(hand, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+                redrawn(&mut Random::new(0, REDRAWN, item), &svg)
+            });
+            let all = std::iter::once(svg.clone()).chain(others);
+            all.map(|svg| Ok(Pyramid::new(&render(&svg, DRAWING_SIDE)?))).collect::<Result<Vec<_>>>()
+        };
         let drawings = CLASSES
             .par_iter()
             .map(|class| {
@@ -71,9 +85,11 @@ impl Drawings {
         let random = &mut Random::new(seed, epoch, index);
         let class = random.below(self.drawings.len());
         let drawing = self.any_of(random, class);
-        let other = random.below(self.drawings.len());
-        let clutter = self.any_of(random, other);
-        let canvas = picture(random, side, drawing, clutter);
+        let clutter: [_; 3] = std::array::from_fn(|_| {
+            let other = random.below(self.drawings.len());
+            self.any_of(random, other)
+        });
+        let canvas = picture(random, side, drawing, &clutter);
         (canvas.pixels.iter().flatten().map(|v| v * 2.0 - 1.0).collect(), class)
     }
 
@@ -82,7 +98,9 @@ impl Drawings {
         let set = &sets[random.below(sets.len())];
         // The first drawing is what a class is measured by.
         let other = random.chance(0.35);
-        &set[if other { random.below(set.len()) } else { 0 }]
+        let hands = &set[if other { random.below(set.len()) } else { 0 }];
+        let redrawn = !random.chance(AS_DRAWN);
+        &hands[if redrawn { random.below(hands.len()) } else { 0 }]
     }
 
     /// Pictures `first..first + count` of an epoch.
@@ -124,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_sample_depends_on_its_numbers_alone_and_stays_in_bounds() {
-        let drawings = Drawings::read(Path::new(DEFAULT_DIR)).unwrap();
+        let drawings = Drawings::read(Path::new(DEFAULT_DIR), 1).unwrap();
         let whole = drawings.batch(40, 7, 3, 0, 64);
         let again = drawings.epoch(40, 7, 3, 4, 16).into_iter().flat_map(|batch| batch.pixels);
         assert!(whole.pixels.iter().copied().eq(again));

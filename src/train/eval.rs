@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::canvas::{Canvas, Pyramid};
 use super::classes::CLASSES;
+use super::hard;
 use super::icons::IconSet;
 use super::render::{Drawing, render};
 use crate::classify::Classifier;
@@ -13,6 +15,8 @@ use crate::preprocess::RgbaView;
 
 /// Side of the pictures that are judged.
 const SIDE: usize = 256;
+/// The same for the hard set.
+const HARD_SIDE: usize = 160;
 /// Plain backgrounds; the first is the one that pictures of drawings mostly have.
 const BACKGROUNDS: &[(&str, [u8; 3])] = &[
     ("white", [255, 255, 255]),
@@ -65,57 +69,166 @@ pub struct Evaluation {
     pub misses: Vec<Miss>,
 }
 
+/// A picture that was shown, and what the model said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The picture.
+    pub canvas: Canvas,
+    /// What it shows.
+    pub label: &'static str,
+    /// The likeliest class.
+    pub answer: String,
+    /// Its score.
+    pub score: f32,
+    /// Whether the model claims to know.
+    pub known: bool,
+}
+
+/// The model's classes as places in [`CLASSES`] and in its logits.
+///
+/// # Errors
+///
+/// When the model has labels that are no class of the trainer's.
+pub fn positions(classifier: &Classifier) -> Result<Vec<(usize, usize)>> {
+    let names = classifier.labels().names();
+    let place = |label| names.iter().position(|name| name == label);
+    let found: Vec<_> =
+        CLASSES.iter().enumerate().filter_map(|(class, of)| Some((class, place(of.label)?))).collect();
+    if found.is_empty() || found.len() != names.len() {
+        return Err(Error::Training(format!(
+            "of the model's {} labels {} can be drawn; give a model that `xception train` made of icon sets",
+            names.len(),
+            found.len()
+        )));
+    }
+    Ok(found)
+}
+
+/// Counts of one kind of pictures.
+#[derive(Default)]
+struct Tally {
+    shown: usize,
+    first: usize,
+    five: usize,
+}
+
+impl Tally {
+    fn figure(&self, background: &'static str) -> Figure {
+        let share = |right: usize| right as f64 / self.shown.max(1) as f64;
+        Figure { background, top1: share(self.first), top5: share(self.five) }
+    }
+}
+
+/// What is gathered while pictures are shown.
+struct Exam<'a> {
+    classifier: &'a Classifier,
+    misses: Vec<Miss>,
+}
+
+impl Exam<'_> {
+    /// Shows one picture; the likeliest class, its score, and whether the model knows it.
+    async fn show(
+        &mut self,
+        tally: &mut Tally,
+        (rgba, side): (&[u8], usize),
+        background: &'static str,
+        label: &str,
+    ) -> Result<(String, f32, bool)> {
+        let logits = self.classifier.logits(RgbaView::new(rgba, side, side)?).await?;
+        let answers = self.classifier.rank(&logits, 5);
+        tally.shown += 1;
+        tally.five += usize::from(answers.iter().any(|answer| answer.label == label));
+        let (answer, score) =
+            answers.into_iter().next().map_or((String::new(), 0.0), |best| (best.label, best.score));
+        if answer == label {
+            tally.first += 1;
+        } else {
+            self.misses.push(Miss { background, label: label.to_owned(), answer: answer.clone(), score });
+        }
+        Ok((answer, score, self.classifier.knows(&logits)))
+    }
+
+    fn end(self, set: &IconSet, classes: usize, pictures: usize, figures: Vec<Figure>) -> Evaluation {
+        let mean = |of: fn(&Figure) -> f64| figures.iter().map(of).sum::<f64>() / figures.len() as f64;
+        Evaluation {
+            set: format!("{}@{}", set.name, set.version),
+            classes,
+            pictures,
+            top1: mean(|figure| figure.top1),
+            top5: mean(|figure| figure.top5),
+            figures,
+            misses: self.misses,
+        }
+    }
+}
+
+/// Each class's drawing of `set`.
+fn drawings(set: &IconSet, positions: &[(usize, usize)]) -> Result<Vec<(&'static str, Drawing)>> {
+    let draw = |&(class, _): &(usize, usize)| {
+        let class = &CLASSES[class];
+        Ok((class.label, render(&set.svg(class.icons[0])?, SIDE)?))
+    };
+    positions.iter().map(draw).collect()
+}
+
 /// Shows each class's drawing of the set `name` to the model, large, on plain backgrounds.
 ///
 /// # Errors
 ///
-/// When the set cannot be read, or the model was not trained on this version's classes.
+/// When the set cannot be read, or the model has labels that are no class of the trainer's.
 pub async fn evaluate(classifier: &Classifier, dir: &Path, name: &str) -> Result<Evaluation> {
-    if classifier.config().classes != CLASSES.len() {
-        return Err(Error::Training(format!(
-            "the model has {} classes, but this version draws {}; give a model that `xception train` made",
-            classifier.config().classes,
-            CLASSES.len()
-        )));
-    }
+    let positions = positions(classifier)?;
     let set = IconSet::read(dir, name)?;
-    let drawings =
-        CLASSES.iter().map(|class| render(&set.svg(class.icons[0])?, SIDE)).collect::<Result<Vec<_>>>()?;
-    let (mut figures, mut misses) = (Vec::new(), Vec::new());
+    let drawings = drawings(&set, &positions)?;
+    let mut exam = Exam { classifier, misses: Vec::new() };
+    let mut figures = Vec::new();
     for &(background, colour) in BACKGROUNDS {
-        let (mut first, mut five) = (0, 0);
-        for (class, drawing) in CLASSES.iter().zip(&drawings) {
-            let rgba = on(drawing, colour);
-            let answers = classifier.classify(RgbaView::new(&rgba, SIDE, SIDE)?, 5).await?;
-            five += usize::from(answers.iter().any(|answer| answer.label == class.label));
-            match answers.first() {
-                Some(answer) if answer.label == class.label => first += 1,
-                Some(answer) => misses.push(Miss {
-                    background,
-                    label: class.label.to_owned(),
-                    answer: answer.label.clone(),
-                    score: answer.score,
-                }),
-                None => {}
-            }
+        let mut tally = Tally::default();
+        for (label, drawing) in &drawings {
+            exam.show(&mut tally, (&in_front(drawing, colour), SIDE), background, label).await?;
         }
-        let share = |right: usize| right as f64 / CLASSES.len() as f64;
-        figures.push(Figure { background, top1: share(first), top5: share(five) });
+        figures.push(tally.figure(background));
     }
-    let mean = |of: fn(&Figure) -> f64| figures.iter().map(of).sum::<f64>() / figures.len() as f64;
-    Ok(Evaluation {
-        set: format!("{}@{}", set.name, set.version),
-        classes: CLASSES.len(),
-        pictures: CLASSES.len() * BACKGROUNDS.len(),
-        top1: mean(|figure| figure.top1),
-        top5: mean(|figure| figure.top5),
-        figures,
-        misses,
-    })
+    Ok(exam.end(&set, drawings.len(), drawings.len() * BACKGROUNDS.len(), figures))
+}
+
+/// Shows each class's drawing of the set `name` to the model through a poor camera ([`hard`]), and
+/// gives all that was shown besides.
+///
+/// # Errors
+///
+/// As [`evaluate`].
+pub async fn evaluate_hard(
+    classifier: &Classifier,
+    dir: &Path,
+    name: &str,
+    seed: u64,
+) -> Result<(Evaluation, Vec<Shown>)> {
+    let positions = positions(classifier)?;
+    let set = IconSet::read(dir, name)?;
+    let drawings = drawings(&set, &positions)?;
+    let pyramids: Vec<_> = drawings.iter().map(|(_, drawing)| Pyramid::new(drawing)).collect();
+    let mut exam = Exam { classifier, misses: Vec::new() };
+    let (mut tally, mut shown) = (Tally::default(), Vec::new());
+    for take in 0..hard::TAKES {
+        for (at, &(label, _)) in drawings.iter().enumerate() {
+            // By the class's place in the full list, so that a class has the same pictures in every model.
+            let item = (positions[at].0 * hard::TAKES + take) as u64;
+            // Any steps would do that meet other classes in each take.
+            let clutter = [7, 31].map(|step| &pyramids[(at + step * (take + 1)) % pyramids.len()]);
+            let canvas = hard::picture(seed, item, HARD_SIDE, &pyramids[at], &clutter);
+            let rgba = canvas.rgba();
+            let (answer, score, known) =
+                exam.show(&mut tally, (&rgba, HARD_SIDE), "through a camera", label).await?;
+            shown.push(Shown { canvas, label, answer, score, known });
+        }
+    }
+    let figures = vec![tally.figure("through a camera")];
+    Ok((exam.end(&set, drawings.len(), shown.len(), figures), shown))
 }
 
 /// The drawing on a plain background, as RGBA without transparency.
-fn on(drawing: &Drawing, colour: [u8; 3]) -> Vec<u8> {
+pub(super) fn in_front(drawing: &Drawing, colour: [u8; 3]) -> Vec<u8> {
     let blend = |above: u8, below: u8, alpha: u8| {
         let alpha = u32::from(alpha);
         ((u32::from(above) * alpha + u32::from(below) * (255 - alpha) + 127) / 255) as u8

@@ -97,6 +97,11 @@ impl IconSet {
         self.icons.icons.contains_key(icon) || self.icons.aliases.contains_key(icon)
     }
 
+    /// Names of the icons, aliases left out, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.icons.icons.keys().map(String::as_str)
+    }
+
     /// The icon as a stand-alone SVG, aliases followed.
     pub fn svg(&self, icon: &str) -> Result<String> {
         let missing = || Error::Icons(format!("the icon set {} has no icon {icon:?}", self.name));
@@ -147,6 +152,7 @@ fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::super::classes::CLASSES;
+    use super::super::render::render;
     use super::*;
 
     #[test]
@@ -155,7 +161,8 @@ mod tests {
             let set = IconSet::read(Path::new(DEFAULT_DIR), name).unwrap();
             for icon in CLASSES.iter().flat_map(|class| class.icons) {
                 assert!(set.has(icon), "{name} has no {icon}");
-                assert!(set.svg(icon).unwrap().contains("<path"), "{name} {icon}");
+                let drawing = render(&set.svg(icon).unwrap(), 16).unwrap();
+                assert!(drawing.rgba.iter().any(|v| *v > 0), "{name} {icon} is blank");
             }
         }
     }

@@ -2,13 +2,17 @@
 //! loop that fits the network to them. Native only. Start at [`run`].
 
 pub mod augment;
+pub mod average;
 pub mod background;
+pub mod camera;
 pub mod canvas;
 pub mod checkpoint;
 pub mod classes;
+pub mod confidence;
 pub mod dataset;
 pub mod eval;
 pub mod forward;
+pub mod hard;
 pub mod icons;
 pub mod init;
 pub mod ops;
@@ -16,5 +20,7 @@ pub mod random;
 pub mod render;
 pub mod run;
 pub mod schedule;
+pub mod sheet;
 pub mod step;
 pub mod style;
+pub mod vector;

@@ -9,6 +9,7 @@ use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
+use super::average::Average;
 use super::checkpoint::{LogLine, RunFolder, State};
 use super::classes::{CLASSES, labels};
 use super::dataset::{Drawings, Source};
@@ -21,13 +22,25 @@ use crate::model::{Dialect, Xception, XceptionConfig};
 use crate::preprocess::{Filter, Fit, Preprocess};
 use crate::weights::{About, Dtype, save};
 
-/// Side of the network's input.
-pub const SIDE: usize = 72;
+/// Side of the network's input, at the end of training and in use.
+pub const SIDE: usize = 80;
+/// Sides before that, each from a share of the run on: small pictures teach the most for their cost.
+const GROWTH: [Growth; 3] =
+    [Growth { from: 0.0, side: 48 }, Growth { from: 0.45, side: 64 }, Growth { from: 0.8, side: SIDE }];
 /// Pictures between two checkpoints.
 const EPOCH_SAMPLES: usize = 12_800;
 /// Pictures held out, and how many are judged at once.
 const VALIDATION_SAMPLES: usize = 640;
 const VALIDATION_BATCH: usize = 64;
+
+/// From this share of the run on, pictures have this side.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Growth {
+    /// Share of the run, 0 to 1.
+    pub from: f64,
+    /// Side in pixels.
+    pub side: usize,
+}
 
 /// All that decides a run's outcome; stored in its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,8 +57,15 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Pictures between two checkpoints.
     pub epoch: usize,
-    /// Side of the network's input.
+    /// Side of the network's input, in use.
     pub side: usize,
+    /// Sides while training; none is `side` throughout.
+    #[serde(default)]
+    pub growth: Vec<Growth>,
+    /// Weight of the past in the average of the weights.
+    pub decay: f64,
+    /// Redrawn versions of each drawing.
+    pub hands: usize,
     /// The network.
     pub network: XceptionConfig,
 }
@@ -61,8 +81,16 @@ impl TrainConfig {
             seed: 1,
             epoch: EPOCH_SAMPLES,
             side: SIDE,
-            network: XceptionConfig::mini(Dialect::Timm, CLASSES.len()),
+            growth: GROWTH.to_vec(),
+            decay: 0.998,
+            hands: 6,
+            network: network(CLASSES.len()),
         }
+    }
+
+    /// Side of the pictures at that share of the run.
+    fn side_at(&self, progress: f64) -> usize {
+        self.growth.iter().rev().find(|step| progress >= step.from).map_or(self.side, |step| step.side)
     }
 
     fn check(&self) -> Result<()> {
@@ -78,6 +106,16 @@ impl TrainConfig {
         }
         self.network.validate()
     }
+}
+
+/// The bundled network: the mini one with a wider end, where pixels are few and channels cheap.
+pub fn network(classes: usize) -> XceptionConfig {
+    XceptionConfig {
+        exit: vec![192, 320],
+        tail: vec![512, 768],
+        ..XceptionConfig::mini(Dialect::Timm, classes)
+    }
+    .named()
 }
 
 /// What the input of a network trained here must look like.
@@ -105,7 +143,7 @@ pub struct Paths {
 /// Trains from the beginning.
 pub fn train(config: &TrainConfig, paths: &Paths) -> Result<()> {
     config.check()?;
-    let drawings = Drawings::read(&paths.icons)?;
+    let drawings = Drawings::read(&paths.icons, config.hands)?;
     let folder = RunFolder::create(&paths.run, config)?;
     proceed(config, &folder, &drawings, &paths.out)
 }
@@ -114,7 +152,7 @@ pub fn train(config: &TrainConfig, paths: &Paths) -> Result<()> {
 pub fn resume(paths: &Paths) -> Result<()> {
     let (folder, config) = RunFolder::open::<TrainConfig>(&paths.run)?;
     config.check()?;
-    proceed(&config, &folder, &Drawings::read(&paths.icons)?, &paths.out)
+    proceed(&config, &folder, &Drawings::read(&paths.icons, config.hands)?, &paths.out)
 }
 
 /// From where the folder stands to the model file.
@@ -126,7 +164,7 @@ fn proceed(config: &TrainConfig, folder: &RunFolder, drawings: &Drawings, out: &
         report(&bar, &line);
     }
     bar.finish_and_clear();
-    export(&run.model, config, &drawings.sources, run.state, out)
+    export(&run.averaged(), config, &drawings.sources, run.state, out)
 }
 
 /// A run under way.
@@ -135,6 +173,7 @@ struct Run<'a> {
     folder: &'a RunFolder,
     drawings: &'a Drawings,
     model: Xception,
+    average: Average,
     optimizer: ModuleOptimizer,
     state: State,
 }
@@ -143,8 +182,16 @@ impl<'a> Run<'a> {
     fn open(config: &'a TrainConfig, folder: &'a RunFolder, drawings: &'a Drawings) -> Result<Self> {
         let device = Device::flex().autodiff();
         let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).init();
-        let (model, optimizer) = folder.load(fresh(&config.network, &device, config.seed), optimizer)?;
-        Ok(Self { config, folder, drawings, model, optimizer, state: folder.state()? })
+        let fresh = || fresh(&config.network, &device, config.seed);
+        let (model, averaged, optimizer) = folder.load(fresh(), fresh(), optimizer)?;
+        let state = folder.state()?;
+        let average = Average::new(&averaged, state.samples / config.batch as u64)?;
+        Ok(Self { config, folder, drawings, model, average, optimizer, state })
+    }
+
+    /// The model to keep.
+    fn averaged(&self) -> Xception {
+        self.average.model(self.model.clone())
     }
 
     fn progress(&self) -> f64 {
@@ -158,12 +205,14 @@ impl<'a> Run<'a> {
         let mut score = Score::default();
         let mut rate = 0.0;
         let steps = config.epoch / config.batch;
-        let batches = self.drawings.epoch(config.side, config.seed, self.state.epochs, steps, config.batch);
+        let side = config.side_at(self.progress());
+        let batches = self.drawings.epoch(side, config.seed, self.state.epochs, steps, config.batch);
         for batch in batches {
             rate = learning_rate(config.rate, self.progress());
             let model = self.model.clone();
             let (model, one) = step(model, &config.network, &mut self.optimizer, &batch, rate)?;
             self.model = model;
+            self.average.add(&self.model, config.decay)?;
             score.add(one);
             self.state.samples += batch.classes.len() as u64;
             self.state.seconds = before + start.elapsed().as_secs_f64();
@@ -183,7 +232,7 @@ impl<'a> Run<'a> {
         let validation = self.validation()?;
         self.state.epochs += 1;
         self.state.seconds = before + start.elapsed().as_secs_f64();
-        self.folder.save(self.state, &self.model, &self.optimizer)?;
+        self.folder.save(self.state, &self.model, &self.averaged(), &self.optimizer)?;
         let line = LogLine {
             state: self.state,
             loss: score.mean_loss(),
@@ -198,10 +247,11 @@ impl<'a> Run<'a> {
 
     fn validation(&self) -> Result<Score> {
         let mut score = Score::default();
+        let model = self.averaged();
         for first in (0..VALIDATION_SAMPLES).step_by(VALIDATION_BATCH) {
             let (side, seed) = (self.config.side, self.config.seed);
             let batch = self.drawings.validation(side, seed, first as u64, VALIDATION_BATCH);
-            score.add(validate(&self.model, &self.config.network, &batch)?);
+            score.add(validate(&model, &self.config.network, &batch)?);
         }
         Ok(score)
     }
@@ -298,7 +348,9 @@ mod tests {
             tail: vec![24],
             ..XceptionConfig::mini(Dialect::Timm, CLASSES.len())
         };
-        TrainConfig { batch: 16, epoch: 64, side: 33, network, ..TrainConfig::new(Budget::Samples(128)) }
+        let growth = Vec::new();
+        let budget = Budget::Samples(128);
+        TrainConfig { batch: 16, epoch: 64, side: 33, growth, hands: 1, network, ..TrainConfig::new(budget) }
     }
 
     fn folder(name: &str) -> PathBuf {
@@ -322,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_resumed_run_ends_like_one_that_went_through() {
-        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR)).unwrap());
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 1).unwrap());
         let paths = [folder("through"), folder("resumed")];
 
         let through = RunFolder::create(&paths[0], &config).unwrap();
@@ -349,10 +401,9 @@ mod tests {
 
     #[test]
     fn a_few_steps_on_the_same_pictures_reduce_the_loss() {
-        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR)).unwrap());
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 1).unwrap());
         let device = Device::flex().autodiff();
-        device.seed(1);
-        let mut model = config.network.init(&device);
+        let mut model = fresh(&config.network, &device, 1);
         let mut optimizer = AdamWConfig::new().init();
         let batch = drawings.batch(config.side, 1, 0, 0, 16);
         let losses: Vec<f64> = (0..12)

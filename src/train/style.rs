@@ -7,9 +7,9 @@ use super::random::Random;
 /// Perhaps changes the manner of `layer`.
 pub fn restyle(random: &mut Random, layer: &mut Layer) {
     match random.unit() {
-        p if p < 0.38 => {}
-        p if p < 0.50 => outline(random, layer),
-        p if p < 0.80 => draw_edges(random, layer, Fill::Keep),
+        p if p < 0.52 => {}
+        p if p < 0.64 => outline(random, layer),
+        p if p < 0.82 => draw_edges(random, layer, Fill::Keep),
         p if p < 0.87 => draw_edges(random, layer, Fill::White),
         p if p < 0.92 => draw_edges(random, layer, Fill::None),
         p if p < 0.95 => silhouette(random, layer),

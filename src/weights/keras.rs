@@ -11,6 +11,7 @@ use super::ModelFile;
 use super::metadata::About;
 use super::names::{Layout, Row, table};
 use super::source::TensorSource;
+use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::model::{Dialect, XceptionConfig};
@@ -96,6 +97,7 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
         labels: Labels::default(),
         about: About::default(),
         format,
+        calibration: Calibration::default(),
         assumed: true,
         source: Box::new(Source { file, tensors }),
         rows,

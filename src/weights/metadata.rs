@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Calibration;
 use crate::labels::Labels;
 use crate::model::XceptionConfig;
 use crate::preprocess::Preprocess;
@@ -50,6 +51,8 @@ pub(super) struct Metadata {
     pub labels: Labels,
     #[serde(flatten)]
     pub about: About,
+    #[serde(flatten)]
+    pub calibration: Calibration,
     /// SHA-256 over the tensors' bytes in file order, in hex: damage is found, not classified with.
     pub sha256: String,
 }

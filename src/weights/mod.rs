@@ -28,6 +28,7 @@ use burn::tensor::Device;
 pub use metadata::{About, Dtype};
 pub use source::Quantized;
 
+use crate::calibration::Calibration;
 use crate::error::Result;
 use crate::labels::Labels;
 use crate::model::{Xception, XceptionConfig};
@@ -45,6 +46,8 @@ pub struct ModelFile {
     pub labels: Labels,
     /// Title, licence, provenance.
     pub about: About,
+    /// What scores are worth.
+    pub calibration: Calibration,
     /// Which format the file has, in words.
     pub format: &'static str,
     /// Whether dialect and preprocessing are the published network's, since the file cannot tell them.
@@ -84,6 +87,7 @@ impl ModelFile {
         };
         file.config.validate()?;
         file.preprocess.validate()?;
+        file.calibration.validate()?;
         file.labels.check_count(file.config.classes)?;
         strict::check(&file.rows, &*file.source)?;
         Ok(file)
@@ -135,7 +139,8 @@ impl ModelFile {
             .rows
             .iter()
             .map(|row| Ok((row.canonical.clone(), row.shape.clone(), row.read(&*self.source)?)));
-        safetensors::write(tensors, &self.config, &self.preprocess, &self.labels, &self.about, dtype)
+        let Self { config, preprocess, labels, about, calibration, .. } = self;
+        safetensors::write(tensors, config, preprocess, labels, about, calibration, dtype)
     }
 }
 
@@ -153,5 +158,6 @@ pub fn save(
     dtype: Dtype,
 ) -> Result<Vec<u8>> {
     let tensors = strict::export(network)?;
-    safetensors::write(tensors.into_iter().map(Ok), config, preprocess, labels, about, dtype)
+    let calibration = Calibration::default();
+    safetensors::write(tensors.into_iter().map(Ok), config, preprocess, labels, about, &calibration, dtype)
 }

@@ -12,6 +12,7 @@ use super::quantize::{self, SCALE, dequantize};
 use super::source::{Quantized, TensorSource};
 use super::strict::Named;
 use super::{ModelFile, timm};
+use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::model::XceptionConfig;
@@ -142,6 +143,7 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
         preprocess: metadata.preprocess,
         labels: metadata.labels,
         about: metadata.about,
+        calibration: metadata.calibration,
         format: "xception-web safetensors",
         assumed: false,
         source: Box::new(source),
@@ -156,6 +158,7 @@ pub(super) fn write(
     preprocess: &Preprocess,
     labels: &Labels,
     about: &About,
+    calibration: &Calibration,
     dtype: Dtype,
 ) -> Result<Vec<u8>> {
     let mut encoded: Vec<(String, StoredDtype, Vec<usize>, Vec<u8>)> = Vec::new();
@@ -186,6 +189,7 @@ pub(super) fn write(
         preprocess: preprocess.clone(),
         labels: labels.clone(),
         about: about.clone(),
+        calibration: *calibration,
         sha256: hex(&digest.finalize()),
     };
     let json = serde_json::to_string(&metadata)

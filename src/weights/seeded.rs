@@ -6,6 +6,7 @@
 use super::names::{Layout, table};
 use super::source::TensorSource;
 use super::{About, ModelFile};
+use crate::calibration::Calibration;
 use crate::error::Result;
 use crate::labels::Labels;
 use crate::model::XceptionConfig;
@@ -83,6 +84,7 @@ impl ModelFile {
             labels: Labels::default(),
             about: About { title: Some("Weights by formula, for benchmarks".into()), ..About::default() },
             format: "seeded",
+            calibration: Calibration::default(),
             assumed: false,
             source: Box::new(Seeded { tensors, bridged_end }),
             rows,

@@ -8,6 +8,7 @@ use super::aligned;
 use super::metadata::About;
 use super::names::{Layout, table};
 use super::source::TensorSource;
+use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::model::{Dialect, XceptionConfig};
@@ -36,6 +37,7 @@ pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> 
         labels: Labels::default(),
         about: About::default(),
         format,
+        calibration: Calibration::default(),
         assumed: true,
         source,
         rows,

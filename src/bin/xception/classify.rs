@@ -68,16 +68,16 @@ pub fn run(args: Args) -> Result<()> {
         let Some(classifier) = &ready else { continue };
         let logits = pollster::block_on(classifier.logits(picture.view()?))?;
         let predictions = classifier.rank(&logits, args.top_k);
+        let known = classifier.knows(&logits);
         if args.json {
             let backend = classifier.backend().kind.name();
-            let mut answer =
-                json!({"file": path, "backend": backend, "model": name, "predictions": predictions});
+            let mut answer = json!({"file": path, "backend": backend, "model": name, "known": known, "predictions": predictions});
             if args.logits {
                 answer["logits"] = json!(logits);
             }
             answers.push(answer);
         } else {
-            show(path, &predictions);
+            show(path, known, &predictions);
         }
     }
     if args.json {
@@ -98,8 +98,8 @@ fn introduce(classifier: &Classifier, model: &str, args: &Args) {
     }
 }
 
-fn show(path: &str, predictions: &[Prediction]) {
-    println!("{path}");
+fn show(path: &str, known: bool, predictions: &[Prediction]) {
+    println!("{path}{}", if known { "" } else { ": nothing I know; the likeliest are" });
     for Prediction { label, score, .. } in predictions {
         println!("  {:5.1} %  {:24}  {label}", 100.0 * score, "█".repeat((BAR * score).round() as usize));
     }

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::classify::Classifier;
-use xception_web::train::eval::{Evaluation, evaluate};
+use xception_web::train::eval::{Evaluation, evaluate, evaluate_hard};
+use xception_web::train::hard::{SEED, TAKES};
 use xception_web::train::icons::{DEFAULT_DIR, UNSEEN_SET};
+use xception_web::train::sheet::sheet;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
 
-use super::model;
+use super::{model, write};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -22,6 +24,15 @@ pub struct Args {
     /// The set to measure on.
     #[arg(long, default_value = UNSEEN_SET)]
     set: String,
+    /// Show the drawings as a webcam sees them: small or large, tilted, blurred, in front of other things.
+    #[arg(long)]
+    hard: bool,
+    /// Seed of the hard pictures.
+    #[arg(long, default_value_t = SEED, requires = "hard")]
+    seed: u64,
+    /// Write a contact sheet of the hard pictures with the model's answers, as PNG.
+    #[arg(long, requires = "hard")]
+    sheet: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -32,11 +43,22 @@ pub fn run(args: Args) -> Result<()> {
         Some(path) => model(path)?,
         None => ModelFile::parse(bundled::BYTES.to_vec())?,
     };
-    let found = pollster::block_on(async {
+    let (found, shown) = pollster::block_on(async {
         let classifier =
             Classifier::new(&file, Backend::choose(BackendRequest::Named(BackendKind::Cpu)).await?).await?;
-        evaluate(&classifier, &args.icons, &args.set).await
+        if args.hard {
+            evaluate_hard(&classifier, &args.icons, &args.set, args.seed).await
+        } else {
+            Ok((evaluate(&classifier, &args.icons, &args.set).await?, Vec::new()))
+        }
     })?;
+    if let Some(path) = &args.sheet {
+        let mut png = std::io::Cursor::new(Vec::new());
+        sheet(&shown[..shown.len() / TAKES])
+            .write_to(&mut png, image::ImageFormat::Png)
+            .map_err(|error| Error::Training(format!("cannot write the contact sheet as PNG: {error}")))?;
+        write(path, png.get_ref())?;
+    }
     if args.json {
         let text = serde_json::to_string_pretty(&found)
             .map_err(|error| Error::Training(format!("cannot write the result as JSON: {error}")))?;

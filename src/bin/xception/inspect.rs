@@ -61,6 +61,12 @@ pub fn run(args: Args) -> Result<()> {
         config.macs(file.preprocess.size) as f64 / 1e9,
         file.preprocess.size
     );
+    let calibration = &file.calibration;
+    println!("temperature   {}", calibration.temperature);
+    match calibration.unknown {
+        Some(threshold) => println!("unknown       below a score of {threshold}"),
+        None => println!("unknown       nothing (the file has no threshold)"),
+    }
     for (name, value) in [
         ("title", &file.about.title),
         ("licence", &file.about.licence),

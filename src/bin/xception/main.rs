@@ -6,6 +6,7 @@ macro_rules! println {
 }
 
 mod bench;
+mod calibrate;
 mod classify;
 mod convert;
 mod eval;
@@ -41,6 +42,8 @@ enum Command {
     Train(train::Args),
     /// Measure a model on a drawing style that it never saw.
     Eval(eval::Args),
+    /// Fit how sure a model is to how often it is right, and from when on a picture is known.
+    Calibrate(calibrate::Args),
     /// Measure how long one picture takes.
     Bench(bench::Args),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(args),
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
         Command::Bench(args) => bench::run(args),
     };
     match outcome {

@@ -1,0 +1,93 @@
+//! `xception calibrate`: scores that mean what they say, and a threshold below which nothing is known.
+
+use std::path::PathBuf;
+
+use xception_web::backend::{Backend, BackendKind, BackendRequest};
+use xception_web::calibration::Calibration;
+use xception_web::classify::Classifier;
+use xception_web::train::confidence::{Report, calibrate};
+use xception_web::train::icons::DEFAULT_DIR;
+use xception_web::weights::Dtype;
+use xception_web::{Error, Result};
+
+use super::{model, write};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A model that `xception train` made.
+    model: String,
+    /// Where to write the calibrated model; without it the figures are only printed.
+    #[arg(long)]
+    out: Option<String>,
+    /// Number format of the kernels written: f16, f32 or q8. Give what the model has.
+    #[arg(long, default_value = "f16")]
+    dtype: String,
+    /// Folder of the icon sets' npm packages.
+    #[arg(long, default_value = DEFAULT_DIR)]
+    icons: PathBuf,
+    /// Seed of the pictures.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let dtype = dtype(&args.dtype)?;
+    let mut file = model(&args.model)?;
+    // What an earlier calibration found must not bend this one.
+    file.calibration = Calibration::default();
+    let report = pollster::block_on(async {
+        let backend = Backend::choose(BackendRequest::Named(BackendKind::Cpu)).await?;
+        calibrate(&Classifier::new(&file, backend).await?, &args.icons, args.seed).await
+    })?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&report)
+            .map_err(|error| Error::Training(format!("cannot write the result as JSON: {error}")))?;
+        println!("{text}");
+    } else {
+        print(&report);
+    }
+    if let Some(out) = &args.out {
+        file.calibration = report.calibration;
+        write(out, &file.convert(dtype)?)?;
+    }
+    Ok(())
+}
+
+fn dtype(name: &str) -> Result<Dtype> {
+    match name {
+        "f16" => Ok(Dtype::F16),
+        "f32" => Ok(Dtype::F32),
+        "q8" => Ok(Dtype::Q8),
+        other => Err(Error::Option(format!("--dtype {other} is unknown; give f16, f32 or q8"))),
+    }
+}
+
+fn print(report: &Report) {
+    let percent = |share: f64| format!("{:5.1} %", 100.0 * share);
+    let Calibration { temperature, unknown } = report.calibration;
+    println!("fitted on {0} pictures in the training styles, judged by {0} others", report.pictures);
+    println!("temperature                     {temperature:.3}");
+    match unknown {
+        Some(threshold) => println!("unknown below a score of        {threshold:.3}"),
+        None => println!("unknown below a score of        none: no answer was right"),
+    }
+    println!("right                           {}", percent(report.top1));
+    println!(
+        "expected calibration error      {} before, {} after",
+        percent(report.error_before),
+        percent(report.error_after)
+    );
+    println!("known, of the rightly named     {}", percent(report.known_right));
+    println!("known, of the misnamed          {}", percent(report.known_wrong));
+    for outside in &report.outside {
+        println!(
+            "named with confidence           {} of {} pictures: {}",
+            percent(outside.named),
+            outside.pictures,
+            outside.kind
+        );
+    }
+}

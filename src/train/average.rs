@@ -1,0 +1,99 @@
+//! A running mean of the weights, batch-norm statistics included: the paper's Polyak averaging. It is
+//! the model that is judged and kept; the one that is stepped is noisier.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+
+use crate::error::{Error, Result};
+use crate::model::Xception;
+
+/// The mean so far, tensor by tensor in the network's order.
+#[derive(Clone, Debug)]
+pub struct Average {
+    means: Vec<Vec<f32>>,
+    steps: u64,
+}
+
+impl Average {
+    /// Starts at `model`, after `steps` steps.
+    pub fn new(model: &Xception, steps: u64) -> Result<Self> {
+        Ok(Self { means: values(model)?, steps })
+    }
+
+    /// Moves towards `model`: by a tenth at first, in the end by `1 - decay`.
+    pub fn add(&mut self, model: &Xception, decay: f64) -> Result<()> {
+        self.steps += 1;
+        let decay = decay.min(self.steps as f64 / (self.steps as f64 + 9.0)) as f32;
+        for (mean, new) in self.means.iter_mut().zip(values(model)?) {
+            for (mean, new) in mean.iter_mut().zip(new) {
+                *mean = *mean * decay + new * (1.0 - decay);
+            }
+        }
+        Ok(())
+    }
+
+    /// `model` with the mean in place of its weights.
+    pub fn model(&self, model: Xception) -> Xception {
+        model.map(&mut Fill { means: self.means.iter() })
+    }
+}
+
+fn values(model: &Xception) -> Result<Vec<Vec<f32>>> {
+    let mut reader = Reader::default();
+    model.visit(&mut reader);
+    match reader.failure {
+        Some(failure) => Err(failure),
+        None => Ok(reader.found),
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    found: Vec<Vec<f32>>,
+    failure: Option<Error>,
+}
+
+impl ModuleVisitor for Reader {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        match param.val().into_data().try_into_vec_as::<f32>() {
+            Ok(values) => self.found.push(values),
+            Err(error) => {
+                self.failure = Some(Error::Training(format!("cannot read the weights back: {error:?}")));
+            }
+        }
+    }
+}
+
+struct Fill<'a> {
+    means: std::slice::Iter<'a, Vec<f32>>,
+}
+
+impl ModuleMapper for Fill<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(mean) = self.means.next() else { return param };
+        let data = TensorData::new(mean.clone(), param.lazy_shape());
+        let (tensor, id) = (Tensor::from_data(data, &param.lazy_device()), param.id);
+        param.transform_for_load(tensor, id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::model::{Dialect, XceptionConfig};
+
+    #[test]
+    fn the_average_of_one_model_is_that_model() {
+        let device = Device::flex().autodiff();
+        let config = XceptionConfig::mini(Dialect::Timm, 3);
+        let (model, other) = (config.init(&device), config.init(&device));
+        let mut average = Average::new(&model, 0).unwrap();
+        average.add(&model, 0.9).unwrap();
+        assert_eq!(values(&average.model(other)).unwrap(), average.means);
+        for (mean, value) in average.means.iter().flatten().zip(values(&model).unwrap().iter().flatten()) {
+            assert!((mean - value).abs() <= 1e-6 * value.abs().max(1.0));
+        }
+    }
+}
