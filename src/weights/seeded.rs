@@ -108,7 +108,7 @@ mod tests {
         let network = file.build(&device).unwrap();
         let logits = |stripe: usize| {
             let pixels: Vec<f32> =
-                (0..3 * 72 * 72).map(|at| if at / stripe % 2 == 0 { -0.6 } else { 0.9 }).collect();
+                (0..3 * 72 * 72).map(|at| if (at / stripe).is_multiple_of(2) { -0.6 } else { 0.9 }).collect();
             let picture = Tensor::<4>::from_data(TensorData::new(pixels, [1, 3, 72, 72]), &device);
             network.forward(picture).into_data().try_into_vec_as::<f32>().unwrap()
         };
