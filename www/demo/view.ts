@@ -109,7 +109,8 @@ export function clearProgress(): void {
 /** The backend, and the reason for it, can change with any answer. */
 export function showEngine({ backend, reason, runtime, threads }: ClassifierInfo): void {
   const threaded = threads === 1 ? '1 thread' : `${threads} threads`;
-  element('runtime').textContent = backend === 'webgpu' ? runtime : `${runtime}, ${threaded}`;
+  element('runtime').textContent =
+    backend === 'webgpu' ? runtime : `${runtime.replace('+threads', '')}, ${threaded}`;
   element('backend').textContent = backend;
   element('reason').textContent = reason;
 }
