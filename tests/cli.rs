@@ -12,7 +12,9 @@ use common::{
     picture_key, pixels, read_fixture, timm_file, timm_tensors,
 };
 use serde_json::Value;
+use xception_web::calibration::Calibration;
 use xception_web::model::{Dialect, XceptionConfig};
+use xception_web::weights::{Dtype, ModelFile};
 
 const MODELS: [&str; 4] =
     ["mini_timm.safetensors", "mini_keras_legacy.h5", "mini_keras_model.h5", "mini_keras.weights.h5"];
@@ -121,6 +123,26 @@ fn logits_are_given_only_when_asked_for() {
     ];
     let answers: Value = serde_json::from_str(&stdout(&args)).unwrap();
     assert!(answers[0].get("logits").is_none());
+}
+
+#[test]
+fn a_picture_below_the_threshold_is_nothing_known_and_its_logits_stay_raw() {
+    let picture = path("pictures/picture.png");
+    let mut file = ModelFile::parse(std::fs::read(path(MODELS[0])).unwrap()).unwrap();
+    let with = |file: &ModelFile, name: &str| scratch("unknown", name, &file.convert(Dtype::F32).unwrap());
+    let plain = classify(&with(&file, "plain.safetensors"), &picture);
+    assert_eq!(plain["known"], true);
+    file.calibration = Calibration { temperature: 4.0, unknown: Some(1.0) };
+    let model = with(&file, "strict.safetensors");
+    let strict = classify(&model, &picture);
+    assert_eq!(strict["known"], false);
+    assert_eq!(strict["logits"], plain["logits"]);
+    let score = |answer: &Value| answer["predictions"][0]["score"].as_f64().unwrap();
+    assert!(score(&strict) < score(&plain));
+    let said = stdout(&["classify", "--model", &model, "--backend", "cpu", &picture]);
+    assert!(said.contains("nothing I know"), "{said}");
+    let shown = stdout(&["inspect", &model]);
+    assert!(shown.contains("temperature   4") && shown.contains("below a score of 1"), "{shown}");
 }
 
 #[test]

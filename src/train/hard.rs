@@ -12,7 +12,7 @@ pub const SEED: u64 = 2017;
 pub const TAKES: usize = 3;
 /// Stream of the set, beyond any epoch of training.
 const HARD: u64 = u64::MAX - 5;
-/// Share of the frame's side that a drawing takes.
+/// Share of the frame's side that a drawing takes, before the tilt.
 const SIZES: [f32; 2] = [0.3, 1.0];
 /// A middling webcam: each kind of trouble in three of five pictures.
 const TROUBLE: Trouble = Trouble { chance: 0.6, strength: 0.9 };

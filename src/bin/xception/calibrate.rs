@@ -7,9 +7,9 @@ use xception_web::calibration::Calibration;
 use xception_web::classify::Classifier;
 use xception_web::train::confidence::{Report, calibrate};
 use xception_web::train::icons::DEFAULT_DIR;
-use xception_web::weights::Dtype;
 use xception_web::{Error, Result};
 
+use super::convert::dtype;
 use super::{model, write};
 
 #[derive(Debug, clap::Args)]
@@ -54,15 +54,6 @@ pub fn run(args: Args) -> Result<()> {
         write(out, &file.convert(dtype)?)?;
     }
     Ok(())
-}
-
-fn dtype(name: &str) -> Result<Dtype> {
-    match name {
-        "f16" => Ok(Dtype::F16),
-        "f32" => Ok(Dtype::F32),
-        "q8" => Ok(Dtype::Q8),
-        other => Err(Error::Option(format!("--dtype {other} is unknown; give f16, f32 or q8"))),
-    }
 }
 
 fn print(report: &Report) {

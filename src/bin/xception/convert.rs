@@ -20,12 +20,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
-    let dtype = match args.dtype.as_str() {
-        "f32" => Dtype::F32,
-        "f16" => Dtype::F16,
-        "q8" => Dtype::Q8,
-        other => return Err(Error::Option(format!("there is no dtype \"{other}\"; choose f32, f16 or q8"))),
-    };
+    let dtype = dtype(&args.dtype)?;
     let mut file = model(&args.input)?;
     if args.labels.is_some() {
         file = labelled(file, args.labels.as_deref())?;
@@ -34,4 +29,14 @@ pub fn run(args: Args) -> Result<()> {
     write(&args.output, &bytes)?;
     println!("{}: {} ({}), {} bytes", args.output, file.config.architecture, args.dtype, bytes.len());
     Ok(())
+}
+
+/// A number format by its name.
+pub fn dtype(name: &str) -> Result<Dtype> {
+    match name {
+        "f32" => Ok(Dtype::F32),
+        "f16" => Ok(Dtype::F16),
+        "q8" => Ok(Dtype::Q8),
+        other => Err(Error::Option(format!("there is no dtype \"{other}\"; choose f32, f16 or q8"))),
+    }
 }

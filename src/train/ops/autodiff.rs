@@ -7,12 +7,12 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, TensorMetadata};
 
-use super::{PoolGeometry, TrainOps};
+use super::{PoolGeometry, TrainGradients, TrainOps};
 
 #[derive(Debug)]
 struct Depthwise;
 
-impl<B: TrainOps> Backward<B, 2> for Depthwise {
+impl<B: TrainGradients> Backward<B, 2> for Depthwise {
     type State = [FloatTensor<B>; 2];
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -30,7 +30,7 @@ impl<B: TrainOps> Backward<B, 2> for Depthwise {
 #[derive(Debug)]
 struct Product;
 
-impl<B: TrainOps> Backward<B, 2> for Product {
+impl<B: TrainGradients> Backward<B, 2> for Product {
     type State = [FloatTensor<B>; 2];
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -48,7 +48,7 @@ impl<B: TrainOps> Backward<B, 2> for Product {
 #[derive(Debug)]
 struct BatchNormAct;
 
-impl<B: TrainOps> Backward<B, 3> for BatchNormAct {
+impl<B: TrainGradients> Backward<B, 3> for BatchNormAct {
     type State = (FloatTensor<B>, FloatTensor<B>, f32, f32);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -66,7 +66,7 @@ impl<B: TrainOps> Backward<B, 3> for BatchNormAct {
 #[derive(Debug)]
 struct MaxPool;
 
-impl<B: TrainOps> Backward<B, 1> for MaxPool {
+impl<B: TrainGradients> Backward<B, 1> for MaxPool {
     type State = (FloatTensor<B>, PoolGeometry);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -81,7 +81,7 @@ impl<B: TrainOps> Backward<B, 1> for MaxPool {
 #[derive(Debug)]
 struct Windows;
 
-impl<B: TrainOps> Backward<B, 1> for Windows {
+impl<B: TrainGradients> Backward<B, 1> for Windows {
     type State = ([usize; 4], usize);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -93,7 +93,7 @@ impl<B: TrainOps> Backward<B, 1> for Windows {
     }
 }
 
-impl<B: TrainOps, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
+impl<B: TrainGradients, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
     fn depthwise(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
         match Depthwise.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {

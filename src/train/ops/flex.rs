@@ -9,7 +9,7 @@ use burn::tensor::TensorData;
 use rayon::prelude::*;
 
 use super::simd::wide;
-use super::{PoolGeometry, TrainOps};
+use super::{PoolGeometry, TrainGradients, TrainOps};
 
 /// Row blocks of a weight gradient's product, each a job of its own.
 const PRODUCT_BLOCKS: usize = 8;
@@ -149,32 +149,6 @@ impl TrainOps for Flex {
         tensor(depthwise(x.slice(), w.slice(), dims), dims)
     }
 
-    fn depthwise_backward(
-        x: FloatTensor<Self>,
-        w: FloatTensor<Self>,
-        grad: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (x, w, grad) = (Dense::new(x), Dense::new(w), Dense::new(grad));
-        let dims @ [_, h, wd, c] = x.dims::<4>();
-        let flipped: Vec<f32> = w.slice().chunks(c).rev().flatten().copied().collect();
-        let dx = depthwise(grad.slice(), &flipped, dims);
-        let image = h * wd * c;
-        let rows = x
-            .slice()
-            .par_chunks(image)
-            .zip(grad.slice().par_chunks(image))
-            .map(|(x, g)| {
-                let mut dw = vec![0.0; 9 * c];
-                wide(
-                    #[inline(always)]
-                    || depthwise_weights_image(x, g, &mut dw, [h, wd, c]),
-                );
-                dw
-            })
-            .collect();
-        (tensor(dx, dims), tensor(sum_rows(rows, 9 * c), [9, c]))
-    }
-
     fn batch_norm_act(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
@@ -226,6 +200,74 @@ impl TrainOps for Flex {
             )
         });
         (tensor(y, dims), tensor(mean, [c]), tensor(variance, [c]))
+    }
+
+    fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self> {
+        let x = Dense::new(x);
+        let [b, h, wd, c] = x.dims::<4>();
+        let [oh, ow] = geometry.output;
+        let mut y = vec![0.0; b * oh * ow * c];
+        y.par_chunks_mut(oh * ow * c).zip(x.slice().par_chunks(h * wd * c)).for_each(|(y, x)| {
+            wide(
+                #[inline(always)]
+                || {
+                    let mut tap = vec![0; c];
+                    for (p, best) in y.chunks_exact_mut(c).enumerate() {
+                        let corner = corner(p / ow, p % ow, &geometry);
+                        window_max(x, [h, wd, c], corner, best, &mut tap);
+                    }
+                },
+            )
+        });
+        tensor(y, [b, oh, ow, c])
+    }
+
+    fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self> {
+        let x = Dense::new(x);
+        let [b, h, wd, c] = x.dims::<4>();
+        let [oh, ow] = [h, wd].map(|side| (side - 3) / stride + 1);
+        let mut rows = vec![0.0; b * oh * ow * 9 * c];
+        rows.par_chunks_mut(oh * ow * 9 * c).zip(x.slice().par_chunks(h * wd * c)).for_each(|(rows, x)| {
+            for (p, row) in rows.chunks_exact_mut(9 * c).enumerate() {
+                let (i, j) = (p / ow * stride, p % ow * stride);
+                for (di, row) in row.chunks_exact_mut(3 * c).enumerate() {
+                    row.copy_from_slice(&x[((i + di) * wd + j) * c..][..3 * c]);
+                }
+            }
+        });
+        tensor(rows, [b * oh * ow, 9 * c])
+    }
+
+    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_matmul(x, w)
+    }
+}
+
+impl TrainGradients for Flex {
+    fn depthwise_backward(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (x, w, grad) = (Dense::new(x), Dense::new(w), Dense::new(grad));
+        let dims @ [_, h, wd, c] = x.dims::<4>();
+        let flipped: Vec<f32> = w.slice().chunks(c).rev().flatten().copied().collect();
+        let dx = depthwise(grad.slice(), &flipped, dims);
+        let image = h * wd * c;
+        let rows = x
+            .slice()
+            .par_chunks(image)
+            .zip(grad.slice().par_chunks(image))
+            .map(|(x, g)| {
+                let mut dw = vec![0.0; 9 * c];
+                wide(
+                    #[inline(always)]
+                    || depthwise_weights_image(x, g, &mut dw, [h, wd, c]),
+                );
+                dw
+            })
+            .collect();
+        (tensor(dx, dims), tensor(sum_rows(rows, 9 * c), [9, c]))
     }
 
     fn batch_norm_act_backward(
@@ -296,26 +338,6 @@ impl TrainOps for Flex {
         (tensor(dx, dims), tensor(dgamma.to_vec(), [c]), tensor(dbeta.to_vec(), [c]))
     }
 
-    fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self> {
-        let x = Dense::new(x);
-        let [b, h, wd, c] = x.dims::<4>();
-        let [oh, ow] = geometry.output;
-        let mut y = vec![0.0; b * oh * ow * c];
-        y.par_chunks_mut(oh * ow * c).zip(x.slice().par_chunks(h * wd * c)).for_each(|(y, x)| {
-            wide(
-                #[inline(always)]
-                || {
-                    let mut tap = vec![0; c];
-                    for (p, best) in y.chunks_exact_mut(c).enumerate() {
-                        let corner = corner(p / ow, p % ow, &geometry);
-                        window_max(x, [h, wd, c], corner, best, &mut tap);
-                    }
-                },
-            )
-        });
-        tensor(y, [b, oh, ow, c])
-    }
-
     fn max_pool_backward(
         x: FloatTensor<Self>,
         grad: FloatTensor<Self>,
@@ -354,22 +376,6 @@ impl TrainOps for Flex {
         tensor(dx, dims)
     }
 
-    fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self> {
-        let x = Dense::new(x);
-        let [b, h, wd, c] = x.dims::<4>();
-        let [oh, ow] = [h, wd].map(|side| (side - 3) / stride + 1);
-        let mut rows = vec![0.0; b * oh * ow * 9 * c];
-        rows.par_chunks_mut(oh * ow * 9 * c).zip(x.slice().par_chunks(h * wd * c)).for_each(|(rows, x)| {
-            for (p, row) in rows.chunks_exact_mut(9 * c).enumerate() {
-                let (i, j) = (p / ow * stride, p % ow * stride);
-                for (di, row) in row.chunks_exact_mut(3 * c).enumerate() {
-                    row.copy_from_slice(&x[((i + di) * wd + j) * c..][..3 * c]);
-                }
-            }
-        });
-        tensor(rows, [b * oh * ow, 9 * c])
-    }
-
     fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], stride: usize) -> FloatTensor<Self> {
         let grad = Dense::new(grad);
         let [b, h, wd, c] = shape;
@@ -392,10 +398,6 @@ impl TrainOps for Flex {
             )
         });
         tensor(dx, shape)
-    }
-
-    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
-        Self::float_matmul(x, w)
     }
 
     fn product_backward(

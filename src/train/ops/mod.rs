@@ -26,14 +26,6 @@ pub struct PoolGeometry {
 pub trait TrainOps: burn::backend::Backend {
     /// 3×3 convolution per channel, stride 1, zero padding of one; `w` is `[9, C]`.
     fn depthwise(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self>;
-    /// Gradients of [`TrainOps::depthwise`] for `x` and `w`.
-    fn depthwise_backward(
-        _x: FloatTensor<Self>,
-        _w: FloatTensor<Self>,
-        _grad: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        unimplemented!("gradients of gradients are not needed")
-    }
 
     /// Batch norm by the batch's own statistics, then ReLU if `floor` is zero (minus infinity: none).
     /// Returns the output, the mean and the biased variance.
@@ -44,46 +36,52 @@ pub trait TrainOps: burn::backend::Backend {
         epsilon: f32,
         floor: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
-    /// Gradients of [`TrainOps::batch_norm_act`] for `x`, `gamma` and `beta`; `saved` is
-    /// `[4, C]`: mean, variance, gamma, beta.
-    fn batch_norm_act_backward(
-        _x: FloatTensor<Self>,
-        _saved: FloatTensor<Self>,
-        _grad: FloatTensor<Self>,
-        _epsilon: f32,
-        _floor: f32,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        unimplemented!("gradients of gradients are not needed")
-    }
 
     /// 3×3 max-pool with stride 2.
     fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self>;
-    /// Gradient of [`TrainOps::max_pool`]; ties go to the first pixel.
-    fn max_pool_backward(
-        _x: FloatTensor<Self>,
-        _grad: FloatTensor<Self>,
-        _geometry: PoolGeometry,
-    ) -> FloatTensor<Self> {
-        unimplemented!("gradients of gradients are not needed")
-    }
 
     /// All 3×3 windows without padding, as the rows of a matrix `[B·H'·W', 9·C]`.
     fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self>;
-    /// Gradient of [`TrainOps::windows`] for an input of `shape`.
-    fn windows_backward(_grad: FloatTensor<Self>, _shape: [usize; 4], _stride: usize) -> FloatTensor<Self> {
-        unimplemented!("gradients of gradients are not needed")
-    }
 
     /// Matrix product of tall `x` `[N, I]` and small `w` `[I, O]`.
     fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+/// The gradients of [`TrainOps`], for a backend that computes them: gradients have no gradients.
+pub trait TrainGradients: TrainOps {
+    /// Gradients of [`TrainOps::depthwise`] for `x` and `w`.
+    fn depthwise_backward(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Gradients of [`TrainOps::batch_norm_act`] for `x`, `gamma` and `beta`; `saved` is
+    /// `[4, C]`: mean, variance, gamma, beta.
+    fn batch_norm_act_backward(
+        x: FloatTensor<Self>,
+        saved: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        epsilon: f32,
+        floor: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Gradient of [`TrainOps::max_pool`]; ties go to the first pixel.
+    fn max_pool_backward(
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        geometry: PoolGeometry,
+    ) -> FloatTensor<Self>;
+
+    /// Gradient of [`TrainOps::windows`] for an input of `shape`.
+    fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], stride: usize) -> FloatTensor<Self>;
+
     /// Gradients of [`TrainOps::product`] for `x` and `w`.
     fn product_backward(
-        _x: FloatTensor<Self>,
-        _w: FloatTensor<Self>,
-        _grad: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        unimplemented!("gradients of gradients are not needed")
-    }
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 /// Whether ReLU follows a batch norm.
