@@ -5,14 +5,16 @@
 #   ./build.sh dev                the same, built fast instead of small
 #   ./build.sh serve [--port N]   build what is stale, then serve the page (8080)
 #   ./build.sh test               every check and every test, cheapest first
+#   ./build.sh bench [OPTIONS]   the browser benchmark, peers included: tests/bench/README.md
 #   ./build.sh train [OPTIONS]    the bundled model, from nothing to www/models/emoji.safetensors
 set -euo pipefail
 cd "$(dirname "$0")"
 
 readonly WASM=wasm32-unknown-unknown
 readonly TOOLS="$PWD/target/tools"
-# What every browser of the last three years has; wasm-opt must be told the same list as rustc assumes.
-readonly WASM_FEATURES=(--enable-simd --enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong
+# What every browser of the last three years has, and relaxed SIMD and threads, which only their own modules use;
+# wasm-opt must be told the same list as rustc assumes.
+readonly WASM_FEATURES=(--enable-simd --enable-relaxed-simd --enable-threads --enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong
   --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals --enable-reference-types --enable-multivalue)
 
 say() { printf '\n== %s\n' "$*" >&2; }
@@ -29,6 +31,7 @@ node_modules() {
 wasm_tools() {
   need cargo "Rust (rustup.rs)"
   [ -d "$(rustc --print target-libdir --target $WASM)" ] || rustup target add $WASM
+  [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || rustup component add rust-src
   local version
   version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)
   if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $version" ]; then
@@ -37,19 +40,32 @@ wasm_tools() {
   fi
 }
 
-# wasm_module NAME FEATURES PROFILE OPTIMISE: one WebAssembly module into www/pkg/NAME.
+# Memory that threads share must say how large it can get: the whole family fits, twice.
+readonly SHARED_MEMORY="-C link-arg=--shared-memory -C link-arg=--import-memory -C link-arg=--max-memory=1073741824
+  -C link-arg=--export=__wasm_init_tls -C link-arg=--export=__tls_size -C link-arg=--export=__tls_align -C link-arg=--export=__tls_base"
+
+# wasm_module NAME FEATURES PROFILE: one WebAssembly module into www/pkg/NAME.
 wasm_module() {
-  local name=$1 features=$2 profile=$3 optimise=$4 raw
+  local name=$1 features=$2 profile=$3 raw
   say "WebAssembly module $name ($profile)"
-  RUSTFLAGS="-C target-feature=+simd128" \
-    cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features --features "$features"
-  raw=target/$WASM/$profile/xception_web.wasm
+  if [ "$name" = threads ]; then
+    # Threads need a standard library with atomics, which is not shipped: it is built along.
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS="-C target-feature=+simd128,+atomics,+bulk-memory,+mutable-globals $SHARED_MEMORY" \
+      cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features \
+      --features "$features" --target-dir target/threads -Zbuild-std=std,panic_abort
+    raw=target/threads/$WASM/$profile/xception_web.wasm
+  else
+    RUSTFLAGS="-C target-feature=+simd128" \
+      cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features --features "$features"
+    raw=target/$WASM/$profile/xception_web.wasm
+  fi
   # Nothing changed since: keep what wasm-bindgen and wasm-opt made of it.
   if [ -f "www/pkg/$name/source.wasm" ] && cmp -s "$raw" "www/pkg/$name/source.wasm"; then return; fi
   rm -rf "www/pkg/$name"
   "$TOOLS/bin/wasm-bindgen" --target web --out-dir "www/pkg/$name" "$raw"
   if [ "$profile" = wasm ]; then
-    www/node_modules/.bin/wasm-opt "$optimise" "${WASM_FEATURES[@]}" -o "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
+    # More thorough passes take minutes longer, and what they leave compresses worse.
+    www/node_modules/.bin/wasm-opt -O1 "${WASM_FEATURES[@]}" -o "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
     mv "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
   fi
   cp "$raw" "www/pkg/$name/source.wasm"
@@ -59,10 +75,13 @@ build() {
   local profile=$1
   node_modules
   wasm_tools
-  wasm_module cpu cpu,ndarray "$profile" -O3
+  wasm_module cpu cpu "$profile"
+  # The same for browsers with fused multiply-add: only this crate is compiled again.
+  wasm_module relaxed cpu,relaxed-simd "$profile"
+  wasm_module threads cpu,relaxed-simd "$profile"
+  wasm_module ndarray ndarray "$profile"
   # The WebGPU module holds the CPU backend too: the GPU must first give its answer to a known picture.
-  # Most of it describes shaders once: a fast pass of wasm-opt takes minutes less than a thorough one.
-  wasm_module webgpu webgpu,cpu "$profile" -O1
+  wasm_module webgpu webgpu,cpu "$profile"
   say "package and page"
   npm run --prefix www build
 }
@@ -84,6 +103,7 @@ tests() {
   build wasm
   say "browser tests"
   npm run --prefix www test:browser
+  npm run --prefix www test:package
 }
 
 case "${1:-build}" in
@@ -91,6 +111,7 @@ case "${1:-build}" in
   dev) build wasm-dev ;;
   serve) shift; build wasm; exec node www/serve.mjs "$@" ;;
   test) tests ;;
+  bench) shift; build wasm; exec node tests/bench/run.mjs "$@" ;;
   train) shift; icons; exec cargo run --release --bin xception -- train "$@" ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -104,6 +104,27 @@ impl Backend {
         }
     }
 
+    /// What computes on it: the instruction set that the kernels use, or the library.
+    pub fn runtime(&self) -> &'static str {
+        match self.kind {
+            BackendKind::Webgpu => "webgpu",
+            BackendKind::Ndarray => "ndarray",
+            #[cfg(feature = "cpu")]
+            BackendKind::Cpu => crate::kernels::isa(),
+            #[cfg(not(feature = "cpu"))]
+            BackendKind::Cpu => "none",
+        }
+    }
+
+    /// How many threads compute at most.
+    pub fn threads(&self) -> usize {
+        match self.kind {
+            #[cfg(feature = "cpu")]
+            BackendKind::Cpu => crate::kernels::threads(),
+            _ => 1,
+        }
+    }
+
     /// The CPU, because the GPU cannot be used.
     ///
     /// # Errors

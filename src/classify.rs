@@ -6,6 +6,8 @@ use web_time::Instant;
 
 use crate::backend::{Backend, BackendKind, BackendRequest};
 use crate::error::{Error, Result};
+#[cfg(feature = "cpu")]
+use crate::fused::{Fused, Precision};
 use crate::labels::Labels;
 use crate::model::{Xception, XceptionConfig};
 use crate::preprocess::{Preprocess, RgbaView};
@@ -18,6 +20,9 @@ pub struct Prediction {
     pub index: usize,
     /// Its name, or `class 17` when the model has no names.
     pub label: String,
+    /// The class's WordNet synset, when it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub synset: Option<String>,
     /// Softmax of the logits, 0 to 1; all classes sum to 1.
     pub score: f32,
 }
@@ -31,10 +36,42 @@ pub struct Timings {
     pub inference: f64,
 }
 
+/// A network ready for inference.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one per classifier")]
+enum Network {
+    /// Plain Burn modules: on the GPU, and on the baseline.
+    Plain(Xception),
+    /// The same function in fused kernels: on the CPU.
+    #[cfg(feature = "cpu")]
+    Fused(Fused),
+}
+
+impl Network {
+    #[cfg(feature = "cpu")]
+    fn on_the_cpu(file: &ModelFile, device: &Device) -> Result<Self> {
+        let precision = if file.is_quantized() { Precision::Q8 } else { Precision::F32 };
+        Fused::new(file.build(device)?, file.config.dialect, precision, device).map(Self::Fused)
+    }
+
+    #[cfg(not(feature = "cpu"))]
+    fn on_the_cpu(file: &ModelFile, device: &Device) -> Result<Self> {
+        Ok(Self::Plain(file.build(device)?.fold()))
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        match self {
+            Self::Plain(network) => network.forward(x),
+            #[cfg(feature = "cpu")]
+            Self::Fused(network) => network.forward(x),
+        }
+    }
+}
+
 /// A network on a device with all that it takes to name a picture.
 #[derive(Debug)]
 pub struct Classifier {
-    network: Xception,
+    network: Network,
     config: XceptionConfig,
     preprocess: Preprocess,
     labels: Labels,
@@ -66,7 +103,8 @@ impl Classifier {
     pub async fn new(file: &ModelFile, backend: Backend) -> Result<Self> {
         let network = match backend.kind {
             BackendKind::Webgpu => proven(file, &backend.device).await?,
-            _ => file.build(&backend.device)?.fold(),
+            BackendKind::Cpu => Network::on_the_cpu(file, &backend.device)?,
+            BackendKind::Ndarray => Network::Plain(file.build(&backend.device)?.fold()),
         };
         Ok(Self {
             network,
@@ -80,6 +118,17 @@ impl Classifier {
     /// Which backend runs, and why.
     pub fn backend(&self) -> &Backend {
         &self.backend
+    }
+
+    /// Gives the classes these names.
+    ///
+    /// # Errors
+    ///
+    /// When there is not one name per class.
+    pub fn set_labels(&mut self, labels: Labels) -> Result<()> {
+        labels.check_count(self.config.classes)?;
+        self.labels = labels;
+        Ok(())
     }
 
     /// The architecture.
@@ -132,7 +181,12 @@ impl Classifier {
     pub fn rank(&self, logits: &[f32], top_k: usize) -> Vec<Prediction> {
         rank(logits, top_k)
             .into_iter()
-            .map(|(index, score)| Prediction { index, label: self.labels.get(index), score })
+            .map(|(index, score)| Prediction {
+                index,
+                label: self.labels.get(index),
+                synset: self.labels.synset(index).map(Into::into),
+                score,
+            })
             .collect()
     }
 }
@@ -148,7 +202,7 @@ fn rank(logits: &[f32], top_k: usize) -> Vec<(usize, f32)> {
 }
 
 /// One picture `[3, size, size]` through the network.
-async fn run(network: &Xception, input: Vec<f32>, size: usize, device: &Device) -> Result<Vec<f32>> {
+async fn run(network: &Network, input: Vec<f32>, size: usize, device: &Device) -> Result<Vec<f32>> {
     let input = Tensor::<4>::from_data(TensorData::new(input, [1, 3, size, size]), device);
     // Synchronous reads panic on WebGPU in a browser: always the asynchronous one.
     let logits = network
@@ -176,14 +230,14 @@ const PROOF_TOLERANCE: f32 = 1e-2;
 
 /// The network on a GPU that has given the CPU's answer to a known picture. A shader that fails to
 /// compile in a browser is otherwise only logged, and stale memory read as the answer.
-async fn proven(file: &ModelFile, device: &Device) -> Result<Xception> {
+async fn proven(file: &ModelFile, device: &Device) -> Result<Network> {
     let picture: Vec<f32> =
         (0..3 * PROOF_SIZE * PROOF_SIZE).map(|at| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
     let on_cpu = Backend::fallback("known-answer test")?;
-    let network = file.build(&on_cpu.device)?.fold();
+    let network = Network::on_the_cpu(file, &on_cpu.device)?;
     let expected = run(&network, picture.clone(), PROOF_SIZE, &on_cpu.device).await?;
     drop(network);
-    let network = file.build(device)?.fold();
+    let network = Network::Plain(file.build(device)?.fold());
     let found = run(&network, picture, PROOF_SIZE, device).await?;
     let scale = expected.iter().fold(1.0f32, |scale, logit| scale.max(logit.abs()));
     let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -27,6 +27,10 @@ pub mod backend;
 pub mod bundled;
 pub mod classify;
 pub mod error;
+#[cfg(feature = "cpu")]
+pub mod fused;
+#[cfg(feature = "cpu")]
+pub mod kernels;
 pub mod labels;
 pub mod model;
 #[cfg(feature = "picture")]

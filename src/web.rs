@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::backend::{Backend, BackendRequest};
 use crate::classify::Classifier;
+use crate::labels::Labels;
 use crate::preprocess::RgbaView;
 use crate::weights::ModelFile;
 
@@ -16,11 +17,25 @@ pub fn start() {
     console_error_panic_hook::set_once();
 }
 
+/// What a web worker that shares this module's memory does for the rest of its life: a share of each picture.
+#[cfg(target_feature = "atomics")]
+#[wasm_bindgen]
+pub fn work() {
+    crate::kernels::work()
+}
+
+/// How many threads stand ready, the caller among them.
+#[cfg(target_feature = "atomics")]
+#[wasm_bindgen]
+pub fn threads() -> usize {
+    crate::kernels::threads()
+}
+
 /// One model on one backend.
 #[wasm_bindgen]
 pub struct Session {
     classifier: Classifier,
-    info: String,
+    info: serde_json::Value,
 }
 
 #[wasm_bindgen]
@@ -39,6 +54,8 @@ impl Session {
         let info = serde_json::json!({
             "backend": chosen.kind.name(),
             "reason": chosen.reason,
+            "runtime": chosen.runtime(),
+            "threads": chosen.threads(),
             "architecture": file.config.architecture,
             "dialect": file.config.dialect.name(),
             "format": file.format,
@@ -50,12 +67,22 @@ impl Session {
             "licence": file.about.licence,
             "provenance": file.about.provenance,
         });
-        Ok(Self { classifier, info: info.to_string() })
+        Ok(Self { classifier, info })
     }
 
     /// What the model file says of itself, and the backend that runs.
     pub fn info(&self) -> Result<JsValue, JsValue> {
-        js_sys::JSON::parse(&self.info)
+        js_sys::JSON::parse(&self.info.to_string())
+    }
+
+    /// Gives the classes the names of a sidecar: a list, `id2label`, or Keras's class index.
+    #[wasm_bindgen(js_name = setLabels)]
+    pub fn set_labels(&mut self, json: String) -> Result<(), JsError> {
+        let labels = Labels::from_json(&json)?;
+        let names = labels.names().into();
+        self.classifier.set_labels(labels)?;
+        self.info["labels"] = names;
+        Ok(())
     }
 
     /// The `top_k` likeliest classes of `width × height × 4` bytes of straight RGBA.
@@ -70,11 +97,13 @@ impl Session {
         let (logits, timings) = self.classifier.timed_logits(picture).await?;
         let predictions = Array::new();
         for prediction in self.classifier.rank(&logits, top_k) {
-            predictions.push(&object(&[
+            let mut fields: Vec<(&str, JsValue)> = vec![
                 ("index", (prediction.index as f64).into()),
                 ("label", prediction.label.into()),
                 ("score", prediction.score.into()),
-            ]));
+            ];
+            fields.extend(prediction.synset.map(|synset| ("synset", synset.into())));
+            predictions.push(&object(&fields));
         }
         let timings =
             object(&[("preprocess", timings.preprocess.into()), ("inference", timings.inference.into())]);

@@ -17,6 +17,12 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         &["weights", "model", "classify", "backend", "labels"],
         "preprocessing is bytes in, floats out",
     ),
+    (
+        "kernels",
+        &["model", "fused", "weights", "classify", "preprocess", "backend", "labels", "error"],
+        "kernels know slices only",
+    ),
+    ("fused", &["weights", "classify", "preprocess", "backend", "labels"], "the fused network knows no files"),
     ("weights", &["classify", "backend", "picture"], "weights know neither devices' choice nor pictures"),
     ("backend.rs", &["model", "weights", "classify", "preprocess"], "a backend is chosen without a model"),
     ("web.rs", &["model", "picture", "train"], "the boundary to JavaScript decides nothing"),

@@ -10,7 +10,7 @@ use common::{
     keras_legacy_file, logits, mini, network_input, read_fixture, timm_file, timm_tensors,
 };
 use xception_web::Error;
-use xception_web::model::Dialect;
+use xception_web::model::{Dialect, XceptionConfig};
 use xception_web::weights::{Dtype, ModelFile};
 
 /// Files written by the libraries themselves.
@@ -283,4 +283,43 @@ fn a_changed_weight_in_the_own_format_is_found_by_its_digest() {
     let last = bytes.len() - 2;
     bytes[last] ^= 1;
     assert!(parse_error(bytes).contains("SHA-256"));
+}
+
+/// An int8 step is 1/254 of a channel's largest weight: some 1e-3 of each sum, over 20 layers.
+const Q8_TOLERANCE: f32 = 2e-1;
+
+#[test]
+fn the_own_format_at_q8_is_close_and_hands_out_its_int8_kernels() {
+    for (name, dialect) in REAL_FILES {
+        let bytes = ModelFile::parse(read_fixture(name)).unwrap().convert(Dtype::Q8).unwrap();
+        let file = ModelFile::parse(bytes).unwrap();
+        check_logits(&file, dialect, Q8_TOLERANCE);
+        let pointwise = file.quantized("middle.0.units.1.pointwise.conv.weight").unwrap();
+        assert_eq!((pointwise.shape, pointwise.scales.len()), (&[13, 13, 1, 1][..], 13));
+        assert_eq!(file.quantized("head.weight").unwrap().scales.len(), 7);
+        assert!(file.quantized("middle.0.units.1.depthwise.conv.weight").is_none());
+    }
+}
+
+/// The download sizes that the README promises, in bytes.
+#[test]
+fn the_full_network_takes_what_is_promised_at_each_dtype() {
+    let config = XceptionConfig::xception(Dialect::Timm, 1000);
+    let file = ModelFile::parse(timm_file(&timm_tensors(&config, "full"))).unwrap();
+    for (dtype, megabytes) in [(Dtype::F32, 91.7), (Dtype::F16, 46.2), (Dtype::Q8, 23.7)] {
+        let found = file.convert(dtype).unwrap().len() as f64 / 1e6;
+        println!("{dtype:?}: {found:.2} MB");
+        assert!(found <= megabytes, "{dtype:?}: {found} MB");
+    }
+}
+
+#[test]
+fn a_scale_that_is_missing_or_misshapen_is_an_error_that_names_the_kernel() {
+    let whole = ModelFile::parse(read_fixture("mini_timm.safetensors")).unwrap().convert(Dtype::Q8).unwrap();
+    // The header is JSON of the same length: another name, and the kernel has no scale.
+    let text = b"\"head.weight.scale\"";
+    let at = whole.windows(text.len()).position(|window| window == text).unwrap();
+    let mut damaged = whole;
+    damaged[at + 1] = b'x';
+    assert!(parse_error(damaged).contains("xead.weight.scale"));
 }

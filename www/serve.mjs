@@ -18,14 +18,21 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
+/** Where the published models of models/registry.json live, redirects included. */
+const MODEL_HOSTS = [
+  'https://huggingface.co',
+  'https://*.hf.co',
+  'https://storage.googleapis.com/tensorflow/keras-applications/',
+];
+
 /** The page's own policy, sent with every file because a worker goes by its script's headers. */
-const POLICY = [
+export const POLICY = [
   "default-src 'self'",
   "script-src 'self' 'wasm-unsafe-eval'",
   "img-src 'self' blob: data:",
   "media-src 'self' blob:",
   "worker-src 'self' blob:",
-  "connect-src 'self' blob: data:",
+  `connect-src 'self' blob: data: ${MODEL_HOSTS.join(' ')}`,
   "object-src 'none'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -42,11 +49,17 @@ const HEADERS = {
 
 const SITE = fileURLToPath(new URL('dist/site', import.meta.url));
 
-/** Serves `root` on 127.0.0.1; port 0 takes a free one. `first` may answer a request itself. */
-export function serve({ root = SITE, port = 0, first = () => false } = {}) {
+/**
+ * Serves `root` on 127.0.0.1; port 0 takes a free one. `first` may answer a request itself.
+ * `headers` come on top of the usual ones; undefined takes one away.
+ */
+export function serve({ root = SITE, port = 0, first = () => false, headers = {} } = {}) {
   const base = resolve(root);
+  const all = { ...HEADERS, ...headers };
+  for (const name of Object.keys(all)) if (all[name] === undefined) delete all[name];
   const server = createServer((request, response) => {
-    if (!first(request, response)) file(base, request, response).catch(() => answer(response, 404));
+    if (!first(request, response))
+      file(base, all, request, response).catch(() => answer(response, all, 404));
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -54,15 +67,16 @@ export function serve({ root = SITE, port = 0, first = () => false } = {}) {
   });
 }
 
-async function file(base, request, response) {
+async function file(base, headers, request, response) {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost');
   const path = join(base, decodeURIComponent(pathname).replace(/\/$/, '/index.html'));
-  if (!path.startsWith(base + sep)) return answer(response, 404);
+  if (!path.startsWith(base + sep)) return answer(response, headers, 404);
   const { mtimeMs, size } = await stat(path);
   const tag = `"${size.toString(36)}-${Math.round(mtimeMs).toString(36)}"`;
-  if (request.headers['if-none-match'] === tag) return answer(response, 304, { ETag: tag });
+  if (request.headers['if-none-match'] === tag)
+    return answer(response, { ...headers, ETag: tag }, 304);
   response.writeHead(200, {
-    ...HEADERS,
+    ...headers,
     'Content-Length': size,
     'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
     ETag: tag,
@@ -71,8 +85,8 @@ async function file(base, request, response) {
   else createReadStream(path).pipe(response);
 }
 
-function answer(response, status, headers = {}) {
-  response.writeHead(status, { ...HEADERS, ...headers, 'Content-Type': 'text/plain' });
+function answer(response, headers, status) {
+  response.writeHead(status, { ...headers, 'Content-Type': 'text/plain' });
   response.end(status === 404 ? 'Not found' : undefined);
 }
 

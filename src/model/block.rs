@@ -1,28 +1,43 @@
 //! A residual block: separable convolutions, perhaps a pool, and the bridge around them.
 
-use burn::module::Module;
-use burn::nn::PaddingConfig2d;
+use burn::module::{Module, Param};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::conv_norm::{ConvNorm, ConvNormConfig};
-use super::separable::SeparableConv;
+use super::separable::{SeparableConv, SeparableConvConfig};
 
 /// What comes before a block's first separable convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lead {
     /// ReLU, as everywhere in the network.
     Relu,
-    /// Nothing: the stem has just applied it (first block only).
+    /// Nothing: it has just been applied (after the stem, and in pre-activation networks).
     Bare,
 }
 
-/// What a downsampling [`Block`] ends in.
+/// The bridge around a [`Block`].
 #[derive(Clone, Debug)]
-pub struct Down {
-    /// Padding of the 3×3 max-pool with stride 2.
-    pub pool_padding: PaddingConfig2d,
+pub enum Bridge {
+    /// The input itself; H and W are kept.
+    Identity,
+    /// Strided 1×1 convolution, beside separable convolutions that end in a 3×3 max-pool with this padding.
+    Pooled(PaddingConfig2d),
+    /// 1×1 convolution of this stride, beside separable convolutions of which the last has it too.
+    Strided(usize),
+}
+
+/// Which batch norms a [`Block`] has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Norms {
+    /// After each pair, and on the bridge.
+    Pairs,
+    /// After each convolution.
+    All,
+    /// After each pair but the last, and with ReLU on the sum.
+    Sum,
 }
 
 /// What a [`Block`] is made of.
@@ -34,29 +49,59 @@ pub struct BlockConfig {
     pub widths: Vec<usize>,
     /// What comes before the first one.
     pub lead: Lead,
-    /// Halve H and W, with a projected residual; `None` keeps them, with the identity.
-    pub down: Option<Down>,
-    /// Batch-norm epsilon.
+    /// What leads around them.
+    pub bridge: Bridge,
+    /// Where batch norms are.
+    pub norms: Norms,
+    /// Their epsilon.
     pub epsilon: f64,
 }
 
 impl BlockConfig {
+    /// The separable convolutions alone.
+    pub fn units(&self, device: &Device) -> Vec<SeparableConv> {
+        let mut from = self.input;
+        let last = self.widths.len().saturating_sub(1);
+        let unit = |(at, &to): (usize, &usize)| {
+            SeparableConvConfig {
+                channels: [std::mem::replace(&mut from, to), to],
+                stride: match self.bridge {
+                    Bridge::Strided(stride) if at == last => stride,
+                    _ => 1,
+                },
+                between: (self.norms == Norms::All).then_some(self.epsilon),
+                after: (self.norms != Norms::Sum || at < last).then_some(self.epsilon),
+            }
+            .init(device)
+        };
+        self.widths.iter().enumerate().map(unit).collect()
+    }
+
     /// Fresh weights on `device`.
     pub fn init(&self, device: &Device) -> Block {
-        let mut from = self.input;
-        let units = self
-            .widths
-            .iter()
-            .map(|&to| SeparableConv::new([std::mem::replace(&mut from, to), to], self.epsilon, device))
-            .collect();
-        let shortcut = self
-            .down
-            .as_ref()
-            .map(|_| ConvNormConfig::pointwise([self.input, from], 2, self.epsilon).init(device));
-        let pool = self.down.as_ref().map(|down| {
-            MaxPool2dConfig::new([3, 3]).with_strides([2, 2]).with_padding(down.pool_padding.clone()).init()
-        });
-        Block { units, shortcut, pool, leading_relu: self.lead == Lead::Relu }
+        let channels = [self.input, self.widths.last().copied().unwrap_or(self.input)];
+        let on_sum = self.norms == Norms::Sum;
+        let shortcut = |stride| {
+            let epsilon = (!on_sum).then_some(self.epsilon);
+            Some(ConvNormConfig::pointwise(channels, stride, epsilon).init(device))
+        };
+        let (shortcut, pool) = match &self.bridge {
+            Bridge::Identity => (None, None),
+            Bridge::Strided(stride) => (shortcut(*stride), None),
+            Bridge::Pooled(padding) => {
+                let pool = MaxPool2dConfig::new([3, 3]).with_strides([2, 2]).with_padding(padding.clone());
+                (shortcut(2), Some(pool.init()))
+            }
+        };
+        Block {
+            units: self.units(device),
+            shortcut,
+            norm: on_sum.then(|| BatchNormConfig::new(channels[1]).with_epsilon(self.epsilon).init(device)),
+            bridge_scale: None,
+            pool,
+            leading_relu: self.lead == Lead::Relu,
+            trailing_relu: on_sum,
+        }
     }
 }
 
@@ -65,19 +110,27 @@ impl BlockConfig {
 pub struct Block {
     /// The separable convolutions.
     pub units: Vec<SeparableConv>,
-    /// Strided 1×1 convolution on the bridge; `None` is the identity.
+    /// 1×1 convolution on the bridge; `None` is the identity.
     pub shortcut: Option<ConvNorm>,
-    pub(super) pool: Option<MaxPool2d>,
-    pub(super) leading_relu: bool,
+    /// On the sum, in pre-activation networks only; gone after folding.
+    pub norm: Option<BatchNorm>,
+    /// Per channel on an identity bridge: what folding leaves of `norm`, which no convolution there can take.
+    pub bridge_scale: Option<Param<Tensor<1>>>,
+    /// 3×3 with stride 2, in the paper's blocks that halve H and W.
+    pub pool: Option<MaxPool2d>,
+    /// ReLU before the first of them.
+    pub leading_relu: bool,
+    /// ReLU on the sum, in pre-activation networks only.
+    pub trailing_relu: bool,
 }
 
 impl Block {
-    /// The bridge takes the input before the leading ReLU; nothing follows the sum.
+    /// The bridge takes the input before the leading ReLU; in the paper nothing follows the sum.
     ///
     /// # Shapes
     ///
     /// - input: `[B, C, H, W]`
-    /// - output: `[B, C', ceil(H / 2), ceil(W / 2)]` with a pool, `[B, C, H, W]` without
+    /// - output: `[B, C', ceil(H / stride), ceil(W / stride)]`, where a pool counts as a stride of 2
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let mut y = x.clone();
         for (i, unit) in self.units.iter().enumerate() {
@@ -89,10 +142,15 @@ impl Block {
         if let Some(pool) = &self.pool {
             y = pool.forward(y);
         }
-        let bridge = match &self.shortcut {
-            Some(shortcut) => shortcut.forward(x),
-            None => x,
+        let bridge = match (&self.shortcut, &self.bridge_scale) {
+            (Some(shortcut), _) => shortcut.forward(x),
+            (None, Some(scale)) => x * scale.val().reshape([1, -1, 1, 1]),
+            (None, None) => x,
         };
-        y + bridge
+        let mut sum = y + bridge;
+        if let Some(norm) = &self.norm {
+            sum = norm.forward(sum);
+        }
+        if self.trailing_relu { relu(sum) } else { sum }
     }
 }

@@ -26,40 +26,14 @@ pub struct ConvNormConfig {
 }
 
 impl ConvNormConfig {
-    /// A 1×1 convolution with batch norm.
-    pub fn pointwise(channels: [usize; 2], stride: usize, epsilon: f64) -> Self {
-        Self {
-            channels,
-            kernel: 1,
-            stride,
-            groups: 1,
-            padding: PaddingConfig2d::Valid,
-            epsilon: Some(epsilon),
-        }
+    /// A 1×1 convolution, with batch norm if there is an epsilon.
+    pub fn pointwise(channels: [usize; 2], stride: usize, epsilon: Option<f64>) -> Self {
+        Self { channels, kernel: 1, stride, groups: 1, padding: PaddingConfig2d::Valid, epsilon }
     }
 
-    /// A plain 3×3 convolution without padding, with batch norm: the stem.
-    pub fn valid(channels: [usize; 2], stride: usize, epsilon: f64) -> Self {
-        Self {
-            channels,
-            kernel: 3,
-            stride,
-            groups: 1,
-            padding: PaddingConfig2d::Valid,
-            epsilon: Some(epsilon),
-        }
-    }
-
-    /// A bare 3×3 depthwise convolution that keeps H and W.
-    pub fn depthwise(channels: usize) -> Self {
-        Self {
-            channels: [channels, channels],
-            kernel: 3,
-            stride: 1,
-            groups: channels,
-            padding: PaddingConfig2d::Explicit(1, 1, 1, 1),
-            epsilon: None,
-        }
+    /// A plain 3×3 convolution with batch norm: the stem.
+    pub fn plain(channels: [usize; 2], stride: usize, padding: PaddingConfig2d, epsilon: f64) -> Self {
+        Self { channels, kernel: 3, stride, groups: 1, padding, epsilon: Some(epsilon) }
     }
 
     /// Fresh weights on `device`; they materialise on first use, so loading over them costs nothing.

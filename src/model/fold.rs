@@ -1,6 +1,7 @@
 //! Folding is a value, not a mode: the same network with batch norm gone into the kernels.
 
 use burn::module::Param;
+use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
 
 use super::block::Block;
@@ -23,36 +24,67 @@ impl Xception {
 }
 
 impl Block {
-    fn fold(self) -> Self {
-        Self {
-            units: self.units.into_iter().map(SeparableConv::fold).collect(),
-            shortcut: self.shortcut.map(ConvNorm::fold),
-            ..self
+    /// A norm on the sum scales both ways into it: each takes the factor, and one of them the rest.
+    fn fold(mut self) -> Self {
+        self.units = self.units.into_iter().map(SeparableConv::fold).collect();
+        self.shortcut = self.shortcut.map(ConvNorm::fold);
+        let Some(norm) = self.norm.take() else { return self };
+        let Affine { scale, shift } = Affine::of(&norm);
+        if let Some(last) = self.units.pop() {
+            let pointwise = last.pointwise.then(Affine { scale: scale.clone(), shift });
+            self.units.push(SeparableConv { pointwise, ..last });
         }
+        match self.shortcut.take() {
+            Some(shortcut) => {
+                let shift = scale.zeros_like();
+                self.shortcut = Some(shortcut.then(Affine { scale, shift }));
+            }
+            None => self.bridge_scale = Some(Param::from_tensor(scale)),
+        }
+        self
     }
 }
 
 impl SeparableConv {
     fn fold(self) -> Self {
-        Self { depthwise: self.depthwise.fold(), pointwise: self.pointwise.fold() }
+        Self { depthwise: self.depthwise.fold(), pointwise: self.pointwise.fold(), ..self }
     }
 }
 
 impl ConvNorm {
-    /// `gamma · (W x − mean) / sqrt(var + epsilon) + beta` is a convolution with kernel `s W` and bias
-    /// `beta − s mean`, where `s = gamma / sqrt(var + epsilon)`, one factor per output channel.
     fn fold(mut self) -> Self {
-        let Some(norm) = self.norm.take() else { return self };
-        let scale = norm.gamma.val() / (norm.running_var.value() + norm.epsilon).sqrt();
-        let mean = match &self.conv.bias {
-            Some(bias) => norm.running_mean.value() - bias.val(),
-            None => norm.running_mean.value(),
+        match self.norm.take() {
+            Some(norm) => self.then(Affine::of(&norm)),
+            None => self,
+        }
+    }
+
+    /// `scale · (W x + b) + shift` is a convolution with kernel `scale W` and bias `scale b + shift`, one
+    /// factor per output channel.
+    fn then(mut self, Affine { scale, shift }: Affine) -> Self {
+        let bias = match &self.conv.bias {
+            Some(bias) => bias.val() * scale.clone() + shift,
+            None => shift,
         };
-        let bias = norm.beta.val() - mean * scale.clone();
         let [channels, ..] = self.conv.weight.dims();
         let scale: Tensor<4> = scale.reshape([channels, 1, 1, 1]);
         self.conv.weight = self.conv.weight.map(|weight| weight * scale);
         self.conv.bias = Some(Param::from_tensor(bias));
         self
+    }
+}
+
+/// What a batch norm does at inference, per channel.
+struct Affine {
+    scale: Tensor<1>,
+    shift: Tensor<1>,
+}
+
+impl Affine {
+    /// `gamma · (x − mean) / sqrt(var + epsilon) + beta` is `scale · x + shift`.
+    fn of(norm: &BatchNorm) -> Self {
+        let scale = norm.gamma.val() / (norm.running_var.value() + norm.epsilon).sqrt();
+        let shift = norm.beta.val() - norm.running_mean.value() * scale.clone();
+        Self { scale, shift }
     }
 }

@@ -6,6 +6,7 @@
 pub mod block;
 pub mod config;
 pub mod conv_norm;
+mod cost;
 mod fold;
 pub mod separable;
 pub mod xception;

@@ -127,6 +127,7 @@ mod tests {
             middle_units: 2,
             exit: vec![10, 14],
             tail: vec![17],
+            aligned: None,
         }
     }
 

@@ -96,6 +96,7 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
         labels: Labels::default(),
         about: About::default(),
         format,
+        assumed: true,
         source: Box::new(Source { file, tensors }),
         rows,
     })
@@ -361,6 +362,7 @@ fn structure(convs: usize, separables: usize) -> Result<XceptionConfig> {
             middle_units: UNITS_PER_MIDDLE,
             exit: vec![0; UNITS_PER_DOWN],
             tail: vec![0; TAIL_UNITS],
+            aligned: None,
         }),
         _ => Err(Error::Architecture(format!(
             "the file holds {convs} convolutions and {separables} separable convolutions, which is no Xception; give the weights of keras.applications.Xception with include_top"

@@ -21,6 +21,8 @@ pub enum Dtype {
     F32,
     /// 2 bytes, 11 significant bits.
     F16,
+    /// 1 byte and a scale per output channel; depthwise kernels, few and sensitive, as [`Dtype::F16`].
+    Q8,
 }
 
 /// What people want to know of a model.

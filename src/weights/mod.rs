@@ -5,22 +5,30 @@
 //! | format | tensor names | dialect |
 //! |---|---|---|
 //! | own safetensors | canonical, after the paper | stored |
+//! | timm aligned family safetensors | `blocks.4.stack.conv1.conv_dw.weight` | timm |
 //! | timm `legacy_xception` safetensors | `block4.rep.1.conv1.weight` | timm |
+//! | PyTorch `.pth`, `pytorch_model.bin` | as timm's | timm |
 //! | Keras legacy `.h5`, Keras 3 `.weights.h5` | by layer order | Keras |
 
+mod aligned;
 mod keras;
 mod metadata;
 mod names;
+mod pickle;
+mod quantize;
 mod safetensors;
+mod seeded;
 mod source;
 mod strict;
 mod timm;
+mod torch;
 
 use burn::tensor::Device;
 
 pub use metadata::{About, Dtype};
+pub use source::Quantized;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::labels::Labels;
 use crate::model::{Xception, XceptionConfig};
 use crate::preprocess::Preprocess;
@@ -39,6 +47,8 @@ pub struct ModelFile {
     pub about: About,
     /// Which format the file has, in words.
     pub format: &'static str,
+    /// Whether dialect and preprocessing are the published network's, since the file cannot tell them.
+    pub assumed: bool,
     source: Box<dyn TensorSource>,
     rows: Vec<Row>,
 }
@@ -68,9 +78,7 @@ impl ModelFile {
         let file = if bytes.starts_with(HDF5_MAGIC) {
             keras::parse(bytes)?
         } else if bytes.starts_with(ZIP_MAGIC) {
-            return Err(Error::Format(
-                "the file is a zip archive (PyTorch .pth or .keras); give the model as safetensors, or save the Keras model with save_weights".into(),
-            ));
+            torch::parse(bytes)?
         } else {
             safetensors::parse(bytes)?
         };
@@ -90,6 +98,18 @@ impl ModelFile {
         strict::load(self.config.init(device), &self.rows, &*self.source)
     }
 
+    /// The int8 values and scales of a kernel by its canonical name (`exit.units.0.pointwise.conv.weight`);
+    /// `None` where the file does not store it so.
+    pub fn quantized(&self, canonical: &str) -> Option<Quantized<'_>> {
+        let row = self.rows.iter().find(|row| row.canonical == canonical)?;
+        self.source.quantized(&row.name)
+    }
+
+    /// Whether the file keeps its pointwise kernels in int8.
+    pub fn is_quantized(&self) -> bool {
+        self.rows.iter().any(|row| self.source.quantized(&row.name).is_some())
+    }
+
     /// Every tensor as stored: name and shape, in file order.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         self.source.tensors()
@@ -98,6 +118,11 @@ impl ModelFile {
     /// Numbers in the network, running statistics included.
     pub fn numbers(&self) -> usize {
         self.rows.iter().map(|row| row.shape.iter().product::<usize>()).sum()
+    }
+
+    /// Numbers that training changes, as timm and Keras count parameters.
+    pub fn trained(&self) -> usize {
+        names::trained(&self.rows)
     }
 
     /// The same model in the project's own format.

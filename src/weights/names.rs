@@ -112,6 +112,14 @@ pub(super) fn table(config: &XceptionConfig, foreign: impl Fn(&str) -> (String, 
         .collect())
 }
 
+/// Numbers that training changes: all but running statistics.
+pub(super) fn trained(rows: &[Row]) -> usize {
+    rows.iter()
+        .filter(|row| !row.canonical.contains(".running_"))
+        .map(|row| row.shape.iter().product::<usize>())
+        .sum()
+}
+
 /// Where shapes are looked up: never a GPU, which the default device would bring up.
 fn host() -> Device {
     #[cfg(feature = "cpu")]

@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::metadata::{About, Dtype, KEY, Metadata, VERSION};
 use super::names::{Layout, table};
-use super::source::TensorSource;
+use super::quantize::{self, SCALE, dequantize};
+use super::source::{Quantized, TensorSource};
 use super::strict::Named;
 use super::{ModelFile, timm};
 use crate::error::{Error, Result};
@@ -32,15 +33,24 @@ struct Source {
 
 impl TensorSource for Source {
     fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        self.entries.iter().map(|entry| (entry.name.clone(), entry.shape.clone())).collect()
+        let own = |entry: &&Entry| !self.is_scale(&entry.name);
+        self.entries.iter().filter(own).map(|entry| (entry.name.clone(), entry.shape.clone())).collect()
+    }
+
+    fn quantized(&self, name: &str) -> Option<Quantized<'_>> {
+        let entry = self.entry(name).filter(|entry| entry.dtype == StoredDtype::I8)?;
+        let scales = self.read(&format!("{name}{SCALE}")).ok()?;
+        let values = &self.bytes[entry.range.clone()];
+        (scales.len() == quantize::channels(&entry.shape)).then_some(Quantized {
+            shape: &entry.shape,
+            values,
+            scales,
+        })
     }
 
     fn read(&self, name: &str) -> Result<Vec<f32>> {
-        let entry = self
-            .entries
-            .iter()
-            .find(|entry| entry.name == name)
-            .ok_or_else(|| Error::Weights(format!("the file lacks the tensor {name}")))?;
+        let entry =
+            self.entry(name).ok_or_else(|| Error::Weights(format!("the file lacks the tensor {name}")))?;
         let bytes = &self.bytes[entry.range.clone()];
         match entry.dtype {
             StoredDtype::F32 => {
@@ -52,10 +62,30 @@ impl TensorSource for Source {
             StoredDtype::BF16 => {
                 Ok(bytes.as_chunks().0.iter().map(|&bytes| bf16::from_le_bytes(bytes).to_f32()).collect())
             }
+            StoredDtype::I8 => match self.quantized(name) {
+                Some(Quantized { shape, values, scales }) => Ok(dequantize(values, &scales, shape)),
+                None => Err(Error::Weights(format!(
+                    "the tensor {name} of shape {:?} holds int8 numbers, but the file lacks {name}{SCALE} with one number for each of its {} output channels",
+                    entry.shape,
+                    quantize::channels(&entry.shape)
+                ))),
+            },
             other => Err(Error::Weights(format!(
-                "the tensor {name} holds {other:?} numbers; F32, F16 and BF16 are read: convert the file first"
+                "the tensor {name} holds {other:?} numbers; F32, F16, BF16 and scaled I8 are read: convert the file first"
             ))),
         }
+    }
+}
+
+impl Source {
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    /// Whether a tensor is a part of another.
+    fn is_scale(&self, name: &str) -> bool {
+        let kernel = name.strip_suffix(SCALE).and_then(|kernel| self.entry(kernel));
+        kernel.is_some_and(|kernel| kernel.dtype == StoredDtype::I8)
     }
 }
 
@@ -84,18 +114,8 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
         Some(json) => parse_own(&json, data, Source { bytes, entries }),
         None => {
             entries.retain(|entry| !timm::is_bookkeeping(&entry.name));
-            let source = Source { bytes, entries };
-            let config = timm::recognise(&source.tensors())?;
-            let rows = table(&config, |canonical| timm::name(&config, canonical))?;
-            Ok(ModelFile {
-                preprocess: Preprocess::timm(timm::INPUT_SIZE, timm::CROP_PCT),
-                labels: Labels::default(),
-                about: About::default(),
-                format: "timm safetensors",
-                source: Box::new(source),
-                rows,
-                config,
-            })
+            let source = Box::new(Source { bytes, entries });
+            timm::published("timm safetensors", source)
         }
     }
 }
@@ -123,6 +143,7 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
         labels: metadata.labels,
         about: metadata.about,
         format: "xception-web safetensors",
+        assumed: false,
         source: Box::new(source),
         rows,
     })
@@ -140,12 +161,18 @@ pub(super) fn write(
     let mut encoded: Vec<(String, StoredDtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for tensor in tensors {
         let (name, shape, values) = tensor?;
+        let wide = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let (stored, bytes) = match dtype {
-            Dtype::F16 if shape.len() > 1 => (
+            Dtype::Q8 if quantize::applies(&name, &shape) => {
+                let (levels, scales) = quantize::quantize(&values, &shape);
+                encoded.push((format!("{name}{SCALE}"), StoredDtype::F32, vec![scales.len()], wide(&scales)));
+                (StoredDtype::I8, levels)
+            }
+            Dtype::F16 | Dtype::Q8 if shape.len() > 1 => (
                 StoredDtype::F16,
                 values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
             ),
-            _ => (StoredDtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+            _ => (StoredDtype::F32, wide(&values)),
         };
         encoded.push((name, stored, shape, bytes));
     }

@@ -2,10 +2,26 @@
 
 use crate::error::Result;
 
+/// An int8 kernel as stored: a weight is its value times the scale of its output channel.
+#[derive(Clone, Debug)]
+pub struct Quantized<'a> {
+    /// `[out, in, H, W]`, for the head `[in, out]`.
+    pub shape: &'a [usize],
+    /// Row-major, each byte an `i8`.
+    pub values: &'a [u8],
+    /// One per output channel. Folding a batch norm multiplies these and leaves the values.
+    pub scales: Vec<f32>,
+}
+
 /// Names and shapes known, values read one tensor at a time.
 pub(super) trait TensorSource {
     /// Name and shape of every tensor of the network, in file order.
     fn tensors(&self) -> Vec<(String, Vec<usize>)>;
+
+    /// The int8 values of one tensor, where the file stores such.
+    fn quantized(&self, _name: &str) -> Option<Quantized<'_>> {
+        None
+    }
 
     /// The values of one tensor, row-major in the file's own layout.
     fn read(&self, name: &str) -> Result<Vec<f32>>;

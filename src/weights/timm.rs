@@ -1,15 +1,47 @@
-//! timm's `legacy_xception` (Cadene's port): its tensor names, and the architecture read back from them.
+//! timm's files, whatever holds the tensors; and `legacy_xception` (Cadene's port): its tensor names, and
+//! the architecture read back from them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use super::names::Layout;
+use super::ModelFile;
+use super::aligned;
+use super::metadata::About;
+use super::names::{Layout, table};
+use super::source::TensorSource;
 use crate::error::{Error, Result};
+use crate::labels::Labels;
 use crate::model::{Dialect, XceptionConfig};
+use crate::preprocess::Preprocess;
 
 /// Input side of the published weights (`default_cfg` of `legacy_xception`).
-pub(super) const INPUT_SIZE: usize = 299;
+const INPUT_SIZE: usize = 299;
 /// Their crop, from the same place.
-pub(super) const CROP_PCT: f64 = 0.8975;
+const CROP_PCT: f64 = 0.8975;
+
+/// The network of timm's whose tensors these are, with what its published weights expect of a picture.
+pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> Result<ModelFile> {
+    let tensors = source.tensors();
+    let (config, rows, crop) = if aligned::is_aligned(tensors.iter().map(|(name, _)| name.as_str())) {
+        let config = aligned::recognise(&tensors)?;
+        let rows = table(&config, |canonical| aligned::name(&config, canonical))?;
+        let crop = aligned::crop(&config);
+        (config, rows, crop)
+    } else {
+        let config = recognise(&tensors)?;
+        let rows = table(&config, |canonical| name(&config, canonical))?;
+        (config, rows, CROP_PCT)
+    };
+    Ok(ModelFile {
+        preprocess: Preprocess::timm(INPUT_SIZE, crop),
+        labels: Labels::default(),
+        about: About::default(),
+        format,
+        assumed: true,
+        source,
+        rows,
+        config,
+    })
+}
 
 /// PyTorch's counters beside each batch norm; no part of the function.
 pub(super) fn is_bookkeeping(name: &str) -> bool {
@@ -65,7 +97,8 @@ fn half(canonical: &str) -> &str {
     }
 }
 
-fn norm(canonical: &str) -> &str {
+/// timm's name of a batch norm's tensor.
+pub(super) fn norm(canonical: &str) -> &str {
     match canonical {
         "gamma" => "weight",
         "beta" => "bias",
@@ -73,44 +106,78 @@ fn norm(canonical: &str) -> &str {
     }
 }
 
-/// Reads the table back from names and shapes; the strict check afterwards holds it to them.
+/// Names and shapes of a file, asked for widths.
 ///
 /// A convolution and its batch norm say the same width five times, and the majority counts. One tensor
 /// that is missing, left over or misshapen does not change the table, so the strict check names that one.
-pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConfig> {
-    let shapes: HashMap<&str, &[usize]> =
-        tensors.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
-    let lacks = |name: &str| {
-        Error::Architecture(format!(
-            "the file lacks the tensor {name}, so it is no Xception of timm's (legacy_xception) and not made by `xception convert`; those and Keras's .h5 files are read"
-        ))
-    };
-    let width = |kernel: String, norm: String| -> Option<usize> {
-        let norms = ["weight", "bias", "running_mean", "running_var"].map(|kind| format!("{norm}.{kind}"));
-        let votes: Vec<usize> = std::iter::once(&kernel)
-            .chain(&norms)
-            .filter_map(|name| shapes.get(name.as_str())?.first().copied())
-            .collect();
+pub(super) struct Shapes<'a>(BTreeMap<&'a str, &'a [usize]>);
+
+impl<'a> Shapes<'a> {
+    pub fn of(tensors: &'a [(String, Vec<usize>)]) -> Self {
+        Self(tensors.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect())
+    }
+
+    /// Whether any name starts so.
+    pub fn any(&self, start: &str) -> bool {
+        self.0.range(start..).next().is_some_and(|(name, _)| name.starts_with(start))
+    }
+
+    /// The width that most of these kernels and batch norms have; of a lone witness nothing is believed.
+    pub fn width(&self, kernels: &[String], norms: &[String]) -> Option<usize> {
+        self.width_or(kernels, norms, None)
+    }
+
+    /// The same with one more witness, the most trusted.
+    pub fn width_or(&self, kernels: &[String], norms: &[String], more: Option<usize>) -> Option<usize> {
+        let parts = ["weight", "bias", "running_mean", "running_var"];
+        let norms = norms.iter().flat_map(|norm| parts.map(|part| format!("{norm}.{part}")));
+        let names = kernels.iter().cloned().chain(norms);
+        let votes: Vec<usize> =
+            names.filter_map(|name| self.0.get(name.as_str())?.first().copied()).chain(more).collect();
         let supporters = |width: &usize| votes.iter().filter(|vote| *vote == width).count();
         votes.iter().copied().max_by_key(supporters).filter(|_| votes.len() > 1)
+    }
+
+    /// The second side of a tensor.
+    pub fn columns(&self, name: &str) -> Option<usize> {
+        self.0.get(name)?.get(1).copied()
+    }
+
+    /// Classes of the classifier `path`. Two witnesses only: the kernel is believed when its other side fits.
+    pub fn classes(&self, path: &str, features: Option<&usize>) -> Option<usize> {
+        let shape = |part: &str| self.0.get(format!("{path}.{part}").as_str()).copied();
+        match (shape("weight"), shape("bias")) {
+            (Some(&[classes, from]), _) if Some(&from) == features => Some(classes),
+            (_, Some(&[classes])) => Some(classes),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the table back from names and shapes; the strict check afterwards holds it to them.
+pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConfig> {
+    let shapes = Shapes::of(tensors);
+    let lacks = |name: &str| {
+        Error::Architecture(format!(
+            "the file lacks the tensor {name}, so it is no Xception of timm's and not made by `xception convert`; those and Keras's .h5 files are read"
+        ))
     };
     let stem = |conv: usize| {
         let kernel = format!("conv{conv}.weight");
-        width(kernel.clone(), format!("bn{conv}")).ok_or_else(|| lacks(&kernel))
+        shapes.width(std::slice::from_ref(&kernel), &[format!("bn{conv}")]).ok_or_else(|| lacks(&kernel))
     };
     let widths = |block: usize| -> Vec<usize> {
         (usize::from(block > 1)..)
             .step_by(3)
             .map_while(|at| {
-                width(
-                    format!("block{block}.rep.{at}.pointwise.weight"),
-                    format!("block{block}.rep.{}", at + 1),
-                )
+                let kernel = format!("block{block}.rep.{at}.pointwise.weight");
+                shapes.width(&[kernel], &[format!("block{block}.rep.{}", at + 1)])
             })
             .collect()
     };
-    let bridged =
-        |block: usize| width(format!("block{block}.skip.weight"), format!("block{block}.skipbn")).is_some();
+    let bridged = |block: usize| {
+        shapes.width(&[format!("block{block}.skip.weight")], &[format!("block{block}.skipbn")]).is_some()
+    };
     let stem = [stem(1)?, stem(2)?];
     let blocks: Vec<Vec<usize>> = (1..).map(widths).take_while(|widths| !widths.is_empty()).collect();
     let entry = (1..=blocks.len()).take_while(|&block| bridged(block)).count();
@@ -120,14 +187,10 @@ pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConf
             blocks.len()
         )));
     }
-    let tail: Vec<usize> =
-        (3..).map_while(|conv| width(format!("conv{conv}.pointwise.weight"), format!("bn{conv}"))).collect();
-    // Two witnesses only: the kernel is believed when its other side fits.
-    let classes = match (shapes.get("fc.weight"), shapes.get("fc.bias")) {
-        (Some(&&[classes, from]), _) if Some(&from) == tail.last() => classes,
-        (_, Some(&&[classes])) => classes,
-        _ => return Err(lacks("fc.weight")),
-    };
+    let tail: Vec<usize> = (3..)
+        .map_while(|conv| shapes.width(&[format!("conv{conv}.pointwise.weight")], &[format!("bn{conv}")]))
+        .collect();
+    let classes = shapes.classes("fc", tail.last()).ok_or_else(|| lacks("fc.weight"))?;
     let config = XceptionConfig {
         architecture: String::new(),
         dialect: Dialect::Timm,
@@ -138,6 +201,7 @@ pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConf
         middle_units: if blocks.len() > entry + 1 { blocks[entry].len() } else { 0 },
         exit: blocks[blocks.len() - 1].clone(),
         tail,
+        aligned: None,
     };
     Ok(config.named())
 }

@@ -37,7 +37,10 @@ async function run({ flags, worker, query, pictures = 1 }) {
       reason: await text(page, 'reason'),
       models: of('.safetensors'),
       gpuModules: of('webgpu_bg.wasm'),
-      cpuModules: of('cpu_bg.wasm'),
+      cpuModules: ['cpu', 'relaxed', 'threads'].reduce(
+        (sum, name) => sum + of(`/${name}_bg.wasm`),
+        0,
+      ),
     };
   } finally {
     await site.stop();

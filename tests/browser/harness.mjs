@@ -32,11 +32,11 @@ const QUIET = [
 /**
  * A running site with a browser on it.
  * `flags`: more of Chromium's. `worker`: code to run in the worker before the package's own.
- * `first`: see `serve`.
+ * `first`, `headers`: see `serve`.
  */
-export async function start({ flags = NO_GPU, worker, first } = {}) {
+export async function start({ flags = NO_GPU, worker, first, headers } = {}) {
   const root = worker ? sabotaged(worker) : SITE;
-  const server = await serve({ root, first });
+  const server = await serve({ root, first, headers });
   const origin = `http://localhost:${server.address().port}`;
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',

@@ -34,7 +34,7 @@ test('the page uses the package by its name', () => {
   );
 });
 
-test('page and worker share nothing but messages, errors, options and downloads', () => {
+test('page and worker share nothing but messages, errors, options, downloads and the cache', () => {
   const graph = imports('src');
   const reach = (name, seen = new Set()) => {
     seen.add(name);
@@ -46,5 +46,11 @@ test('page and worker share nothing but messages, errors, options and downloads'
   };
   const worker = reach('worker.ts');
   const shared = [...reach('index.ts')].filter((name) => worker.has(name));
-  assert.deepEqual(shared.sort(), ['errors.ts', 'fetch.ts', 'options.ts', 'protocol.ts']);
+  assert.deepEqual(shared.sort(), [
+    'cache.ts',
+    'errors.ts',
+    'fetch.ts',
+    'options.ts',
+    'protocol.ts',
+  ]);
 });

@@ -33,6 +33,9 @@ describe('loading', { timeout: PATIENCE }, () => {
         response.writeHead(200, { 'Content-Length': MODEL.length });
         response.write(MODEL.subarray(0, 1000), () => response.destroy());
         return true;
+      case '/reset':
+        response.destroy();
+        return true;
       case '/half':
         return send({}, MODEL.subarray(0, MODEL.length / 2));
       case '/stalled':
@@ -102,7 +105,8 @@ describe('loading', { timeout: PATIENCE }, () => {
     ['a missing file', '/nothing', 'http-error', /answered 404 .*\/nothing/],
     ['a web page', '/index.html', 'html-answer', /web page came back/],
     ['a broken transfer', '/truncated', 'truncated', /broke off|Only \d+ of/],
-    ['no server', 'http://localhost:1/model', 'network', /Could not reach/],
+    ['no answer', '/reset', 'network', /Could not reach/],
+    ['a forbidden host', 'http://localhost:1/model', 'csp', /content security policy/],
   ]) {
     test(`${what} is a download error of its own`, async () => {
       const got = await create({ model });
@@ -135,7 +139,7 @@ describe('loading', { timeout: PATIENCE }, () => {
   });
 
   test('a program that is not served is a download error', async () => {
-    missing = '/xception-web/wasm/cpu_bg.wasm';
+    missing = '/xception-web/wasm/threads_bg.wasm';
     const got = await create({});
     missing = undefined;
     assert.deepEqual([got.name, got.code], ['DownloadError', 'http-error'], got.message);

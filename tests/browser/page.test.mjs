@@ -100,7 +100,15 @@ describe('the page', { timeout: PATIENCE }, () => {
       seen.push(at);
     }
     const names = seen.map(({ name }) => name);
-    for (const name of ['file-input', 'webcam-start', 'samples/cat.svg', 'cpu', 'model-input']) {
+    for (const name of [
+      'file-input',
+      'webcam-start',
+      'samples/cat.svg',
+      'cpu',
+      'emoji',
+      'model-use',
+      'model-input',
+    ]) {
       const radio = name === 'cpu';
       assert.ok(names.includes(name) || (radio && names.includes('on')), `${name} in ${names}`);
     }
@@ -170,6 +178,41 @@ describe('the page', { timeout: PATIENCE }, () => {
     await page.getByText('All its labels').click();
     assert.ok(await page.locator('#labels').getByText('umbrella', { exact: true }).isVisible());
     assert.equal(await text(page, 'backend'), 'cpu');
+  });
+
+  test('says when it knows nothing, and where a class stands in WordNet', async () => {
+    // What the worker answers for a model that has a threshold and synset ids.
+    const strange = await start({
+      worker: `const post = self.postMessage;
+      self.postMessage = (reply) => {
+        if (reply.result) {
+          reply.result.known = false;
+          reply.result.predictions[0].synset = 'n02124075';
+        }
+        post.call(self, reply);
+      };`,
+    });
+    try {
+      const page = await strange.open('/?backend=cpu');
+      await drop(page, APPLE);
+      await labelsFor(page, 'apple.svg');
+      assert.ok(await page.getByTestId('unknown').isVisible());
+      assert.match(
+        await page.getByRole('status').textContent(),
+        /^Nothing I know\. Best guess: apple/,
+      );
+      const best = page.getByTestId('prediction').first();
+      assert.equal(await best.getAttribute('data-synset'), 'n02124075');
+      const opacity = (list) => Number(getComputedStyle(list).opacity);
+      await page.waitForTimeout(300);
+      assert.ok((await page.getByTestId('predictions').evaluate(opacity)) < 1);
+    } finally {
+      await strange.stop();
+    }
+    const page = await site.open('/?backend=cpu');
+    await drop(page, APPLE);
+    await labelsFor(page, 'apple.svg');
+    assert.ok(await page.getByTestId('unknown').isHidden());
   });
 
   test('asks no other host for anything, and could not', async () => {

@@ -53,6 +53,7 @@ pub fn mini(dialect: Dialect) -> XceptionConfig {
         middle_units: 3,
         exit: vec![13, 15],
         tail: vec![18, 21],
+        aligned: None,
     }
 }
 

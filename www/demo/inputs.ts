@@ -2,27 +2,39 @@
 
 import { element } from './view.js';
 
-const MODEL_FILE = /\.(safetensors|h5|hdf5|keras)$/i;
+const LABELS_FILE = /\.json$/i;
+const MODEL_FILE = /\.(safetensors|h5|hdf5|keras|pth|pt|bin)$/i;
 
 export interface Takers {
   picture: (file: File) => void;
-  model: (file: File) => void;
+  /** A model, its labels, or both. */
+  model: (files: { model?: File; labels?: File }) => void;
   failed: (error: unknown) => void;
 }
 
 export function listen({ picture, model, failed }: Takers): void {
-  const take = (file: File) => (MODEL_FILE.test(file.name) ? model(file) : picture(file));
+  const take = (files: File[]) => {
+    const labels = files.find(({ name }) => LABELS_FILE.test(name));
+    const weights = files.find(({ name }) => MODEL_FILE.test(name));
+    if (weights || labels) model({ model: weights, labels });
+    else if (files[0]) picture(files[0]);
+  };
+  const takeModel = (files: File[]) => {
+    const labels = files.find(({ name }) => LABELS_FILE.test(name));
+    // Whatever was chosen as a model is tried as one: its name need not say so.
+    const weights = files.find((file) => file !== labels);
+    if (weights || labels) model({ model: weights, labels });
+  };
 
-  const pick = (id: string, taker: (file: File) => void) => {
+  const pick = (id: string, taker: (files: File[]) => void) => {
     const input = element<HTMLInputElement>(id);
     input.addEventListener('change', () => {
-      const file = input.files?.[0];
-      if (file) taker(file);
+      taker([...(input.files ?? [])]);
       input.value = ''; // So that the same file can be chosen again.
     });
   };
   pick('file-input', take);
-  pick('model-input', model);
+  pick('model-input', takeModel);
 
   const zone = element('drop-zone');
   document.addEventListener('dragover', (event) => {
@@ -35,14 +47,13 @@ export function listen({ picture, model, failed }: Takers): void {
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     zone.classList.remove('over');
-    const file = event.dataTransfer?.files[0];
-    if (file) take(file);
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (files.length > 0) take(files);
     else failed(new Error('What was dropped is no file. Save the picture first, then drop it.'));
   });
 
   document.addEventListener('paste', (event) => {
-    const file = event.clipboardData?.files[0];
-    if (file) take(file);
+    take([...(event.clipboardData?.files ?? [])]);
   });
 
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-sample]')) {

@@ -2,11 +2,14 @@
 
 import { BACKENDS, ImageClassifier, openCamera, type BackendChoice } from 'xception-web';
 import { listen } from './inputs.js';
+import { Picker } from './models.js';
 import * as view from './view.js';
 
 let classifier: ImageClassifier | undefined;
 let backend: BackendChoice = 'auto';
-let model: File | undefined;
+/** A file or a registry id; the bundled model without one. */
+let model: File | string | undefined;
+let labels: File | undefined;
 let picture: File | undefined;
 
 /** Ends the loading, the picture and the camera that the next one replaces. */
@@ -19,8 +22,14 @@ function replace(old: AbortController | undefined): AbortController {
   return new AbortController();
 }
 
+interface Want {
+  backend: BackendChoice;
+  model: typeof model;
+  labels: typeof labels;
+}
+
 /** Loads the model on the backend; what runs goes on until the new one is ready. */
-async function load(want: { backend: BackendChoice; model: File | undefined }): Promise<void> {
+async function load(want: Want): Promise<void> {
   const { signal } = (loading = replace(loading));
   view.clearError();
   view.clearProgress();
@@ -34,9 +43,11 @@ async function load(want: { backend: BackendChoice; model: File | undefined }): 
     looking.abort();
     classifier?.dispose();
     classifier = next;
-    ({ backend, model } = want);
+    ({ backend, model, labels } = want);
     view.showEngine(next.info);
-    view.showModel(next.info, model?.name);
+    view.showModel(next.info, model instanceof File ? model.name : picker.titleOf(model));
+    picker.choose(model);
+    void picker.showStored();
     void look();
   } catch (error) {
     if (signal.aborted) return;
@@ -45,6 +56,15 @@ async function load(want: { backend: BackendChoice; model: File | undefined }): 
   }
   view.clearProgress();
   choose(backend);
+}
+
+/** Gives the loading up; what ran before goes on running. */
+function cancel(): void {
+  loading.abort();
+  view.clearProgress();
+  choose(backend);
+  picker.focus();
+  if (!classifier) view.showError('Loading was cancelled. Choose a model to go on.');
 }
 
 /** Classifies what is on the stage: the camera if it runs, else the picture. */
@@ -129,17 +149,23 @@ function changeBackend({ target }: Event): void {
   const address = new URL(location.href);
   address.searchParams.set('backend', value);
   history.replaceState(null, '', address);
-  void load({ backend: value as BackendChoice, model });
+  void load({ backend: value as BackendChoice, model, labels });
 }
 
+const picker = new Picker({
+  use: (id) => void load({ backend, model: id, labels: undefined }),
+  failed: view.showError,
+});
 listen({
   picture: takePicture,
-  model: (file) => void load({ backend, model: file }),
+  // Labels alone are for the model that runs; a new model brings its own or has none.
+  model: (files) => void load({ backend, model: files.model ?? model, labels: files.labels }),
   failed: view.showError,
 });
 view
   .element('model-reset')
-  .addEventListener('click', () => void load({ backend, model: undefined }));
+  .addEventListener('click', () => void load({ backend, model: undefined, labels: undefined }));
+view.element('loading-cancel').addEventListener('click', cancel);
 view.element('webcam-start').addEventListener('click', () => void startCamera());
 view.element('webcam-stop').addEventListener('click', stopCamera);
 document.querySelector('.choice')?.addEventListener('change', changeBackend);
@@ -147,7 +173,7 @@ document.querySelector('.choice')?.addEventListener('change', changeBackend);
 const asked = new URL(location.href).searchParams.get('backend') ?? 'auto';
 backend = BACKENDS.find((name) => name === asked) ?? 'auto';
 choose(backend);
-void load({ backend, model: undefined }).then(() => {
+void load({ backend, model: undefined, labels: undefined }).then(() => {
   if (asked !== backend) {
     view.showError(`There is no backend called "${asked}". Choose one of ${BACKENDS.join(', ')}.`);
   }

@@ -10,6 +10,7 @@ export function element<T extends HTMLElement = HTMLElement>(id: string): T {
 
 const predictions = element('predictions');
 const waiting = element('waiting');
+const unknown = element('unknown');
 const spoken = element('spoken');
 const error = element('error');
 const loading = element('loading');
@@ -35,6 +36,8 @@ export function showAnswer(answer: Classification, source: string): void {
   );
   predictions.replaceChildren(...rows);
   predictions.dataset.source = source;
+  predictions.dataset.known = String(answer.known);
+  unknown.hidden = answer.known;
   waiting.hidden = rows.length > 0;
   element('latency').textContent = milliseconds(answer.timings.total);
   element('latency').title =
@@ -43,10 +46,12 @@ export function showAnswer(answer: Classification, source: string): void {
     `network ${milliseconds(answer.timings.inference)}`;
   showIdle();
   const best = answer.predictions[0];
-  const words = best ? `${best.label}, ${percent(best.score)}` : '';
+  const guess = best ? `${best.label}, ${percent(best.score)}` : '';
+  const words = answer.known ? guess : `Nothing I know. Best guess: ${guess}`;
+  const key = `${source}/${answer.known}/${best?.label}`;
   // A live camera answers many times a second: speak only when the label changes.
-  if (best && spoken.dataset.key !== `${source}/${best.label}`) {
-    spoken.dataset.key = `${source}/${best.label}`;
+  if (best && spoken.dataset.key !== key) {
+    spoken.dataset.key = key;
     spoken.textContent = words;
   }
 }
@@ -55,6 +60,7 @@ export function showAnswer(answer: Classification, source: string): void {
 export function clearAnswer(): void {
   predictions.replaceChildren();
   delete predictions.dataset.source;
+  unknown.hidden = true;
   delete spoken.dataset.key;
   spoken.textContent = '';
   waiting.hidden = false;
@@ -101,16 +107,19 @@ export function clearProgress(): void {
 }
 
 /** The backend, and the reason for it, can change with any answer. */
-export function showEngine({ backend, reason }: ClassifierInfo): void {
+export function showEngine({ backend, reason, runtime, threads }: ClassifierInfo): void {
+  const threaded = threads === 1 ? '1 thread' : `${threads} threads`;
+  element('runtime').textContent = backend === 'webgpu' ? runtime : `${runtime}, ${threaded}`;
   element('backend').textContent = backend;
   element('reason').textContent = reason;
 }
 
-export function showModel({ model }: ClassifierInfo, file: string | undefined): void {
-  element('about').hidden = file !== undefined;
-  element('model-reset').hidden = file === undefined;
+export function showModel({ model, origin }: ClassifierInfo, name: string | undefined): void {
+  element('about').hidden = name !== undefined;
+  element('model-reset').hidden = name === undefined;
+  element('origin').textContent = origin.note;
   const facts = [
-    file ?? model.title,
+    name ?? model.title,
     model.architecture,
     `${model.classes} classes`,
     `${(model.parameters / 1e6).toFixed(2)} million parameters`,
@@ -159,12 +168,17 @@ function fill(shown: HTMLElement): void {
 }
 
 /** Rows are kept from answer to answer so that their bars move. */
-function row(existing: Element | undefined, { index, label, score }: Prediction): HTMLElement {
+function row(
+  existing: Element | undefined,
+  { index, label, score, synset }: Prediction,
+): HTMLElement {
   const item = (existing as HTMLElement | undefined) ?? emptyRow();
   item.dataset.testid = 'prediction';
   item.dataset.index = String(index);
   item.dataset.label = label;
   item.dataset.score = String(score);
+  if (synset) item.dataset.synset = synset;
+  else delete item.dataset.synset;
   const [bar, name, value] = [...item.children] as HTMLElement[];
   bar!.style.setProperty('--share', String(score));
   name!.textContent = label;
@@ -190,6 +204,6 @@ function milliseconds(time: number): string {
   return `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
 }
 
-function megabytes(bytes: number): string {
+export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }

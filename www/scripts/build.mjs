@@ -2,12 +2,13 @@
 // already: build.sh at the top of the repository makes it.
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 process.chdir(new URL('..', import.meta.url).pathname);
 
-const RUNTIMES = ['cpu', 'webgpu'];
+const RUNTIMES = ['cpu', 'relaxed', 'threads', 'ndarray', 'webgpu'];
 const MODEL = 'models/emoji.safetensors';
 const needed = [...RUNTIMES.map((name) => `pkg/${name}/xception_web_bg.wasm`), MODEL];
 const missing = needed.filter((file) => !existsSync(file));
@@ -38,12 +39,27 @@ const packageBeside = {
     })),
 };
 
+/** The registry, with what the bundled model's file itself says. */
+function registry() {
+  const [bundled, ...published] = JSON.parse(readFileSync('models/registry.json', 'utf8'));
+  const bytes = readFileSync(MODEL);
+  const header = bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE()));
+  const about = JSON.parse(JSON.parse(header).__metadata__['xception-web']);
+  const facts = {
+    bytes: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    classes: about.config.classes,
+    inputSize: about.preprocess.size,
+  };
+  return [{ ...bundled, ...facts }, ...published];
+}
+
 const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' };
 
 rmSync('dist', { recursive: true, force: true });
 await build({
   ...common,
-  entryPoints: ['src/index.ts', 'src/worker.ts'],
+  entryPoints: ['src/index.ts', 'src/worker.ts', 'src/thread.ts'],
   outdir: 'dist',
   plugins: [oneAddress],
 });
@@ -52,11 +68,13 @@ for (const name of RUNTIMES) {
   cpSync(`pkg/${name}/xception_web_bg.wasm`, `dist/wasm/${name}_bg.wasm`);
 }
 cpSync(MODEL, 'dist/models/emoji.safetensors');
+if (existsSync('models/imagenet.json')) cpSync('models/imagenet.json', 'dist/models/imagenet.json');
+writeFileSync('dist/models/registry.json', JSON.stringify(registry(), null, 1));
 for (const name of ['LICENSE', 'NOTICES']) {
   if (existsSync(`../${name}`)) cpSync(`../${name}`, `dist/${name}`);
 }
 
-const published = ['index.js', 'worker.js', 'wasm', 'models'];
+const published = ['index.js', 'worker.js', 'thread.js', 'wasm', 'models'];
 mkdirSync('dist/site');
 for (const name of published) {
   cpSync(`dist/${name}`, `dist/site/xception-web/${name}`, { recursive: true });

@@ -2,17 +2,18 @@
 // but the last report.
 
 import { Bridge } from './bridge.js';
-import { OptionError } from './errors.js';
+import { readLabels } from './labels.js';
+import { modelSource } from './models.js';
 import {
   checkBackend,
+  checkSha256,
+  checkThreads,
   checkTopK,
-  quote,
   type Classification,
   type ClassifierInfo,
   type ClassifyOptions,
   type CreateOptions,
 } from './options.js';
-import type { ModelSource } from './protocol.js';
 import { pack, type ImageSource } from './source.js';
 import { live } from './stream.js';
 
@@ -28,12 +29,13 @@ export class ImageClassifier {
 
   /** Starts a worker, loads the model and chooses the backend. */
   static async create(options: CreateOptions = {}): Promise<ImageClassifier> {
-    const { model, backend = 'auto', onProgress, signal } = options;
-    const request = {
-      type: 'create',
-      model: modelSource(model),
-      backend: checkBackend(backend),
-    } as const;
+    const { backend = 'auto', onProgress, signal } = options;
+    const checked = { backend: checkBackend(backend), threads: checkThreads(options.threads) };
+    const sha256 = checkSha256(options.sha256);
+    signal?.throwIfAborted();
+    const model = await modelSource(options.model, { cache: options.cache, sha256 }, signal);
+    const labels = await readLabels(options.labels, signal);
+    const request = { type: 'create', ...checked, model, labels } as const;
     signal?.throwIfAborted();
     const bridge = new Bridge(onProgress);
     try {
@@ -77,24 +79,4 @@ export class ImageClassifier {
   dispose(): void {
     this.#bridge.close();
   }
-}
-
-function modelSource(model: CreateOptions['model']): ModelSource {
-  if (model === undefined) {
-    // In one expression, so that bundlers find the file.
-    return new URL('./models/emoji.safetensors', import.meta.url).href;
-  }
-  if (model instanceof Blob) return model;
-  if (model instanceof ArrayBuffer) return new Blob([model]);
-  if (model instanceof Uint8Array) return new Blob([model as Uint8Array<ArrayBuffer>]);
-  if (typeof model === 'string' || model instanceof URL) {
-    try {
-      return new URL(model, globalThis.document?.baseURI ?? globalThis.location?.href).href;
-    } catch {
-      // Not an address: falls through.
-    }
-  }
-  throw new OptionError(
-    `Cannot load a model from ${quote(model)}. Give its address, or the file as a Blob, ArrayBuffer or Uint8Array.`,
-  );
 }

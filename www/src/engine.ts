@@ -1,19 +1,27 @@
 // Which backend runs, and what happens when it does not. Selection and fallback only: the
 // backends themselves are in Rust.
 
-import { BackendError, DownloadError, ModelError, clause, messageOf } from './errors.js';
+import {
+  BackendError,
+  DownloadError,
+  ModelError,
+  OptionError,
+  clause,
+  messageOf,
+} from './errors.js';
 import type { Pixels } from './decode.js';
 import { download } from './fetch.js';
 import { Watch, nameOf, probe } from './gpu.js';
+import { discard, keep, readModel, type Report } from './keep.js';
 import type {
   AdapterInfo,
   Backend,
   BackendChoice,
   ClassifierInfo,
   ModelInfo,
-  Progress,
+  ModelOrigin,
 } from './options.js';
-import type { ModelSource } from './protocol.js';
+import type { Creation } from './protocol.js';
 import { loadRuntime, type Answer, type Runtime, type Session } from './wasm.js';
 
 interface Choice {
@@ -22,61 +30,76 @@ interface Choice {
   adapter?: AdapterInfo;
 }
 
-type Report = (progress: Progress) => void;
+/** What a model of 1000 classes without names of its own is taken to know. */
+const IMAGENET_CLASSES = 1000;
 
 /** A model on a backend, with the CPU behind it when that backend is the GPU. */
 export class Engine {
   readonly #watch: Watch;
-  readonly #requested: BackendChoice;
+  readonly #want: Creation;
   readonly #report: Report;
   readonly #timings = { model: 0, runtime: 0, start: 0, total: 0 };
   #choice: Choice;
   #session: Session | undefined;
   #model!: ModelInfo;
+  #runtime = { runtime: '', threads: 1 };
+  #origin!: ModelOrigin;
   /**
    * Kept while the GPU runs, so that falling back downloads nothing. As a Blob the browser may
    * hold it outside of this worker's memory.
    */
   #spare: Blob | undefined;
 
-  private constructor(watch: Watch, requested: BackendChoice, choice: Choice, report: Report) {
+  private constructor(watch: Watch, want: Creation, choice: Choice, report: Report) {
     this.#watch = watch;
-    this.#requested = requested;
+    this.#want = want;
     this.#choice = choice;
     this.#report = report;
   }
 
-  static async create(
-    source: ModelSource,
-    requested: BackendChoice,
-    report: Report,
-  ): Promise<Engine> {
+  static async create(want: Creation, report: Report): Promise<Engine> {
     const begin = performance.now();
-    const loading = readModel(source, report);
+    const loading = readModel(want.model, report);
     loading.catch(() => {}); // Awaited below; choosing may take longer than failing.
-    const engine = new Engine(new Watch(), requested, await choose(requested), report);
+    const engine = new Engine(new Watch(), want, await choose(want.backend), report);
     let runtime = engine.#load(begin);
     runtime.catch(() => {});
-    const model = await loading;
+    const { bytes: model, origin } = await loading;
     engine.#timings.model = performance.now() - begin;
-    if (engine.#choice.backend === 'webgpu') {
-      try {
-        await engine.#start(await runtime, model);
-        engine.#spare = new Blob([model]);
-      } catch (error) {
-        await engine.#fallBack(`WebGPU failed to start (${clause(error)})`);
-        runtime = engine.#load(begin);
+    try {
+      if (engine.#choice.backend === 'webgpu') {
+        try {
+          await engine.#start(await runtime, model);
+          engine.#spare = new Blob([model]);
+        } catch (error) {
+          if (error instanceof OptionError) throw error;
+          await engine.#fallBack(`WebGPU failed to start (${clause(error)})`);
+          runtime = engine.#load(begin);
+        }
       }
+      if (engine.#choice.backend !== 'webgpu') await engine.#start(await runtime, model);
+    } catch (error) {
+      if (error instanceof ModelError) await discard(origin);
+      throw error;
     }
-    if (engine.#choice.backend !== 'webgpu') await engine.#start(await runtime, model);
+    engine.#origin = await keep(model, origin, want.model);
     engine.#timings.total = performance.now() - begin;
     return engine;
   }
 
   get info(): ClassifierInfo {
     const { backend, reason, adapter } = this.#choice;
-    const [model, timings] = [this.#model, this.#timings];
-    return { backend, requested: this.#requested, reason, adapter, model, timings };
+    return {
+      backend,
+      requested: this.#want.backend,
+      reason,
+      adapter,
+      ...this.#runtime,
+      isolated: self.crossOriginIsolated,
+      model: this.#model,
+      origin: this.#origin,
+      timings: this.#timings,
+    };
   }
 
   async classify(pixels: Pixels, topK: number): Promise<Answer> {
@@ -108,8 +131,10 @@ export class Engine {
   /** Downloads and compiles what the chosen backend runs in; may run beside the model's download. */
   async #load(begin: number): Promise<Runtime> {
     const { backend } = this.#choice;
-    const runtime = await loadRuntime(backend, (loaded, total) =>
-      this.#report({ stage: 'runtime', loaded, total }),
+    const runtime = await loadRuntime(
+      backend,
+      (loaded, total) => this.#report({ stage: 'runtime', loaded, total }),
+      this.#want.threads,
     ).catch((error: unknown) => {
       if (error instanceof DownloadError) throw error;
       throw new BackendError(`The ${backend} backend could not be loaded (${clause(error)}).`);
@@ -125,11 +150,36 @@ export class Engine {
       const { backend } = this.#choice;
       const session = await this.#watch.guard(() => runtime.open(model, backend));
       this.#session = session;
-      this.#model = session.info();
+      await this.#name(session);
     } catch (error) {
-      throw error instanceof BackendError ? error : new ModelError(messageOf(error));
+      const known = [BackendError, DownloadError, OptionError].some(
+        (kind) => error instanceof kind,
+      );
+      throw known ? error : new ModelError(messageOf(error));
     }
+    const { runtime: name, threads = 1, ...info } = this.#session.info();
+    this.#runtime = {
+      runtime: name ?? (this.#choice.backend === 'webgpu' ? 'webgpu' : 'simd128'),
+      threads,
+    };
+    this.#model = info;
     this.#timings.start = performance.now() - begin;
+  }
+
+  /** Gives the classes the names asked for, or ImageNet's where they are missing. */
+  async #name(session: Session): Promise<void> {
+    const { classes, labels } = session.info();
+    let json = this.#want.labels;
+    if (json === undefined) {
+      if (labels.length > 0 || classes !== IMAGENET_CLASSES) return;
+      const url = new URL('./models/imagenet.json', import.meta.url).href;
+      json = new TextDecoder().decode(await download({ url, what: "ImageNet's class names" }));
+    }
+    try {
+      session.setLabels(json);
+    } catch (error) {
+      throw new OptionError(`The labels do not fit (${clause(error)}).`, 'invalid-labels');
+    }
   }
 
   /** What failed on the GPU is left as it is: freeing it would call into a broken module. */
@@ -160,19 +210,6 @@ async function choose(requested: BackendChoice): Promise<Choice> {
         adapter,
       }
     : { backend: 'webgpu', reason: `A GPU answered: ${nameOf(adapter)}.`, adapter };
-}
-
-async function readModel(source: ModelSource, report: Report): Promise<Uint8Array<ArrayBuffer>> {
-  if (typeof source !== 'string') {
-    const bytes = new Uint8Array(await source.arrayBuffer());
-    report({ stage: 'model', loaded: bytes.length, total: bytes.length });
-    return bytes;
-  }
-  return download({
-    url: source,
-    what: 'the model',
-    onProgress: (loaded, total) => report({ stage: 'model', loaded, total }),
-  });
 }
 
 function capital(text: string): string {

@@ -22,7 +22,9 @@ export class OptionError extends XceptionError {
 
 /**
  * A file did not arrive whole. Codes: `http-error` (the server refused), `html-answer` (a web page
- * came instead of the file), `truncated` (the transfer stopped early), `network` (no answer).
+ * came instead of the file), `truncated` (the transfer stopped early), `hash-mismatch` (not the file
+ * whose SHA-256 was given), `cors` (the server lets no other site read it), `csp` (the page's own
+ * policy forbids asking), `network` (no answer).
  */
 export class DownloadError extends XceptionError {}
 

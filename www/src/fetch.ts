@@ -3,6 +3,11 @@
 
 import { DownloadError, clause } from './errors.js';
 
+/** Milliseconds within which a browser reports what it blocked. */
+const REPORT_DELAY = 100;
+/** The most bytes set aside on a server's word alone. */
+const MOST_AHEAD = 1 << 30;
+
 export interface Download {
   url: string;
   /** What is being fetched, as error messages name it: "the model". */
@@ -19,9 +24,11 @@ export async function open({ url, what, signal, onProgress }: Download): Promise
     response = await fetch(url, { signal });
   } catch (error) {
     signal?.throwIfAborted();
+    const code = await whyNot(url, signal);
+    signal?.throwIfAborted();
     throw new DownloadError(
-      'network',
-      `Could not reach ${what} at ${url} (${clause(error)}). Check the address, the connection and whether that server allows this page to read it.`,
+      code,
+      `Could not reach ${what} at ${url} ${EXPLAINED[code](error, url)}`,
     );
   }
   if (!response.ok) {
@@ -38,15 +45,19 @@ export async function open({ url, what, signal, onProgress }: Download): Promise
     );
   }
   const total = lengthOf(response);
-  const body = response.body?.pipeThrough(counter(url, what, total, signal, onProgress));
-  return new Response(body ?? null, { headers: { 'content-type': type } });
+  // Another origin may hide that it compresses, and its length then proves nothing.
+  const sure = response.type === 'basic';
+  const body = response.body?.pipeThrough(counter(url, what, total, sure, signal, onProgress));
+  const headers = new Headers({ 'content-type': type });
+  if (total !== undefined) headers.set('content-length', String(total));
+  return new Response(body ?? null, { headers });
 }
 
 /** The whole file. */
 export async function download(request: Download): Promise<Uint8Array<ArrayBuffer>> {
   const response = await open(request);
   try {
-    return new Uint8Array(await response.arrayBuffer());
+    return await collect(response);
   } catch (error) {
     request.signal?.throwIfAborted();
     if (error instanceof DownloadError) throw error;
@@ -56,6 +67,61 @@ export async function download(request: Download): Promise<Uint8Array<ArrayBuffe
     );
   }
 }
+
+/** The body in one buffer, made at its full size where the length is known. */
+async function collect(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+  let bytes = new Uint8Array(Math.min(lengthOf(response) ?? 0, MOST_AHEAD));
+  let length = 0;
+  const reader = response.body?.getReader();
+  for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+    const end = length + part.value.length;
+    if (end > bytes.length) {
+      const larger = new Uint8Array(Math.max(end, 2 * bytes.length));
+      larger.set(bytes.subarray(0, length));
+      bytes = larger;
+    }
+    bytes.set(part.value, length);
+    length = end;
+  }
+  return length === bytes.length ? bytes : bytes.slice(0, length);
+}
+
+const EXPLAINED = {
+  network: (error: unknown) =>
+    `(${clause(error)}). Check the address, the connection and whether that server allows this page to read it.`,
+  cors: (_: unknown, url: string) =>
+    `because ${new URL(url).origin} does not allow this page to read it (CORS). Download the file with the browser, then give it as a file.`,
+  csp: (_: unknown, url: string) =>
+    `because this page's content security policy forbids requests to ${new URL(url).origin}. Add it to connect-src, or give the file itself.`,
+};
+
+/** Browsers hide from scripts why a request failed, but they report what their policies blocked. */
+async function whyNot(url: string, signal?: AbortSignal): Promise<keyof typeof EXPLAINED> {
+  if (!/^https?:/.test(url)) return 'network';
+  let why: keyof typeof EXPLAINED | undefined;
+  const blocked = () => void (why = 'csp');
+  addEventListener('securitypolicyviolation', blocked);
+  // On a cross-origin isolated page the question below may be blocked too; this tells.
+  const Observer = (globalThis as unknown as { ReportingObserver?: ReportWatcher })
+    .ReportingObserver;
+  const observer = Observer && new Observer(() => (why ??= 'cors'), { types: ['coep'] });
+  observer?.observe();
+  try {
+    // Without asking to read the answer: whether there is one.
+    await fetch(url, { method: 'HEAD', mode: 'no-cors', signal });
+    if (new URL(url).origin !== globalThis.location?.origin) why ??= 'cors';
+  } catch {
+    await new Promise((resolve) => setTimeout(resolve, REPORT_DELAY));
+  }
+  removeEventListener('securitypolicyviolation', blocked);
+  observer?.disconnect();
+  return why ?? 'network';
+}
+
+type ReportWatcher = new (
+  callback: () => void,
+  options: { types: string[] },
+) => { observe(): void; disconnect(): void };
 
 function lengthOf(response: Response): number | undefined {
   if (response.headers.get('content-encoding')) return undefined;
@@ -67,6 +133,7 @@ function counter(
   url: string,
   what: string,
   total: number | undefined,
+  sure: boolean,
   signal: AbortSignal | undefined,
   onProgress: Download['onProgress'],
 ): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
@@ -81,7 +148,7 @@ function counter(
       controller.enqueue(chunk);
     },
     flush() {
-      if (total !== undefined && loaded < total) {
+      if (sure && total !== undefined && loaded < total) {
         throw new DownloadError(
           'truncated',
           `Only ${loaded} of ${total} bytes of ${what} arrived from ${url}. Try again.`,

@@ -11,6 +11,8 @@ export {
   WorkerError,
   XceptionError,
 } from './errors.js';
+export { models, type RegistryModel } from './models.js';
+export type { CachedModel } from './cache.js';
 export {
   BACKENDS,
   type AdapterInfo,
@@ -20,7 +22,9 @@ export {
   type ClassifierInfo,
   type ClassifyOptions,
   type CreateOptions,
+  type LabelSource,
   type ModelInfo,
+  type ModelOrigin,
   type Prediction,
   type Progress,
 } from './options.js';

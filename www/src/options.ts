@@ -22,16 +22,34 @@ export interface Progress {
 
 export interface CreateOptions {
   /**
-   * An address, or the file itself: this project's safetensors, timm's safetensors, or Keras's
-   * `.h5`. Default: the small model that comes with the package.
+   * A registry id (see `models.list()`), an address, or the file itself: this project's
+   * safetensors, timm's safetensors, or Keras's `.h5`. A string without a slash, a colon or a
+   * model file's ending is an id. Default: the small model that comes with the package.
    */
   model?: string | URL | Blob | ArrayBuffer | Uint8Array;
+  /**
+   * Names of the classes: an address or file of JSON, or the value itself. A list of names,
+   * Hugging Face's `config.json` (`id2label`), or Keras's `imagenet_class_index.json`. Default:
+   * the model's own; ImageNet's for a model of 1000 classes that has none.
+   */
+  labels?: LabelSource;
+  /** The model file's SHA-256 in hex; any other file is refused. */
+  sha256?: string;
+  /**
+   * Keeps a downloaded model on this device, once it is complete and has proved usable; its
+   * address is then not asked again. Default: for models of the registry but the bundled one.
+   */
+  cache?: boolean;
+  /** Threads of the CPU backend, at least 1. Default: what the runtime finds useful. */
+  threads?: number;
   /** Default `auto`. */
   backend?: BackendChoice;
   onProgress?: (progress: Progress) => void;
   /** Ends loading; `create` then rejects with the signal's reason. */
   signal?: AbortSignal;
 }
+
+export type LabelSource = string | URL | Blob | readonly string[] | Record<string, unknown>;
 
 export interface ClassifyOptions {
   /** How many predictions to return, best first. Default 5. */
@@ -44,6 +62,8 @@ export interface Prediction {
   /** The class's place in the model's list. */
   index: number;
   label: string;
+  /** WordNet's id of the class, where the labels say it: `n02124075`. */
+  synset?: string;
   /** Between 0 and 1. */
   score: number;
 }
@@ -51,6 +71,8 @@ export interface Prediction {
 export interface Classification {
   /** Best first. */
   predictions: Prediction[];
+  /** False when the model does not know what it sees: the predictions are then mere guesses. */
+  known: boolean;
   /** The backend that computed this answer. */
   backend: Backend;
   /** Milliseconds. */
@@ -80,6 +102,19 @@ export interface ModelInfo {
   provenance?: string;
 }
 
+/** Where the model's bytes came from, and whether this device keeps them. */
+export interface ModelOrigin {
+  from: 'given' | 'network' | 'cache';
+  url?: string;
+  bytes: number;
+  /** The digest, where it was checked. */
+  sha256?: string;
+  /** Whether `models.cached()` lists it. */
+  stored: boolean;
+  /** One sentence to show. */
+  note: string;
+}
+
 export interface AdapterInfo {
   vendor: string;
   architecture: string;
@@ -98,7 +133,14 @@ export interface ClassifierInfo {
   reason: string;
   /** The WebGPU adapter, where one answered. */
   adapter?: AdapterInfo;
+  /** What computes: `simd128`, `relaxed-simd`, `relaxed-simd+threads` or `webgpu`. */
+  runtime: string;
+  /** Threads in use. */
+  threads: number;
+  /** Whether the page is cross-origin isolated, without which browsers allow no threads. */
+  isolated: boolean;
   model: ModelInfo;
+  origin: ModelOrigin;
   /** Milliseconds that `create` took. */
   timings: {
     /** Until the model's bytes were there; loads beside the runtime. */
@@ -122,6 +164,18 @@ export function checkBackend(backend: unknown): BackendChoice {
 export function checkTopK(topK: unknown): number {
   if (typeof topK === 'number' && Number.isInteger(topK) && topK >= 1) return topK;
   throw new OptionError(`topK is ${quote(topK)}. Give a whole number of at least 1.`);
+}
+
+export function checkThreads(threads: unknown): number | undefined {
+  if (threads === undefined) return undefined;
+  if (typeof threads === 'number' && Number.isInteger(threads) && threads >= 1) return threads;
+  throw new OptionError(`threads is ${quote(threads)}. Give a whole number of at least 1.`);
+}
+
+export function checkSha256(sha256: unknown): string | undefined {
+  if (sha256 === undefined) return undefined;
+  if (typeof sha256 === 'string' && /^[0-9a-f]{64}$/i.test(sha256)) return sha256.toLowerCase();
+  throw new OptionError(`sha256 is ${quote(sha256)}. Give 64 hexadecimal digits.`);
 }
 
 /** Names a value in an error message. */

@@ -4,7 +4,15 @@ import type { PlainError } from './errors.js';
 import type { BackendChoice, Classification, ClassifierInfo, Progress } from './options.js';
 
 /** The model as it travels: an absolute address, or the bytes. */
-export type ModelSource = string | Blob;
+export type ModelSource = { sha256?: string } & ({ url: string; cache: boolean } | { blob: Blob });
+
+export interface Creation {
+  model: ModelSource;
+  /** JSON. */
+  labels?: string;
+  backend: BackendChoice;
+  threads?: number;
+}
 
 /** A picture as it travels; `name` is for error messages. */
 export type Picture =
@@ -13,7 +21,7 @@ export type Picture =
   | { kind: 'pixels'; rgba: Uint8Array; width: number; height: number; name: string };
 
 export type Request =
-  | { type: 'create'; id: number; model: ModelSource; backend: BackendChoice }
+  | ({ type: 'create'; id: number } & Creation)
   | { type: 'classify'; id: number; picture: Picture; topK: number }
   | { type: 'cancel'; id: number };
 

@@ -1,18 +1,29 @@
 // The only file that sees the generated WebAssembly modules.
 
 import * as cpu from '#pkg/cpu';
+import * as ndarray from '#pkg/ndarray';
+import * as relaxed from '#pkg/relaxed';
+import * as threaded from '#pkg/threads';
 import * as webgpu from '#pkg/webgpu';
+import { BackendError } from './errors.js';
 import { open } from './fetch.js';
 import type { Backend, ModelInfo, Prediction } from './options.js';
 
 /** A network on a backend. Calls must not overlap. */
 export interface Session {
   classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<Answer>;
-  info(): ModelInfo;
+  info(): SessionInfo;
+  /** Takes the class names from JSON; throws what is wrong with it. */
+  setLabels(json: string): void;
 }
+
+/** The model, and what computes it where the module says so. */
+export type SessionInfo = ModelInfo & { runtime?: string; threads?: number };
 
 export interface Answer {
   predictions: Prediction[];
+  /** Absent from a model that cannot tell. */
+  known?: boolean;
   timings: { preprocess: number; inference: number };
 }
 
@@ -20,28 +31,85 @@ export interface Runtime {
   open(model: Uint8Array, backend: Backend): Promise<Session>;
 }
 
+type Module = typeof cpu | typeof ndarray | typeof relaxed | typeof threaded | typeof webgpu;
+
+/** The module for `backend`. Addresses are literal, so that bundlers find the files. */
+function choose(backend: Backend, threads: number): { module: Module; url: URL } {
+  switch (backend) {
+    case 'webgpu':
+      return { module: webgpu, url: new URL('./wasm/webgpu_bg.wasm', import.meta.url) };
+    case 'ndarray':
+      return { module: ndarray, url: new URL('./wasm/ndarray_bg.wasm', import.meta.url) };
+    case 'cpu':
+      if (threads > 1) {
+        return { module: threaded, url: new URL('./wasm/threads_bg.wasm', import.meta.url) };
+      }
+      return hasRelaxedSimd()
+        ? { module: relaxed, url: new URL('./wasm/relaxed_bg.wasm', import.meta.url) }
+        : { module: cpu, url: new URL('./wasm/cpu_bg.wasm', import.meta.url) };
+  }
+}
+
+/** Beyond this many, pictures do not get faster: memory is the limit. */
+const MOST_THREADS = 8;
+
+/**
+ * How many threads of those wanted there can be; memory is shared on isolated pages only. Of many
+ * logical processors half share their arithmetic with another.
+ */
+function possibleThreads(wanted?: number): number {
+  const logical = navigator.hardwareConcurrency;
+  wanted ??= logical > 4 ? Math.ceil(logical / 2) : logical;
+  const shared = self.crossOriginIsolated && typeof SharedArrayBuffer !== 'undefined';
+  return shared && hasRelaxedSimd() ? Math.min(wanted, logical, MOST_THREADS) : 1;
+}
+
+/** Starts all threads but this one, and waits until they stand ready. */
+async function startThreads(memory: WebAssembly.Memory, threads: number): Promise<void> {
+  const start = { module: threaded.default.__wbindgen_wasm_module, memory };
+  for (let i = 1; i < threads; i++) {
+    // In one expression, so that bundlers find the file.
+    const thread = new Worker(new URL('./thread.js', import.meta.url), { type: 'module' });
+    await new Promise((resolve, reject) => {
+      thread.onmessage = resolve;
+      thread.onerror = () => reject(new BackendError('a thread could not be started'));
+      thread.postMessage(start);
+    });
+  }
+  while (threaded.threads() < threads) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** Whether this engine takes a module with one instruction of relaxed SIMD (`i8x16.relaxed_swizzle`). */
+function hasRelaxedSimd(): boolean {
+  // prettier-ignore
+  return WebAssembly.validate(new Uint8Array([
+    0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0,
+    65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11,
+  ]));
+}
+
 /** Downloads and compiles the module that holds `backend`. */
 export async function loadRuntime(
   backend: Backend,
   onProgress: (loaded: number, total?: number) => void,
+  wanted?: number,
 ): Promise<Runtime> {
-  // Literal addresses, so that bundlers find the files.
-  const url =
-    backend === 'webgpu'
-      ? new URL('./wasm/webgpu_bg.wasm', import.meta.url)
-      : new URL('./wasm/cpu_bg.wasm', import.meta.url);
-  const module = backend === 'webgpu' ? webgpu : cpu;
+  const threads = backend === 'cpu' ? possibleThreads(wanted) : 1;
+  const { module, url } = choose(backend, threads);
   const response = await open({ url: url.href, what: 'the WebAssembly module', onProgress });
-  await module.default({ module_or_path: response });
+  const { memory } = await module.default({ module_or_path: response });
+  if (module === threaded) await startThreads(memory, threads);
   return {
     open: async (model, backend) => wrap(await module.Session.create(model, backend)),
   };
 }
 
-function wrap(session: cpu.Session | webgpu.Session): Session {
+function wrap(built: Awaited<ReturnType<Module['Session']['create']>>): Session {
+  const session = built as typeof built & { setLabels(json: string): void };
   return {
+    setLabels: (json) => session.setLabels(json),
     classify: (...picture) => session.classify(...picture) as Promise<Answer>,
-    info: () => withoutNulls(session.info() as object) as unknown as ModelInfo,
+    info: () => withoutNulls(session.info() as object) as unknown as SessionInfo,
   };
 }
 

@@ -38,8 +38,8 @@ async function handle(request: Exclude<Request, { type: 'cancel' }>): Promise<vo
   }
 }
 
-async function create({ id, model, backend }: Request & { type: 'create' }): Promise<Reply> {
-  engine = await Engine.create(model, backend, (progress) => send({ type: 'progress', progress }));
+async function create({ id, ...what }: Request & { type: 'create' }): Promise<Reply> {
+  engine = await Engine.create(what, (progress) => send({ type: 'progress', progress }));
   return { type: 'created', id, info: engine.info };
 }
 
@@ -48,10 +48,15 @@ async function classify({ id, picture, topK }: Request & { type: 'classify' }): 
   const begin = performance.now();
   const pixels = await readPixels(picture);
   const decode = performance.now() - begin;
-  const { predictions, timings } = await engine.classify(pixels, topK);
+  const { predictions, known = true, timings } = await engine.classify(pixels, topK);
   const total = performance.now() - begin;
   const { info } = engine;
-  const result = { predictions, backend: info.backend, timings: { decode, ...timings, total } };
+  const result = {
+    predictions,
+    known,
+    backend: info.backend,
+    timings: { decode, ...timings, total },
+  };
   return { type: 'classified', id, result, info };
 }
 

@@ -7,7 +7,7 @@ use xception_web::picture::Picture;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result};
 
-use super::{model, prefixed, read};
+use super::{labelled, model, prefixed, read};
 
 /// Share of the bar's width that a score of 1 fills, in characters.
 const BAR: f32 = 24.0;
@@ -20,6 +20,9 @@ pub struct Args {
     /// Own safetensors, timm safetensors, Keras .h5 or .weights.h5; the bundled model without it.
     #[arg(long)]
     model: Option<String>,
+    /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
+    #[arg(long)]
+    labels: Option<String>,
     /// auto, webgpu, cpu or ndarray.
     #[arg(long, default_value = "auto")]
     backend: String,
@@ -43,6 +46,7 @@ pub fn run(args: Args) -> Result<()> {
         Some(path) => (path.as_str(), model(path)?),
         None => (bundled::NAME, ModelFile::parse(bundled::BYTES.to_vec())?),
     };
+    let file = labelled(file, args.labels.as_deref())?;
     let mut answers = Vec::new();
     let mut failures = Vec::new();
     // Brought up by the first picture that can be read: a wrong path should not wait for a GPU.

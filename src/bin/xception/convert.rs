@@ -3,7 +3,7 @@
 use xception_web::weights::Dtype;
 use xception_web::{Error, Result};
 
-use super::{model, prefixed};
+use super::{labelled, model, prefixed, write};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -11,7 +11,10 @@ pub struct Args {
     input: String,
     /// The safetensors file to write.
     output: String,
-    /// Number format of the kernels: f32 or f16.
+    /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
+    #[arg(long)]
+    labels: Option<String>,
+    /// Number format of the kernels: f32, f16, or q8 (int8 with a scale per channel).
     #[arg(long, default_value = "f32")]
     dtype: String,
 }
@@ -20,19 +23,15 @@ pub fn run(args: Args) -> Result<()> {
     let dtype = match args.dtype.as_str() {
         "f32" => Dtype::F32,
         "f16" => Dtype::F16,
-        other => return Err(Error::Option(format!("there is no dtype \"{other}\"; choose f32 or f16"))),
+        "q8" => Dtype::Q8,
+        other => return Err(Error::Option(format!("there is no dtype \"{other}\"; choose f32, f16 or q8"))),
     };
-    let file = model(&args.input)?;
+    let mut file = model(&args.input)?;
+    if args.labels.is_some() {
+        file = labelled(file, args.labels.as_deref())?;
+    }
     let bytes = file.convert(dtype).map_err(|error| prefixed(&args.input, error))?;
     write(&args.output, &bytes)?;
     println!("{}: {} ({}), {} bytes", args.output, file.config.architecture, args.dtype, bytes.len());
     Ok(())
-}
-
-/// Whole or not at all: a crash half-way leaves what was there.
-fn write(path: &str, bytes: &[u8]) -> Result<()> {
-    let partial = format!("{path}.partial");
-    std::fs::write(&partial, bytes)
-        .and_then(|()| std::fs::rename(&partial, path))
-        .map_err(|source| Error::Io { action: "write", path: path.into(), source })
 }

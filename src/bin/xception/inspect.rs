@@ -3,7 +3,7 @@
 use xception_web::Result;
 use xception_web::preprocess::{Filter, Fit, Preprocess};
 
-use super::model;
+use super::{labelled, model};
 
 /// Names shown of a long list of labels.
 const LABELS_SHOWN: usize = 8;
@@ -12,6 +12,9 @@ const LABELS_SHOWN: usize = 8;
 pub struct Args {
     /// Own safetensors, timm safetensors, Keras .h5 or .weights.h5.
     file: String,
+    /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
+    #[arg(long)]
+    labels: Option<String>,
     /// List every tensor with its shape.
     #[arg(long)]
     tensors: bool,
@@ -19,6 +22,10 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     let file = model(&args.file)?;
+    let own_labels = !file.labels.names().is_empty();
+    let file = labelled(file, args.labels.as_deref())?;
+    // A published file holds tensors and nothing else.
+    let assumed = if file.assumed { " (assumed: as published)" } else { "" };
     let config = &file.config;
     println!("format        {}", file.format);
     println!("architecture  {}", config.architecture);
@@ -31,17 +38,23 @@ pub fn run(args: Args) -> Result<()> {
         config.middle_channels()
     );
     println!("  exit        {:?} {:?}", config.exit, config.tail);
-    println!("dialect       {}", config.dialect.name());
-    println!("preprocess    {}", preprocess(&file.preprocess));
+    println!("dialect       {}, batch-norm epsilon {:e}{assumed}", config.dialect.name(), config.epsilon());
+    println!("preprocess    {}{assumed}", preprocess(&file.preprocess));
     println!("classes       {}", config.classes);
     match file.labels.names() {
         [] => println!("labels        none in the file"),
         names => {
             let shown = names[..names.len().min(LABELS_SHOWN)].join(", ");
             let more = if names.len() > LABELS_SHOWN { ", …" } else { "" };
-            println!("labels        {shown}{more}");
+            let whence = match (&args.labels, own_labels) {
+                (Some(path), _) => format!(" (from {path})"),
+                (None, true) => String::new(),
+                (None, false) => " (assumed: ImageNet's)".into(),
+            };
+            println!("labels        {shown}{more}{whence}");
         }
     }
+    println!("parameters    {} ({:.2} M)", file.trained(), file.trained() as f64 / 1e6);
     println!("numbers       {}", file.numbers());
     println!(
         "GMACs         {:.3} at {1}×{1}",

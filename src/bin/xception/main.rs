@@ -1,16 +1,25 @@
 //! The command line: parses arguments, prints answers, decides nothing.
 
+/// Prints a line like `std`'s, and ends quietly where nobody reads on (`xception inspect FILE | head`).
+macro_rules! println {
+    ($($arg:tt)*) => { crate::line(format_args!($($arg)*)) };
+}
+
+mod bench;
 mod classify;
 mod convert;
 mod eval;
 mod inspect;
 mod train;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xception_web::labels::Labels;
+use xception_web::model::config::IMAGENET_CLASSES;
 use xception_web::weights::ModelFile;
-use xception_web::{Error, Result};
+use xception_web::{Error, Result, bundled};
 
 /// Classify pictures with Xception; convert and inspect its weights.
 #[derive(Debug, Parser)]
@@ -32,6 +41,8 @@ enum Command {
     Train(train::Args),
     /// Measure a model on a drawing style that it never saw.
     Eval(eval::Args),
+    /// Measure how long one picture takes.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +52,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(args),
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,9 +63,37 @@ fn main() -> ExitCode {
     }
 }
 
+/// What `println` does here.
+fn line(text: std::fmt::Arguments<'_>) {
+    if writeln!(std::io::stdout(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// A model file with the names of a sidecar; of ImageNet where 1000 classes have none.
+fn labelled(mut file: ModelFile, sidecar: Option<&str>) -> Result<ModelFile> {
+    if let Some(path) = sidecar {
+        let json = String::from_utf8_lossy(&read(path)?).into_owned();
+        let labels = Labels::from_json(&json).map_err(|error| prefixed(path, error))?;
+        labels.check_count(file.config.classes).map_err(|error| prefixed(path, error))?;
+        file.labels = labels;
+    } else if file.labels.names().is_empty() && file.config.classes == IMAGENET_CLASSES {
+        file.labels = Labels::from_json(bundled::IMAGENET)?;
+    }
+    Ok(file)
+}
+
 /// A whole file.
 fn read(path: &str) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })
+}
+
+/// Whole or not at all: a crash half-way leaves what was there.
+fn write(path: &str, bytes: &[u8]) -> Result<()> {
+    let partial = format!("{path}.partial");
+    std::fs::write(&partial, bytes)
+        .and_then(|()| std::fs::rename(&partial, path))
+        .map_err(|source| Error::Io { action: "write", path: path.into(), source })
 }
 
 /// A model file; the error says which.

@@ -1,0 +1,11 @@
+//! The network for inference on the CPU: the same layers, each one fused operation.
+//!
+//! [`Fused`] is made from a [`crate::model::Xception`] and computes the same function. Its operations
+//! are a Burn backend extension ([`ops`]): burn-flex runs them by [`crate::kernels`], and every other backend by
+//! plain tensor operations ([`reference`](mod@reference)), which is also what the kernels are tested against.
+
+mod network;
+pub mod ops;
+mod reference;
+
+pub use network::{Fused, Precision};

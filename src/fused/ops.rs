@@ -1,0 +1,234 @@
+//! Burn operations of the fused network, and how burn-flex runs them.
+//!
+//! Tensors keep Burn's shape `[B, C, H, W]`. On Flex they lie in memory as `[B, H, W, C]`, which a
+//! permutation of strides tells; operations of Burn's own between these would still be right, only slower.
+
+#![allow(
+    deprecated,
+    reason = "burn-ndarray is deprecated but still shipped: the plain baseline, which runs the default bodies"
+)]
+
+use burn::backend::flex::FlexTensor;
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, ExtensionType, Flex, TensorMetadata, backend_extension};
+use burn::tensor::TensorData;
+
+use super::reference;
+use crate::kernels::{self, Act, Conv, MaxPool, Residual, Rows, Weights};
+
+/// What a convolution is besides its tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Distance between windows in both directions.
+    pub stride: usize,
+    /// Zeros on every side of a 3×3 window; none around a 1×1.
+    pub padding: usize,
+    /// What stands before it.
+    pub lead: Act,
+    /// What stands after it, and after the residual.
+    pub act: Act,
+}
+
+impl Geometry {
+    /// H' or W'.
+    pub(super) fn output(&self, size: usize, kernel: usize) -> usize {
+        (size + 2 * self.padding - kernel) / self.stride + 1
+    }
+}
+
+/// What each output pixel sees.
+#[derive(Clone, Debug, ExtensionType)]
+pub enum RowsInput<B: Backend> {
+    /// The pixel: a 1×1 convolution.
+    Points,
+    /// Its 3×3 window, all channels: a plain convolution with kernels `[C', 3·3·C]`.
+    Windows,
+    /// Its 3×3 window, channel by channel: a separable convolution.
+    Depthwise {
+        /// `[3·3, C]`.
+        kernel: FloatTensor<B>,
+        /// `[C]`.
+        bias: FloatTensor<B>,
+        /// What stands between depthwise and pointwise.
+        between: Act,
+    },
+}
+
+/// A packed kernel; see [`crate::kernels::Weights`].
+#[derive(Clone, Debug, ExtensionType)]
+pub enum WeightsInput<B: Backend> {
+    /// `[panels · K · PANEL]`.
+    F32 {
+        /// The panels.
+        values: FloatTensor<B>,
+    },
+    /// The same in int8.
+    Q8 {
+        /// The panels.
+        values: IntTensor<B>,
+        /// `[C']`.
+        scales: FloatTensor<B>,
+    },
+}
+
+/// What is added.
+#[derive(Clone, Debug, ExtensionType)]
+pub enum ResidualInput<B: Backend> {
+    /// Nothing.
+    None,
+    /// `[B, C', H', W']`.
+    Sum {
+        /// The residual.
+        values: FloatTensor<B>,
+    },
+    /// The same, scaled per channel.
+    Scaled {
+        /// The residual.
+        values: FloatTensor<B>,
+        /// `[C']`.
+        scale: FloatTensor<B>,
+    },
+}
+
+/// A convolution with all that is done in the same pass.
+#[derive(Clone, Debug, ExtensionType)]
+pub struct ConvInput<B: Backend> {
+    /// `[B, C, H, W]`.
+    pub x: FloatTensor<B>,
+    /// What each output pixel sees.
+    #[extension_type]
+    pub rows: RowsInput<B>,
+    /// Packed `[C', K]`.
+    #[extension_type]
+    pub weights: WeightsInput<B>,
+    /// `[C']`.
+    pub bias: FloatTensor<B>,
+    /// What is added.
+    #[extension_type]
+    pub residual: ResidualInput<B>,
+    /// Strides, padding, activations.
+    pub geometry: Geometry,
+}
+
+/// The operations. The default bodies are the plain reference.
+#[backend_extension(Flex, NdArray: cfg(feature = "ndarray"))]
+pub trait FusedOps: Backend {
+    /// `[B, C, H, W]` to `[B, C', H', W']`.
+    fn fused_conv(#[extension_type] input: ConvInput<Self>) -> FloatTensor<Self> {
+        reference::conv::<Self>(input)
+    }
+
+    /// 3×3 max-pool with stride 2, `before` rows and columns of padding ahead, plus `bridge`
+    /// `[B, C, H', W']`.
+    fn pool_sum(x: FloatTensor<Self>, bridge: FloatTensor<Self>, before: [usize; 2]) -> FloatTensor<Self> {
+        reference::pool_sum::<Self>(x, bridge, before)
+    }
+
+    /// The mean over pixels: `[B, C, H, W]` to `[B, C]`.
+    fn mean_pixels(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        reference::mean_pixels::<Self>(x)
+    }
+}
+
+#[cfg(feature = "ndarray")]
+impl FusedOps for burn::backend::NdArray {}
+
+/// A tensor's numbers, contiguous.
+struct Dense(FlexTensor);
+
+impl Dense {
+    fn of(tensor: FlexTensor) -> Self {
+        Self(tensor.to_contiguous())
+    }
+
+    /// `[B, C, H, W]` as `[B, H, W, C]`: nothing moves when it lies so already.
+    fn channels_last(tensor: FlexTensor) -> Self {
+        Self::of(Flex::float_permute(tensor, &[0, 2, 3, 1]))
+    }
+
+    fn dims<const D: usize>(&self) -> [usize; D] {
+        self.0.shape().dims()
+    }
+
+    fn range(&self) -> std::ops::Range<usize> {
+        let start = self.0.layout().start_offset();
+        start..start + self.0.shape().num_elements()
+    }
+
+    fn slice(&self) -> &[f32] {
+        &self.0.storage()[self.range()]
+    }
+
+    fn int8(&self) -> &[i8] {
+        &self.0.storage()[self.range()]
+    }
+}
+
+/// `[B, H, W, C]` with Burn's shape.
+fn channels_first(values: Vec<f32>, shape: [usize; 4]) -> FlexTensor {
+    Flex::float_permute(FlexTensor::from_data(TensorData::new(values, shape)), &[0, 3, 1, 2])
+}
+
+impl FusedOps for Flex {
+    fn fused_conv(input: ConvInput<Self>) -> FloatTensor<Self> {
+        let ConvInput { x, rows, weights, bias, residual, geometry } = input;
+        let (x, bias) = (Dense::channels_last(x), Dense::of(bias));
+        let shape @ [b, h, w, _] = x.dims();
+        let (stride, before) = (geometry.stride, [geometry.padding; 2]);
+        let depthwise = match &rows {
+            RowsInput::Depthwise { kernel, bias, .. } => Some([kernel, bias].map(|t| Dense::of(t.clone()))),
+            _ => None,
+        };
+        let (rows, side) = match (&rows, &depthwise) {
+            (RowsInput::Depthwise { between, .. }, Some([kernel, bias])) => {
+                let (kernel, bias) = (kernel.slice(), Some(bias.slice()));
+                (Rows::Depthwise { kernel, bias, stride, before, between: *between }, 3)
+            }
+            (RowsInput::Windows, _) => (Rows::Windows { stride, before }, 3),
+            _ => (Rows::Points { stride }, 1),
+        };
+        let weights = match weights {
+            WeightsInput::F32 { values } => [Some(Dense::of(values)), None],
+            WeightsInput::Q8 { values, scales } => [Some(Dense::of(scales)), Some(Dense::of(values))],
+        };
+        let weights = match &weights {
+            [Some(scales), Some(values)] => Weights::Q8 { values: values.int8(), scales: scales.slice() },
+            [values, _] => Weights::F32(values.as_ref().map_or(&[], Dense::slice)),
+        };
+        let (residual, scale) = match residual {
+            ResidualInput::None => (None, None),
+            ResidualInput::Sum { values } => (Some(Dense::channels_last(values)), None),
+            ResidualInput::Scaled { values, scale } => {
+                (Some(Dense::channels_last(values)), Some(Dense::of(scale)))
+            }
+        };
+        let residual = residual
+            .as_ref()
+            .map(|residual| Residual { values: residual.slice(), scale: scale.as_ref().map(Dense::slice) });
+        let output @ [out_h, out_w] = [h, w].map(|size| geometry.output(size, side));
+        let Geometry { lead, act, .. } = geometry;
+        let bias = bias.slice();
+        let conv = Conv { input: x.slice(), shape, lead, rows, output, weights, bias, residual, act };
+        channels_first(kernels::conv(&conv), [b, out_h, out_w, bias.len()])
+    }
+
+    fn pool_sum(x: FloatTensor<Self>, bridge: FloatTensor<Self>, before: [usize; 2]) -> FloatTensor<Self> {
+        let (x, bridge) = (Dense::channels_last(x), Dense::channels_last(bridge));
+        let shape @ [_, out_h, out_w, _] = bridge.dims();
+        let pool = MaxPool {
+            input: x.slice(),
+            shape: x.dims(),
+            output: [out_h, out_w],
+            before,
+            bridge: bridge.slice(),
+        };
+        channels_first(kernels::max_pool(&pool), shape)
+    }
+
+    fn mean_pixels(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let x = Dense::channels_last(x);
+        let shape @ [b, _, _, c] = x.dims();
+        FlexTensor::from_data(TensorData::new(kernels::mean(x.slice(), shape), [b, c]))
+    }
+}

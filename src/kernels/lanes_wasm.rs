@@ -1,0 +1,112 @@
+//! WebAssembly's 128-bit vectors; with the feature `relaxed-simd`, its fused multiply-add.
+
+use std::arch::wasm32::*;
+
+use super::lanes::Lanes;
+
+/// Four numbers.
+#[derive(Clone, Copy)]
+pub struct Simd128(v128);
+
+impl Lanes for Simd128 {
+    const N: usize = 4;
+    type Ints = v128;
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        Self(f32x4_splat(x))
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        // SAFETY: the caller's promise is this one.
+        Self(unsafe { v128_load(p.cast()) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        // SAFETY: the caller's promise is this one.
+        unsafe { v128_store(p.cast(), self.0) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        #[cfg(feature = "relaxed-simd")]
+        return Self(f32x4_relaxed_madd(self.0, b.0, c.0));
+        #[cfg(not(feature = "relaxed-simd"))]
+        return Self(f32x4_add(f32x4_mul(self.0, b.0), c.0));
+    }
+
+    #[inline(always)]
+    fn mul(self, b: Self) -> Self {
+        Self(f32x4_mul(self.0, b.0))
+    }
+
+    #[inline(always)]
+    fn at_least(self, floor: Self) -> Self {
+        // `pmax(a, b)` is `a < b ? b : a`: one instruction on x86, and NaN in `a` stays.
+        Self(f32x4_pmax(self.0, floor.0))
+    }
+
+    #[inline(always)]
+    fn zeros() -> v128 {
+        i32x4_splat(0)
+    }
+
+    #[inline(always)]
+    unsafe fn pair(p: *const i16) -> v128 {
+        // SAFETY: the caller's promise is this one.
+        unsafe { v128_load32_splat(p.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn pairs(p: *const i8) -> v128 {
+        // SAFETY: the caller's promise is this one.
+        unsafe { i16x8_load_extend_i8x8(p) }
+    }
+
+    #[inline(always)]
+    fn dot(a: v128, b: v128, sum: v128) -> v128 {
+        i32x4_add(i32x4_dot_i16x8(a, b), sum)
+    }
+
+    #[inline(always)]
+    fn from_ints(ints: v128) -> Self {
+        Self(f32x4_convert_i32x4(ints))
+    }
+
+    #[inline(always)]
+    unsafe fn narrow(a: Self, b: Self, p: *mut i16) {
+        let whole = |x: Self| i32x4_trunc_sat_f32x4(f32x4_nearest(x.0));
+        // SAFETY: the caller's promise is this one.
+        unsafe { v128_store(p.cast(), i16x8_narrow_i32x4(whole(a), whole(b))) }
+    }
+
+    #[inline(always)]
+    unsafe fn weave<const R: usize>(rows: *const f32, depth: usize, panel: *mut f32) {
+        let squares = if R == 4 { depth / 4 } else { 0 };
+        for k in (0..4 * squares).step_by(4) {
+            // SAFETY: `k + 4` is at most the depth, so the four rows and the four columns are inside.
+            unsafe {
+                let [a, b, c, d] = std::array::from_fn(|r| v128_load(rows.add(r * depth + k).cast()));
+                let (ab, cd) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
+                let (ab2, cd2) = (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+                let columns = [
+                    i64x2_shuffle::<0, 2>(ab, cd),
+                    i64x2_shuffle::<1, 3>(ab, cd),
+                    i64x2_shuffle::<0, 2>(ab2, cd2),
+                    i64x2_shuffle::<1, 3>(ab2, cd2),
+                ];
+                for (i, column) in columns.into_iter().enumerate() {
+                    v128_store(panel.add((k + i) * R).cast(), column);
+                }
+            }
+        }
+        for k in 4 * squares..depth {
+            for r in 0..R {
+                // SAFETY: both indices are below `R · depth`.
+                unsafe { *panel.add(k * R + r) = *rows.add(r * depth + k) };
+            }
+        }
+    }
+}

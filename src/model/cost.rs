@@ -1,0 +1,100 @@
+//! What one picture costs.
+
+use super::config::{Order, XceptionConfig};
+
+impl XceptionConfig {
+    /// Multiply-accumulates of one picture of side `size`, as in timm's table: convolutions, classifier,
+    /// and two for each number that a batch norm passes on (folding saves those).
+    pub fn macs(&self, size: usize) -> u64 {
+        let padded = |side: usize| (side - 1) / 2 + 1;
+        let [first, second] = match self.aligned {
+            Some(_) => [padded(size); 2],
+            None => [(size - 3) / 2 + 1, (size - 3) / 2 - 1],
+        };
+        let mut cost = Cost { config: self, side: second, channels: self.stem[1], macs: 0 };
+        cost.kernel(first, 9 * 3 * self.stem[0], self.stem[0]);
+        cost.kernel(second, 9 * self.stem[0] * self.stem[1], self.stem[1]);
+        for (i, widths) in self.entry.iter().enumerate() {
+            cost.block(widths, self.entry_stride(i), true);
+        }
+        let middle = vec![self.middle_channels(); self.middle_units];
+        for _ in 0..self.middle_blocks {
+            cost.block(&middle, 1, false);
+            cost.norm_on_sum();
+        }
+        cost.block(&self.exit, 2, true);
+        cost.block(&self.tail, 1, false);
+        (cost.macs + self.features() * self.classes) as u64
+    }
+}
+
+/// A walk through the network.
+struct Cost<'a> {
+    config: &'a XceptionConfig,
+    side: usize,
+    channels: usize,
+    macs: usize,
+}
+
+impl Cost<'_> {
+    /// A convolution of so many weights to so many channels, of which `normed` pass a batch norm.
+    fn kernel(&mut self, side: usize, weights: usize, normed: usize) {
+        self.macs += side * side * (weights + 2 * normed);
+    }
+
+    fn norm_on_sum(&mut self) {
+        if self.order() == Some(Order::Pre) {
+            self.kernel(self.side, 0, self.channels);
+        }
+    }
+
+    fn order(&self) -> Option<Order> {
+        self.config.aligned.as_ref().map(|aligned| aligned.order)
+    }
+
+    fn block(&mut self, widths: &[usize], stride: usize, bridged: bool) {
+        let (order, input) = (self.order(), self.channels);
+        let last = widths.len().saturating_sub(1);
+        for (unit, &to) in widths.iter().enumerate() {
+            if order.is_some() && unit == last {
+                self.side = (self.side - 1) / stride + 1;
+            }
+            let between = if order == Some(Order::Post) { self.channels } else { 0 };
+            let after = if order == Some(Order::Pre) && unit == last { 0 } else { to };
+            self.kernel(self.side, self.channels * (9 + to), between + after);
+            self.channels = to;
+        }
+        if order.is_none() && stride > 1 {
+            self.side = self.config.dialect.pooled(self.side);
+        }
+        if bridged {
+            // Its norm, or the one on the sum.
+            self.kernel(self.side, input * self.channels, self.channels);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::{Dialect, IMAGENET_CLASSES as CLASSES};
+    use super::*;
+
+    /// Rounding of timm's table.
+    const ROUNDING: f64 = 0.005;
+
+    #[test]
+    fn every_network_costs_what_timms_table_says() {
+        for (config, giga) in [
+            (XceptionConfig::xception(Dialect::Timm, CLASSES), 8.40),
+            (XceptionConfig::xception41(CLASSES), 9.28),
+            (XceptionConfig::xception41p(CLASSES), 9.25),
+            (XceptionConfig::xception65(CLASSES), 13.96),
+            (XceptionConfig::xception65p(CLASSES), 13.91),
+            (XceptionConfig::xception71(CLASSES), 18.09),
+        ] {
+            let found = config.macs(299) as f64 / 1e9;
+            assert!((found - giga).abs() <= ROUNDING, "{}: {found}", config.architecture);
+            assert_eq!(config.clone().named(), config);
+        }
+    }
+}

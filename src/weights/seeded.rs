@@ -1,0 +1,123 @@
+//! Weights by formula, for measuring speed: a full-size network that no file of 92 MB must carry.
+//!
+//! Not a trained network, but not an absurd one: values keep their scale from layer to layer, so that
+//! logits are finite and differ, and rounding shows as it would in a real one.
+
+use super::names::{Layout, table};
+use super::source::TensorSource;
+use super::{About, ModelFile};
+use crate::error::Result;
+use crate::labels::Labels;
+use crate::model::XceptionConfig;
+use crate::preprocess::Preprocess;
+
+/// 2^64 / φ, splitmix64's increment.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The norms that end an identity-bridged block: small, so that eight sums keep the signal's scale.
+const BRIDGED_GAIN: f32 = 0.3;
+
+/// Against the growth of values by max-pools and sums: logits with a standard deviation of about 2.
+const HEAD_GAIN: f32 = 0.2;
+
+struct Seeded {
+    tensors: Vec<(String, Vec<usize>)>,
+    bridged_end: String,
+}
+
+impl TensorSource for Seeded {
+    fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        self.tensors.clone()
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>> {
+        let shape = self.tensors.iter().find(|(known, _)| known == name).map_or(&[][..], |(_, shape)| shape);
+        let [low, high] = self.range(name, shape);
+        Ok((0..shape.iter().product()).map(|at| low + (high - low) * uniform(name, at)).collect())
+    }
+}
+
+impl Seeded {
+    /// Between which values a tensor's numbers lie.
+    fn range(&self, name: &str, shape: &[usize]) -> [f32; 2] {
+        // A uniform distribution in ±b has variance b² / 3.
+        let symmetric = |variance: f32| [-(3.0 * variance).sqrt(), (3.0 * variance).sqrt()];
+        match *shape {
+            [_, 1, h, w] => symmetric(1.0 / (h * w) as f32),
+            // He: half of what comes in was set to zero by ReLU.
+            [_, input, h, w] => symmetric(2.0 / (input * h * w) as f32),
+            [input, _] => symmetric(HEAD_GAIN * HEAD_GAIN / input as f32),
+            _ if name.ends_with("gamma") => {
+                let bridged = name.starts_with("middle") && name.contains(&self.bridged_end);
+                let gain = if bridged { BRIDGED_GAIN } else { 1.0 };
+                [0.9 * gain, 1.1 * gain]
+            }
+            _ if name.ends_with("running_var") => [0.9, 1.1],
+            _ => [-0.1, 0.1],
+        }
+    }
+}
+
+/// The number at flat index `at` of the tensor `name`, in `0..1`: the same on every machine.
+fn uniform(name: &str, at: usize) -> f32 {
+    let fnv1a = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+    let key = name.bytes().fold(0xCBF2_9CE4_8422_2325, fnv1a);
+    let mut x = key.wrapping_add((at as u64 + 1).wrapping_mul(GOLDEN));
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((x ^ (x >> 31)) >> 40) as f32 / (1u32 << 24) as f32
+}
+
+impl ModelFile {
+    /// A network of this architecture with weights by formula, the same on every machine.
+    ///
+    /// # Errors
+    ///
+    /// When no real network has this architecture.
+    pub fn seeded(config: XceptionConfig, preprocess: Preprocess) -> Result<Self> {
+        let rows = table(&config, |canonical| (canonical.into(), Layout::Same))?;
+        let tensors = rows.iter().map(|row| (row.canonical.clone(), row.shape.clone())).collect();
+        let bridged_end = format!("units.{}.", config.middle_units.saturating_sub(1));
+        Ok(Self {
+            preprocess,
+            labels: Labels::default(),
+            about: About { title: Some("Weights by formula, for benchmarks".into()), ..About::default() },
+            format: "seeded",
+            assumed: false,
+            source: Box::new(Seeded { tensors, bridged_end }),
+            rows,
+            config,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, Tensor, TensorData};
+
+    use crate::model::Dialect;
+
+    #[test]
+    fn seeded_logits_are_finite_differ_and_depend_on_the_picture() {
+        let config = XceptionConfig::mini(Dialect::Keras, 50);
+        let file = ModelFile::seeded(config, Preprocess::keras(72)).unwrap();
+        let device = Device::flex();
+        let network = file.build(&device).unwrap();
+        let logits = |stripe: usize| {
+            let pixels: Vec<f32> =
+                (0..3 * 72 * 72).map(|at| if at / stripe % 2 == 0 { -0.6 } else { 0.9 }).collect();
+            let picture = Tensor::<4>::from_data(TensorData::new(pixels, [1, 3, 72, 72]), &device);
+            network.forward(picture).into_data().try_into_vec_as::<f32>().unwrap()
+        };
+        let spread = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>() / 50.0;
+        let (one, other) = (logits(7), logits(300));
+        let mean = vec![one.iter().sum::<f32>() / 50.0; 50];
+        assert!((0.3..10.0).contains(&spread(&one, &mean)), "variance {}", spread(&one, &mean));
+        assert!(
+            spread(&one, &other) > 0.01 * spread(&one, &mean),
+            "pictures differ by {}",
+            spread(&one, &other)
+        );
+    }
+}

@@ -1,0 +1,23 @@
+// onnxruntime-web, its WebAssembly build. Loaded as published: its threads start from its own files.
+
+const DIST = new URL('/node_modules/onnxruntime-web/dist/', location.href).href;
+export const layout = 'nchw';
+let ort;
+let session;
+
+export async function init(model, { threads }) {
+  ort = await import(`${DIST}ort.wasm.min.mjs`);
+  ort.env.wasm.wasmPaths = DIST;
+  ort.env.wasm.numThreads = threads;
+  session = await ort.InferenceSession.create(new Uint8Array(await model.arrayBuffer()), {
+    executionProviders: ['wasm'],
+    graphOptimizationLevel: 'all',
+  });
+}
+
+export async function infer(input, size) {
+  const { logits } = await session.run({
+    input: new ort.Tensor('float32', input, [1, 3, size, size]),
+  });
+  return { logits: await logits.getData() };
+}

@@ -1,0 +1,263 @@
+// Models by registry, address and file: what is downloaded, checked, kept and forgotten.
+
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { POLICY, serve } from '../../www/serve.mjs';
+import { PATIENCE, SAMPLES, SITE, drop, dropBytes, labelsFor, ready, start } from './harness.mjs';
+
+const MODEL = readFileSync(join(SITE, 'xception-web/models/emoji.safetensors'));
+const SHA256 = createHash('sha256').update(MODEL).digest('hex');
+const REGISTRY = JSON.parse(readFileSync(join(SITE, 'xception-web/models/registry.json'), 'utf8'));
+const CORS = { 'Access-Control-Allow-Origin': '*' };
+/** Compressed it is longer than before. */
+const NOISE = randomBytes(300_000);
+const INDEX = fileURLToPath(new URL('../../www/index.html', import.meta.url));
+
+describe('models', { timeout: PATIENCE }, () => {
+  let site;
+  let other;
+  let page;
+  let asked = {};
+
+  const type = { 'Content-Type': 'application/octet-stream' };
+  function first({ url, method }, response) {
+    asked[url] = (asked[url] ?? 0) + 1;
+    const [path] = url.split('?');
+    const send = (body, headers = {}) => {
+      response.writeHead(200, { ...type, ...headers });
+      response.end(method === 'HEAD' ? undefined : body);
+      return true;
+    };
+    if (path === '/model') return send(MODEL);
+    if (path === '/open') return send(MODEL, CORS);
+    if (path === '/noise') return send(gzipSync(NOISE), { ...CORS, 'Content-Encoding': 'gzip' });
+    if (path === '/half') return send(MODEL.subarray(0, MODEL.length / 2));
+    if (path === '/slow') {
+      response.writeHead(200, { ...type, 'Content-Length': MODEL.length });
+      response.write(MODEL.subarray(0, 1000));
+      return true;
+    }
+    return false;
+  }
+
+  before(async () => {
+    other = await serve({ first, headers: { 'Cross-Origin-Resource-Policy': undefined } });
+    const policy = POLICY.replace("connect-src 'self'", "connect-src 'self' http://localhost:*");
+    site = await start({ first, headers: { 'Content-Security-Policy': policy } });
+    page = await site.open('/icon.svg');
+    await page.goto(site.origin);
+    await ready(page);
+  });
+  after(async () => {
+    await site.stop();
+    other.closeAllConnections();
+    other.close();
+  });
+  beforeEach(async () => {
+    asked = {};
+    await page.evaluate(async () => (await import('/xception-web/index.js')).models.clear());
+  });
+
+  /** Creates a classifier; what came of it, and what is stored afterwards. */
+  const create = (options) =>
+    page.evaluate(async (options) => {
+      const { ImageClassifier, models } = await import('/xception-web/index.js');
+      const outcome = await ImageClassifier.create({ backend: 'cpu', ...options }).then(
+        (classifier) => {
+          classifier.dispose();
+          return { info: classifier.info };
+        },
+        ({ name, code, message }) => ({ name, code, message }),
+      );
+      return { ...outcome, stored: await models.cached() };
+    }, options);
+
+  test('the registry is complete, the bundled model first and exact', async () => {
+    const [bundled, ...published] = REGISTRY;
+    assert.equal(bundled.sha256, SHA256);
+    assert.equal(bundled.bytes, MODEL.length);
+    assert.ok(published.length >= 8);
+    for (const { id, title, url, bytes, sha256, licence, accuracy, classes } of REGISTRY) {
+      assert.ok(id && title && url && bytes > 0 && licence && classes > 0, id);
+      assert.ok(accuracy.top1 < accuracy.top5 && accuracy.top5 < 1, id);
+      assert.ok(sha256 === undefined || /^[0-9a-f]{64}$/.test(sha256), id);
+    }
+    for (const { url } of published) assert.match(url, /^https:/);
+  });
+
+  test('the page’s own policy is the one that the server sends', () => {
+    assert.ok(readFileSync(INDEX, 'utf8').includes(`content="${POLICY}"`));
+  });
+
+  test('a registry id loads its model; an unknown one is told which there are', async () => {
+    const { info } = await create({ model: 'emoji' });
+    assert.equal(info.origin.bytes, MODEL.length);
+    const { code, message } = await create({ model: 'xception99' });
+    assert.equal(code, 'invalid-option');
+    assert.match(message, /"xception99".*emoji, keras-xception/);
+  });
+
+  test('a stored model is asked for once', async () => {
+    const once = await create({ model: '/model', cache: true, sha256: SHA256 });
+    assert.equal(once.info.origin.from, 'network');
+    assert.ok(once.info.origin.stored, once.info.origin.note);
+    assert.deepEqual(
+      once.stored.map(({ url, bytes, sha256 }) => ({ url, bytes, sha256 })),
+      [{ url: `${site.origin}/model`, bytes: MODEL.length, sha256: SHA256 }],
+    );
+    const twice = await create({ model: '/model', cache: true, sha256: SHA256 });
+    assert.equal(twice.info.origin.from, 'cache');
+    assert.equal(asked['/model'], 1);
+    await page.evaluate(async () => (await import('/xception-web/index.js')).models.clear());
+    assert.equal((await create({ model: '/model', cache: true })).info.origin.from, 'network');
+    assert.equal(asked['/model'], 2);
+  });
+
+  test('nothing is stored unasked', async () => {
+    const { info, stored } = await create({ model: '/model' });
+    assert.equal(info.origin.stored, false);
+    assert.deepEqual(stored, []);
+  });
+
+  for (const [what, options, code] of [
+    ['a missing file', { model: '/none' }, 'http-error'],
+    ['a web page', { model: '/index.html' }, 'html-answer'],
+    ['half a file', { model: '/half' }, 'invalid-model'],
+    ['another file than promised', { model: '/model', sha256: '0'.repeat(64) }, 'hash-mismatch'],
+  ]) {
+    test(`${what} is refused and leaves nothing stored`, async () => {
+      const got = await create({ ...options, cache: true });
+      assert.equal(got.code, code, got.message);
+      assert.deepEqual(got.stored, []);
+    });
+  }
+
+  test('a server that lets nobody read is told apart from none', async () => {
+    const there = `http://localhost:${other.address().port}`;
+    const shut = await create({ model: `${there}/model`, cache: true });
+    assert.equal(shut.code, 'cors', shut.message);
+    assert.match(shut.message, /CORS.*give it as a file/);
+    assert.deepEqual(shut.stored, []);
+    const none = await create({ model: 'http://localhost:1/model' });
+    assert.equal(none.code, 'network', none.message);
+    const open = await create({ model: `${there}/open`, cache: true });
+    assert.ok(open.info?.origin.stored, open.message);
+  });
+
+  test('a server that compresses in secret has not truncated anything', async () => {
+    const got = await create({ model: `http://localhost:${other.address().port}/noise` });
+    assert.equal(got.code, 'invalid-model', got.message);
+  });
+
+  test('a file spoilt on this device is forgotten', async () => {
+    await page.evaluate(async () => {
+      const cache = await caches.open('xception-web-models');
+      const headers = { 'content-length': '5' };
+      await cache.put('/model', new Response('spoil', { headers }));
+    });
+    const spoilt = await create({ model: '/model', cache: true });
+    assert.deepEqual([spoilt.code, spoilt.stored], ['invalid-model', []]);
+    assert.equal((await create({ model: '/model', cache: true })).info.origin.from, 'network');
+  });
+
+  test('an abort in mid-download leaves nothing stored', async () => {
+    const got = await page.evaluate(async () => {
+      const { ImageClassifier, models } = await import('/xception-web/index.js');
+      const abort = new AbortController();
+      const name = await ImageClassifier.create({
+        model: '/slow',
+        cache: true,
+        signal: abort.signal,
+        onProgress: ({ stage, loaded }) => stage === 'model' && loaded === 1000 && abort.abort(),
+      }).catch((error) => error.name);
+      return [name, await models.cached()];
+    });
+    assert.deepEqual(got, ['AbortError', []]);
+  });
+
+  test('a picked file of another host says its cost first; nothing is asked before', async () => {
+    const { id, url } = REGISTRY[2];
+    const page = await site.open('/?backend=cpu');
+    await page.route(url, (route) =>
+      route.fulfill({
+        body: MODEL,
+        contentType: 'application/octet-stream',
+        headers: { 'Access-Control-Allow-Origin': '*' },
+      }),
+    );
+    await ready(page);
+    await page.locator('[name=model][value=emoji]').focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await page.locator('[name=model]:checked').inputValue(), id);
+    assert.match(
+      await page.getByTestId('model-cost').textContent(),
+      /Downloads 91\.\d MB from huggingface\.co/,
+    );
+    const foreign = site.requests.filter((url) => /^https:/.test(url));
+    assert.deepEqual(foreign, []);
+    await page.keyboard.press('Enter');
+    await page.getByTestId('stored').waitFor({ state: 'visible' });
+    assert.match(await page.getByTestId('origin').textContent(), /stored on this device/);
+    assert.match(await page.getByTestId('model-cost').textContent(), /without a request/);
+    await page.getByTestId('stored-clear').click();
+    await page.getByTestId('stored').waitFor({ state: 'hidden' });
+  });
+
+  test('loading can be cancelled on the page and what ran before goes on', async () => {
+    const page = await site.open('/?backend=cpu');
+    await page.route(REGISTRY[2].url, () => {});
+    await ready(page);
+    await page.locator(`[name=model][value="${REGISTRY[2].id}"]`).check();
+    await page.getByTestId('model-use').click();
+    await page.getByTestId('loading-cancel').click();
+    await page.locator('#loading').waitFor({ state: 'hidden' });
+    await drop(page, join(SAMPLES, 'cat.svg'));
+    assert.equal((await labelsFor(page, 'cat.svg'))[0], 'cat');
+  });
+
+  test('labels of one’s own are shown', async () => {
+    const names = Array.from({ length: REGISTRY[0].classes }, (_, i) => `thing ${i}`);
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    await drop(page, join(SAMPLES, 'cat.svg'));
+    await labelsFor(page, 'cat.svg');
+    const json = Buffer.from(JSON.stringify(names));
+    await dropBytes(page, json, { name: 'labels.json', type: 'application/json' });
+    await page
+      .getByText(/^thing \d+$/)
+      .first()
+      .waitFor();
+    assert.match((await labelsFor(page, 'cat.svg'))[0], /^thing \d+$/);
+    const short = Buffer.from('["one"]');
+    await dropBytes(page, short, { name: 'labels.json', type: 'application/json' });
+    await page.getByTestId('error').waitFor({ state: 'visible' });
+  });
+});
+
+test('a full device keeps the model in memory and says so', { timeout: PATIENCE }, async () => {
+  const site = await start({
+    worker: `Cache.prototype.put = async () => {
+      throw new DOMException('Quota exceeded.', 'QuotaExceededError');
+    };`,
+  });
+  try {
+    const page = await site.open();
+    const { origin, cached } = await page.evaluate(async () => {
+      const { ImageClassifier, models } = await import('/xception-web/index.js');
+      const model = '/xception-web/models/emoji.safetensors';
+      const { info } = await ImageClassifier.create({ model, cache: true, backend: 'cpu' });
+      return { origin: info.origin, cached: await models.cached() };
+    });
+    assert.equal(origin.stored, false);
+    assert.match(origin.note, /Quota exceeded.*memory only/);
+    assert.deepEqual(cached, []);
+  } finally {
+    await site.stop();
+  }
+});

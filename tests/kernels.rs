@@ -1,0 +1,282 @@
+//! The fused operations on burn-flex (our kernels) against the same operations in plain tensor operations
+//! on burn-ndarray, over odd shapes; and the whole fused network against the plain one.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(deprecated, reason = "burn-ndarray is the plain baseline here")]
+
+use burn::backend::Dispatch;
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use xception_web::fused::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
+use xception_web::fused::{Fused, Precision};
+use xception_web::kernels::{self, Act, PANEL};
+use xception_web::model::{Dialect, XceptionConfig};
+
+/// Sums of up to a few hundred products in another order, relative to the largest result.
+const F32_TOLERANCE: f32 = 1e-5;
+/// Each pixel keeps 7 bits and a sign per input; over some ten inputs or more the errors average out.
+const Q8_TOLERANCE: f32 = 2e-2;
+
+/// Numbers in −1 … 1 that look like noise and depend on `seed`.
+fn noise(len: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as f32 / u32::MAX as f32 * 2.0 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// One case of a convolution.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    rows: &'static str,
+    shape: [usize; 4],
+    outputs: usize,
+    stride: usize,
+    padding: usize,
+    lead: Act,
+    between: Act,
+    act: Act,
+    residual: &'static str,
+    precision: Precision,
+}
+
+impl Case {
+    fn depth(&self) -> usize {
+        if self.rows == "windows" { 9 * self.shape[1] } else { self.shape[1] }
+    }
+
+    fn run(&self, device: &Device, poison: Option<f32>) -> Vec<f32> {
+        let [b, c, h, w] = self.shape;
+        let float = |values: Vec<f32>, shape: Vec<usize>| TensorData::new(values, shape);
+        let mut pixels = noise(b * c * h * w, 1);
+        if let Some(poison) = poison {
+            pixels[0] = poison;
+        }
+        let x = Tensor::<4>::from_data(float(pixels, self.shape.to_vec()), device);
+        let vector =
+            |len: usize, seed: u32| Tensor::<1>::from_data(float(noise(len, seed), vec![len]), device);
+        let kernel = noise(self.outputs * self.depth(), 2);
+        let rows = match self.rows {
+            "points" => RowsInput::Points,
+            "windows" => RowsInput::Windows,
+            _ => RowsInput::Depthwise {
+                kernel: vector(9 * c, 3).reshape([9, c]).into_dispatch(),
+                bias: vector(c, 4).into_dispatch(),
+                between: self.between,
+            },
+        };
+        let weights = match self.precision {
+            Precision::F32 => {
+                let packed = kernels::pack(&kernel, self.outputs, self.depth());
+                let len = packed.len();
+                WeightsInput::F32 {
+                    values: Tensor::<1>::from_data(float(packed, vec![len]), device).into_dispatch(),
+                }
+            }
+            Precision::Q8 => {
+                let values: Vec<i8> = kernel.iter().map(|x| (x * 127.0) as i8).collect();
+                let packed = kernels::pack_q8(&values, self.outputs, self.depth());
+                let len = packed.len();
+                let packed = TensorData::new(packed, [len]);
+                let options = (device, burn::tensor::DType::I8);
+                WeightsInput::Q8 {
+                    values: Tensor::<1, burn::tensor::Int>::from_data(packed, options).into_dispatch(),
+                    scales: (vector(self.outputs, 5) * 0.01).into_dispatch(),
+                }
+            }
+        };
+        let geometry =
+            Geometry { stride: self.stride, padding: self.padding, lead: self.lead, act: self.act };
+        let side = if self.rows == "points" { 1 } else { 3 };
+        let output = [h, w].map(|size| (size + 2 * self.padding - side) / self.stride + 1);
+        let values = || {
+            let shape = [b, self.outputs, output[0], output[1]];
+            let values = noise(shape.iter().product(), 6);
+            Tensor::<4>::from_data(float(values, shape.to_vec()), device).into_dispatch()
+        };
+        let residual = match self.residual {
+            "sum" => ResidualInput::Sum { values: values() },
+            "scaled" => {
+                ResidualInput::Scaled { values: values(), scale: vector(self.outputs, 7).into_dispatch() }
+            }
+            _ => ResidualInput::None,
+        };
+        let bias = vector(self.outputs, 8).into_dispatch();
+        let input = ConvInput { x: x.into_dispatch(), rows, weights, bias, residual, geometry };
+        let y: Tensor<4> = Tensor::from_dispatch(Dispatch::fused_conv(input));
+        assert_eq!(y.dims(), [b, self.outputs, output[0], output[1]], "{self:?}");
+        y.into_data().try_into_vec_as::<f32>().unwrap()
+    }
+}
+
+/// Every way of making rows, over odd and unequal sides, channels that fill no vector, one picture and three.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let shapes = [[1, 5, 7, 9], [3, 11, 6, 5], [1, 19, 13, 3], [2, 64, 5, 8], [1, 33, 1, 2], [1, 16, 17, 11]];
+    for (at, shape) in shapes.into_iter().enumerate() {
+        for rows in ["points", "windows", "depthwise"] {
+            for (stride, padding) in [(1, 1), (2, 1), (1, 0), (2, 0)] {
+                let padding = if rows == "points" { 0 } else { padding };
+                if rows != "points" && padding == 0 && shape[2].min(shape[3]) < 3 {
+                    continue;
+                }
+                for precision in [Precision::F32, Precision::Q8] {
+                    let turn = cases.len();
+                    cases.push(Case {
+                        rows,
+                        shape,
+                        outputs: [1, 7, 8, 16, 23, 40][(at + turn) % 6],
+                        stride,
+                        padding,
+                        lead: [Act::None, Act::Relu][turn % 2],
+                        between: [Act::Relu, Act::None][turn / 2 % 2],
+                        act: [Act::None, Act::Relu][turn / 3 % 2],
+                        residual: ["none", "sum", "scaled"][turn % 3],
+                        precision,
+                    });
+                }
+            }
+        }
+    }
+    cases
+}
+
+fn devices() -> [Device; 2] {
+    [Device::flex(), Device::ndarray()]
+}
+
+#[test]
+fn every_convolution_gives_what_plain_operations_give() {
+    let [fast, plain] = devices();
+    for case in cases() {
+        let (found, expected) = (case.run(&fast, None), case.run(&plain, None));
+        let scale = expected.iter().fold(1.0f32, |scale, x| scale.max(x.abs()));
+        let tolerance = match case.precision {
+            Precision::F32 => F32_TOLERANCE,
+            Precision::Q8 => Q8_TOLERANCE,
+        };
+        for (at, (a, b)) in found.iter().zip(&expected).enumerate() {
+            assert!((a - b).abs() <= tolerance * scale, "{case:?} at {at}: {a}, plain {b}");
+        }
+    }
+}
+
+#[test]
+fn a_number_that_is_not_finite_shows_in_the_answer() {
+    let [fast, _] = devices();
+    for case in cases() {
+        for poison in [f32::NAN, f32::INFINITY] {
+            let finite = case.run(&fast, None).iter().all(|x| x.is_finite());
+            assert!(finite, "{case:?}");
+            let found = case.run(&fast, Some(poison));
+            // ReLU may turn −∞ into 0, and a stride may pass the pixel by; the first pixel is never passed by,
+            // and NaN passes through everything.
+            if poison.is_nan() {
+                assert!(found.iter().any(|x| x.is_nan()), "{case:?} swallowed {poison}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_pool_gives_what_plain_operations_give() {
+    let [fast, plain] = devices();
+    for [b, c, h, w] in [[1, 5, 7, 9], [3, 8, 6, 5], [1, 3, 1, 1], [2, 7, 2, 12]] {
+        for before in [[1, 1], [h % 2, w % 2]] {
+            let run = |device: &Device| {
+                let data = |shape: [usize; 4], seed: u32| {
+                    let values = noise(shape.iter().product(), seed);
+                    Tensor::<4>::from_data(TensorData::new(values, shape), device).into_dispatch()
+                };
+                let bridge = data([b, c, h.div_ceil(2), w.div_ceil(2)], 2);
+                let y: Tensor<4> =
+                    Tensor::from_dispatch(Dispatch::pool_sum(data([b, c, h, w], 1), bridge, before));
+                let mean: Tensor<2> = Tensor::from_dispatch(Dispatch::mean_pixels(data([b, c, h, w], 3)));
+                let mut all = y.into_data().try_into_vec_as::<f32>().unwrap();
+                all.extend(mean.into_data().try_into_vec_as::<f32>().unwrap());
+                all
+            };
+            for (a, b) in run(&fast).into_iter().zip(run(&plain)) {
+                assert!((a - b).abs() < F32_TOLERANCE, "{a}, plain {b}");
+            }
+        }
+    }
+}
+
+/// Every kind of block, small: the paper's in both dialects, the aligned ones with batch norm after and before.
+fn networks() -> [XceptionConfig; 4] {
+    let aligned = |config: XceptionConfig| XceptionConfig {
+        stem: [5, 6],
+        entry: vec![vec![9, 9, 11], vec![8, 13, 17], vec![18, 10, 19]],
+        middle_blocks: 2,
+        exit: vec![12, 20, 24],
+        tail: vec![21, 16, 33],
+        ..config
+    };
+    [
+        XceptionConfig::mini(Dialect::Keras, 7),
+        XceptionConfig::mini(Dialect::Timm, 7),
+        aligned(XceptionConfig::xception41(7)),
+        aligned(XceptionConfig::xception41p(7)),
+    ]
+}
+
+/// Gives every vector (batch norms and their statistics, biases) numbers that matter.
+struct Shake(u32);
+
+impl ModuleMapper for Shake {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        self.0 += 1;
+        if D != 1 {
+            return param;
+        }
+        let [len] = param.lazy_shape().dims();
+        let values: Vec<f32> = noise(len, self.0).into_iter().map(|x| 1.0 + 0.5 * x).collect();
+        let shape = param.lazy_shape();
+        let (device, id) = (param.lazy_device(), param.id);
+        param.transform_for_load(Tensor::from_data(TensorData::new(values, shape), &device), id)
+    }
+}
+
+#[test]
+fn the_fused_network_is_the_plain_one_folded_before_or_on_the_way() {
+    let device = Device::flex();
+    for config in networks() {
+        let network = config.init(&device).map(&mut Shake(0));
+        let folded = network.clone().fold();
+        let fuse = |network| Fused::new(network, config.dialect, Precision::F32, &device).unwrap();
+        let fused = [fuse(network.clone()), fuse(folded)];
+        for [b, h, w] in [[1, 71, 64], [3, 45, 38]] {
+            let x = Tensor::<4>::from_data(TensorData::new(noise(b * 3 * h * w, 9), [b, 3, h, w]), &device);
+            let read = |logits: Tensor<2>| logits.into_data().try_into_vec_as::<f32>().unwrap();
+            let expected = read(network.forward(x.clone()));
+            let scale = expected.iter().fold(1e-6f32, |scale, x| scale.max(x.abs()));
+            for fused in &fused {
+                for (a, b) in read(fused.forward(x.clone())).iter().zip(&expected) {
+                    assert!((a - b).abs() <= 1e-4 * scale, "{}: {a}, plain {b}", config.architecture);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn unpacking_undoes_packing() {
+    for (outputs, depth) in [(1, 1), (PANEL, 5), (PANEL + 3, 7)] {
+        let kernel = noise(outputs * depth, 1);
+        assert_eq!(kernels::unpack(&kernels::pack(&kernel, outputs, depth), outputs, depth), kernel);
+    }
+}
+
+#[test]
+fn this_processors_widest_kernels_run() {
+    #[cfg(target_arch = "x86_64")]
+    let expected = if std::arch::is_x86_feature_detected!("avx2") { "avx2" } else { "portable" };
+    #[cfg(not(target_arch = "x86_64"))]
+    let expected = "portable";
+    assert_eq!(kernels::isa(), expected);
+}

@@ -1,0 +1,114 @@
+// The package as its users meet it: packed, installed, built by their bundler, run in a browser.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { serve } from '../../www/serve.mjs';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const WWW = fileURLToPath(new URL('../../www/', import.meta.url));
+const WORK = join(HERE, 'work');
+const { chromium } = createRequire(join(WWW, 'package.json'))('playwright-core');
+
+const page = (head, script) =>
+  `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>waiting</title>${head}</head>` +
+  `<body><script type="module" src="${script}"></script></body></html>`;
+
+/** A fresh folder with the program and its picture. */
+function project(name) {
+  const root = join(WORK, name);
+  mkdirSync(join(root, 'public'), { recursive: true });
+  copyFileSync(join(HERE, 'main.js'), join(root, 'main.js'));
+  copyFileSync(join(WWW, 'demo/samples/cat.svg'), join(root, 'public/cat.svg'));
+  return root;
+}
+
+describe('the packed package', { timeout: 120_000 }, () => {
+  let browser;
+  before(async () => {
+    rmSync(WORK, { recursive: true, force: true });
+    mkdirSync(WORK);
+    const npm = (...args) => execFileSync('npm', args, { cwd: WORK, encoding: 'utf8' });
+    const [{ filename }] = JSON.parse(npm('pack', WWW, '--json', '--silent'));
+    // Unpacked where Node and the bundlers look for packages: it depends on nothing.
+    mkdirSync(join(WORK, 'node_modules/xception-web'), { recursive: true });
+    const into = ['--strip-components=1', '-C', join(WORK, 'node_modules/xception-web')];
+    execFileSync('tar', ['-xzf', join(WORK, filename), ...into]);
+    browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-gpu'],
+    });
+  });
+  after(async () => {
+    await browser?.close();
+    rmSync(WORK, { recursive: true, force: true });
+  });
+
+  async function says(root, headers) {
+    const server = await serve({ root, headers });
+    try {
+      const tab = await browser.newPage();
+      await tab.goto(`http://localhost:${server.address().port}/`);
+      await tab.waitForFunction(() => document.title !== 'waiting');
+      return await tab.title();
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  test('works built by Vite', async () => {
+    const { build } = await import('vite');
+    const root = project('vite');
+    writeFileSync(join(root, 'index.html'), page('', '/main.js'));
+    await build({ root, configFile: false, logLevel: 'error', build: { target: 'es2022' } });
+    assert.equal(await says(join(root, 'dist')), 'emoji: cat');
+  });
+
+  test('works built by webpack', async () => {
+    const { default: webpack } = await import('webpack');
+    const root = project('webpack');
+    const path = join(root, 'dist');
+    const stats = await promisify(webpack)({
+      context: root,
+      entry: './main.js',
+      mode: 'production',
+      output: { path, filename: 'main.js' },
+      performance: { hints: false },
+    });
+    assert.deepEqual(stats.toJson().errors, []);
+    writeFileSync(join(path, 'index.html'), page('', 'main.js'));
+    cpSync(join(root, 'public'), path, { recursive: true });
+    assert.equal(await says(path), 'emoji: cat');
+  });
+
+  test('works without a bundler, by an import map', async () => {
+    const root = project('plain');
+    const map = '{"imports":{"xception-web":"./xception-web/dist/index.js"}}';
+    writeFileSync(
+      join(root, 'index.html'),
+      page(`<script type="importmap">${map}</script>`, 'main.js'),
+    );
+    cpSync(join(root, 'public'), root, { recursive: true });
+    cpSync(join(WORK, 'node_modules/xception-web'), join(root, 'xception-web'), {
+      recursive: true,
+    });
+    // The map stands in the page itself, which this project's own policy forbids.
+    assert.equal(await says(root, { 'Content-Security-Policy': undefined }), 'emoji: cat');
+  });
+
+  test('its types accept what works and refuse what does not', () => {
+    copyFileSync(join(HERE, 'types.ts'), join(WORK, 'types.ts'));
+    const options = ['--strict', '--noEmit', '--target', 'es2022', '--module', 'esnext'];
+    const more = ['--moduleResolution', 'bundler', '--lib', 'es2022,dom', '--types', ''];
+    execFileSync(join(WWW, 'node_modules/.bin/tsc'), [...options, ...more, 'types.ts'], {
+      cwd: WORK,
+      stdio: 'inherit',
+    });
+  });
+});

@@ -1,0 +1,25 @@
+// Compiled, never run: what must be accepted, and what must be refused.
+import { ImageClassifier, models, type Classification, type RegistryModel } from 'xception-web';
+
+const labels = { id2label: { 0: 'a' } };
+const classifier = await ImageClassifier.create({
+  model: 'emoji',
+  labels,
+  cache: true,
+  threads: 2,
+});
+const answer: Classification = await classifier.classify(new ImageData(1, 1), { topK: 3 });
+const known: boolean = answer.known;
+const synset: string | undefined = answer.predictions[0]?.synset;
+const list: RegistryModel[] = await models.list();
+const { runtime, threads, isolated, origin } = classifier.info;
+export const used: unknown[] = [known, synset, list, runtime, threads, isolated, origin.note];
+
+// @ts-expect-error no such backend
+await ImageClassifier.create({ backend: 'gpu' });
+// @ts-expect-error threads are counted
+await ImageClassifier.create({ threads: 'all' });
+// @ts-expect-error a number is no picture
+await classifier.classify(3);
+// @ts-expect-error the constructor is not for callers
+new ImageClassifier();

@@ -1,0 +1,98 @@
+// Which models there are, which of them this device keeps, and where each one's bytes are.
+
+import { forget, list, type CachedModel } from './cache.js';
+import { OptionError } from './errors.js';
+import { download } from './fetch.js';
+import { quote, type CreateOptions } from './options.js';
+import type { ModelSource } from './protocol.js';
+
+/** A model that `create` takes by its id. */
+export interface RegistryModel {
+  id: string;
+  title: string;
+  url: string;
+  /** Where its publishers describe it. */
+  page?: string;
+  /** Of the file; of its numbers alone, a little less, where the file's size is not published. */
+  bytes: number;
+  /** Checked when given. */
+  sha256?: string;
+  /** As published; browsers cannot check it. */
+  md5?: string;
+  licence: string;
+  /** As published: shares of pictures, and of which set. */
+  accuracy: { on: string; top1: number; top5: number };
+  classes: number;
+  /** The side of the square that the network sees, in pixels. */
+  inputSize: number;
+  parameters?: number;
+}
+
+/** The models one can have, and those that this device keeps. Asks no other host for anything. */
+export const models = {
+  /** The bundled model, then published ones. */
+  async list(signal?: AbortSignal): Promise<RegistryModel[]> {
+    const url = new URL('./models/registry.json', import.meta.url).href;
+    const json = await download({ url, what: 'the list of models', signal });
+    const found = JSON.parse(new TextDecoder().decode(json)) as RegistryModel[];
+    return found.map((model) => ({ ...model, url: isPublished(model) ? model.url : bundled() }));
+  },
+
+  /** What `create` has stored on this device. */
+  cached: (): Promise<CachedModel[]> => list(),
+
+  /** Removes one stored model by its address, or all. */
+  clear: (url?: string): Promise<void> => forget(url),
+};
+
+/** What the worker is to read. Only a registry id costs a request here, to this package's files. */
+export async function modelSource(
+  model: CreateOptions['model'],
+  { cache, sha256 }: { cache?: boolean; sha256?: string },
+  signal?: AbortSignal,
+): Promise<ModelSource> {
+  if (model === undefined) return { url: bundled(), cache: cache ?? false, sha256 };
+  if (model instanceof Blob) return { blob: model, sha256 };
+  if (model instanceof ArrayBuffer) return { blob: new Blob([model]), sha256 };
+  if (model instanceof Uint8Array) {
+    return { blob: new Blob([model as Uint8Array<ArrayBuffer>]), sha256 };
+  }
+  if (typeof model === 'string' && isId(model)) {
+    const known = await models.list(signal);
+    const found = known.find(({ id }) => id === model);
+    if (!found) {
+      const ids = known.map(({ id }) => id).join(', ');
+      throw new OptionError(
+        `There is no model called "${model}". Choose one of ${ids}, or give a file’s address as "./${model}".`,
+      );
+    }
+    const published = isPublished(found);
+    // The bundled file carries its own digest, which the network's builder checks.
+    const digest = published ? found.sha256 : undefined;
+    return { url: found.url, cache: cache ?? published, sha256: sha256 ?? digest };
+  }
+  if (typeof model === 'string' || model instanceof URL) {
+    try {
+      const { href } = new URL(model, globalThis.document?.baseURI ?? globalThis.location?.href);
+      return { url: href, cache: cache ?? false, sha256 };
+    } catch {
+      // Not an address: falls through.
+    }
+  }
+  throw new OptionError(
+    `Cannot load a model from ${quote(model)}. Give a registry id, its address, or the file as a Blob, ArrayBuffer or Uint8Array.`,
+  );
+}
+
+function isId(text: string): boolean {
+  return !/[/:]|\.(safetensors|h5|hdf5|keras|pth|pt|bin)$/i.test(text);
+}
+
+function isPublished({ url }: RegistryModel): boolean {
+  return url.startsWith('https://') && url !== bundled();
+}
+
+/** In one expression, so that bundlers find the file. */
+function bundled(): string {
+  return new URL('./models/emoji.safetensors', import.meta.url).href;
+}
