@@ -229,7 +229,7 @@ impl<'a> Run<'a> {
             }
         }
         let pictures_per_second = score.count as f64 / start.elapsed().as_secs_f64();
-        let validation = self.validation()?;
+        let validation = self.validation(side)?;
         self.state.epochs += 1;
         self.state.seconds = before + start.elapsed().as_secs_f64();
         self.folder.save(self.state, &self.model, &self.averaged(), &self.optimizer)?;
@@ -245,12 +245,12 @@ impl<'a> Run<'a> {
         Ok(line)
     }
 
-    fn validation(&self) -> Result<Score> {
+    /// At the side that the epoch had: statistics of batch norm hold for that one.
+    fn validation(&self, side: usize) -> Result<Score> {
         let mut score = Score::default();
         let model = self.averaged();
         for first in (0..VALIDATION_SAMPLES).step_by(VALIDATION_BATCH) {
-            let (side, seed) = (self.config.side, self.config.seed);
-            let batch = self.drawings.validation(side, seed, first as u64, VALIDATION_BATCH);
+            let batch = self.drawings.validation(side, self.config.seed, first as u64, VALIDATION_BATCH);
             score.add(validate(&model, &self.config.network, &batch)?);
         }
         Ok(score)
@@ -397,6 +397,14 @@ mod tests {
         for path in paths {
             std::fs::remove_dir_all(path).unwrap();
         }
+    }
+
+    #[test]
+    fn pictures_grow_with_the_run() {
+        let config = TrainConfig::new(Budget::Samples(1));
+        let sides = [0.0, 0.44, 0.45, 0.79, 0.8, 1.0].map(|progress| config.side_at(progress));
+        assert_eq!(sides, [48, 48, 64, 64, SIDE, SIDE]);
+        assert_eq!(TrainConfig { growth: Vec::new(), ..config }.side_at(0.0), SIDE);
     }
 
     #[test]
