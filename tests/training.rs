@@ -42,7 +42,7 @@ fn shape(disc: bool, n: u32) -> RgbImage {
     let (x0, y0, r) = (40 + (n * 7 % 20) as i32, 40 + (n * 11 % 20) as i32, 22 + (n * 5 % 12) as i32);
     RgbImage::from_fn(110, 100, |x, y| {
         let (dx, dy) = (x as i32 - x0, y as i32 - y0);
-        let inside = if disc { dx * dx + dy * dy < r * r } else { (x + n * 3) / 8 % 2 == 0 };
+        let inside = if disc { dx * dx + dy * dy < r * r } else { ((x + n * 3) / 8).is_multiple_of(2) };
         if inside { ink } else { Rgb([245, 245, 240]) }
     })
 }
