@@ -121,18 +121,23 @@ impl Drawings {
 
     /// The batches of an epoch, made on a thread of their own.
     pub fn epoch(&self, side: usize, seed: u64, epoch: u64, batches: usize, size: usize) -> Receiver<Batch> {
-        let (send, receive) = sync_channel(AHEAD);
         let drawings = self.clone();
-        std::thread::spawn(move || {
-            for i in 0..batches {
-                // The receiver is gone when training stops early.
-                if send.send(drawings.batch(side, seed, epoch, (i * size) as u64, size)).is_err() {
-                    return;
-                }
-            }
-        });
-        receive
+        ahead(batches, move |i| drawings.batch(side, seed, epoch, (i * size) as u64, size))
     }
+}
+
+/// What `make` gives for `0..batches`, on a thread of its own, a few ahead of need.
+pub fn ahead(batches: usize, make: impl Fn(usize) -> Batch + Send + 'static) -> Receiver<Batch> {
+    let (send, receive) = sync_channel(AHEAD);
+    std::thread::spawn(move || {
+        for i in 0..batches {
+            // The receiver is gone when training stops early.
+            if send.send(make(i)).is_err() {
+                return;
+            }
+        }
+    });
+    receive
 }
 
 #[cfg(test)]

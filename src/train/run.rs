@@ -11,16 +11,18 @@ use serde::{Deserialize, Serialize};
 
 use super::average::Average;
 use super::checkpoint::{LogLine, RunFolder, State};
-use super::classes::{CLASSES, labels};
-use super::dataset::{Drawings, Source};
+use super::classes::CLASSES;
+use super::dataset::Drawings;
 use super::init::fresh;
+use super::pictures::Pictures;
 use super::schedule::{Budget, learning_rate};
 use super::step::{Score, step, validate};
+use super::supply::Supply;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::model::{Dialect, Xception, XceptionConfig};
 use crate::preprocess::{Filter, Fit, Preprocess};
-use crate::weights::{About, Dtype, save};
+use crate::weights::{Dtype, save};
 
 /// Side of the network's input, at the end of training and in use.
 pub const SIDE: usize = 80;
@@ -29,9 +31,8 @@ const GROWTH: [Growth; 3] =
     [Growth { from: 0.0, side: 48 }, Growth { from: 0.45, side: 64 }, Growth { from: 0.8, side: SIDE }];
 /// Pictures between two checkpoints.
 const EPOCH_SAMPLES: usize = 12_800;
-/// Pictures held out, and how many are judged at once.
-const VALIDATION_SAMPLES: usize = 640;
-const VALIDATION_BATCH: usize = 64;
+/// As many checkpoints has a run on own pictures, unless it is long.
+const OWN_EPOCHS: u64 = 10;
 
 /// From this share of the run on, pictures have this side.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +67,9 @@ pub struct TrainConfig {
     pub decay: f64,
     /// Redrawn versions of each drawing.
     pub hands: usize,
+    /// A user's own pictures, one folder per class, instead of the icon sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
     /// The network.
     pub network: XceptionConfig,
 }
@@ -84,7 +88,20 @@ impl TrainConfig {
             growth: GROWTH.to_vec(),
             decay: 0.998,
             hands: 6,
+            data: None,
             network: network(CLASSES.len()),
+        }
+    }
+
+    /// For a user's own pictures in `data`: at one size throughout, as runs are short.
+    pub fn own(budget: Budget, data: PathBuf) -> Self {
+        let config = Self { growth: Vec::new(), data: Some(data), ..Self::new(budget) };
+        match budget {
+            Budget::Samples(samples) => {
+                let epoch = (samples / OWN_EPOCHS).clamp(2 * config.batch as u64, config.epoch as u64);
+                Self { epoch: epoch as usize, ..config }
+            }
+            Budget::Minutes(_) => config,
         }
     }
 
@@ -136,42 +153,67 @@ pub struct Paths {
     pub icons: PathBuf,
     /// The run's folder.
     pub run: PathBuf,
-    /// The model file.
-    pub out: PathBuf,
+    /// The model file, if not the default.
+    pub out: Option<PathBuf>,
 }
 
-/// Trains from the beginning.
+impl Paths {
+    /// Own pictures never overwrite the bundled model unasked.
+    fn out(&self, config: &TrainConfig) -> PathBuf {
+        let default = if config.data.is_some() { "own.safetensors" } else { "www/models/emoji.safetensors" };
+        self.out.clone().unwrap_or_else(|| default.into())
+    }
+}
+
+/// Trains from the beginning. On own pictures, the network gets as many classes as there are folders.
 pub fn train(config: &TrainConfig, paths: &Paths) -> Result<()> {
+    let supply = supply(config, paths)?;
+    let mut config = config.clone();
+    config.network.classes = supply.labels().len();
     config.check()?;
-    let drawings = Drawings::read(&paths.icons, config.hands)?;
-    let folder = RunFolder::create(&paths.run, config)?;
-    proceed(config, &folder, &drawings, &paths.out)
+    let folder = RunFolder::create(&paths.run, &config)?;
+    proceed(&config, &folder, &supply, &paths.out(&config))
 }
 
 /// Continues the run in `paths.run` from its last checkpoint.
 pub fn resume(paths: &Paths) -> Result<()> {
     let (folder, config) = RunFolder::open::<TrainConfig>(&paths.run)?;
     config.check()?;
-    proceed(&config, &folder, &Drawings::read(&paths.icons, config.hands)?, &paths.out)
+    let supply = supply(&config, paths)?;
+    let classes = supply.labels().len();
+    if classes != config.network.classes {
+        return Err(Error::Training(format!(
+            "the run has {} classes and there are {classes} now; restore its pictures or start another run",
+            config.network.classes
+        )));
+    }
+    proceed(&config, &folder, &supply, &paths.out(&config))
+}
+
+fn supply(config: &TrainConfig, paths: &Paths) -> Result<Supply> {
+    Ok(match &config.data {
+        Some(data) => Supply::Pictures(Pictures::read(data, config.seed)?),
+        None => Supply::Drawings(Drawings::read(&paths.icons, config.hands)?),
+    })
 }
 
 /// From where the folder stands to the model file.
-fn proceed(config: &TrainConfig, folder: &RunFolder, drawings: &Drawings, out: &Path) -> Result<()> {
-    let mut run = Run::open(config, folder, drawings)?;
+fn proceed(config: &TrainConfig, folder: &RunFolder, supply: &Supply, out: &Path) -> Result<()> {
+    let mut run = Run::open(config, folder, supply)?;
     let bar = progress_bar(run.progress());
     while run.progress() < 1.0 {
         let line = run.epoch(&bar)?;
         report(&bar, &line);
     }
     bar.finish_and_clear();
-    export(&run.averaged(), config, &drawings.sources, run.state, out)
+    export(&run.averaged(), config, supply, run.state, out)
 }
 
 /// A run under way.
 struct Run<'a> {
     config: &'a TrainConfig,
     folder: &'a RunFolder,
-    drawings: &'a Drawings,
+    supply: &'a Supply,
     model: Xception,
     average: Average,
     optimizer: ModuleOptimizer,
@@ -179,14 +221,14 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn open(config: &'a TrainConfig, folder: &'a RunFolder, drawings: &'a Drawings) -> Result<Self> {
+    fn open(config: &'a TrainConfig, folder: &'a RunFolder, supply: &'a Supply) -> Result<Self> {
         let device = Device::flex().autodiff();
         let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).init();
         let fresh = || fresh(&config.network, &device, config.seed);
         let (model, averaged, optimizer) = folder.load(fresh(), fresh(), optimizer)?;
         let state = folder.state()?;
         let average = Average::new(&averaged, state.samples / config.batch as u64)?;
-        Ok(Self { config, folder, drawings, model, average, optimizer, state })
+        Ok(Self { config, folder, supply, model, average, optimizer, state })
     }
 
     /// The model to keep.
@@ -206,7 +248,7 @@ impl<'a> Run<'a> {
         let mut rate = 0.0;
         let steps = config.epoch / config.batch;
         let side = config.side_at(self.progress());
-        let batches = self.drawings.epoch(side, config.seed, self.state.epochs, steps, config.batch);
+        let batches = self.supply.epoch(side, config.seed, self.state.epochs, steps, config.batch);
         for batch in batches {
             rate = learning_rate(config.rate, self.progress());
             let model = self.model.clone();
@@ -229,7 +271,7 @@ impl<'a> Run<'a> {
             }
         }
         let pictures_per_second = score.count as f64 / start.elapsed().as_secs_f64();
-        let validation = self.validation()?;
+        let validation = self.validation(side)?;
         self.state.epochs += 1;
         self.state.seconds = before + start.elapsed().as_secs_f64();
         self.folder.save(self.state, &self.model, &self.averaged(), &self.optimizer)?;
@@ -245,12 +287,11 @@ impl<'a> Run<'a> {
         Ok(line)
     }
 
-    fn validation(&self) -> Result<Score> {
+    /// At the side that the epoch had: statistics of batch norm hold for that one.
+    fn validation(&self, side: usize) -> Result<Score> {
         let mut score = Score::default();
         let model = self.averaged();
-        for first in (0..VALIDATION_SAMPLES).step_by(VALIDATION_BATCH) {
-            let (side, seed) = (self.config.side, self.config.seed);
-            let batch = self.drawings.validation(side, seed, first as u64, VALIDATION_BATCH);
+        for batch in self.supply.validation(side, self.config.seed) {
             score.add(validate(&model, &self.config.network, &batch)?);
         }
         Ok(score)
@@ -258,29 +299,8 @@ impl<'a> Run<'a> {
 }
 
 /// Writes the model as f16, with all that a user must know of it.
-fn export(
-    model: &Xception,
-    config: &TrainConfig,
-    sources: &[Source],
-    state: State,
-    out: &Path,
-) -> Result<()> {
-    let list = |of: fn(&Source) -> String| sources.iter().map(of).collect::<Vec<_>>().join(", ");
-    let about = About {
-        title: Some(format!("Things as drawn in emoji and icon sets, {} classes", CLASSES.len())),
-        licence: Some(format!(
-            "weights: MIT OR Apache-2.0; trained on drawings under their own licences: {}",
-            list(|source| format!("{} {}", source.name, source.license))
-        )),
-        provenance: Some(format!(
-            "trained from nothing by `xception train` (seed {}, {} pictures, {} px) on the npm packages {}",
-            config.seed,
-            state.samples,
-            config.side,
-            list(|source| format!("@iconify-json/{}@{}", source.name, source.version))
-        )),
-    };
-    let labels = Labels::new(labels());
+fn export(model: &Xception, config: &TrainConfig, supply: &Supply, state: State, out: &Path) -> Result<()> {
+    let (about, labels) = (supply.about(config, state), Labels::new(supply.labels()));
     let bytes = save(model, &config.network, &preprocess(config.side), &labels, &about, Dtype::F16)?;
     if let Some(parent) = out.parent() {
         std::fs::create_dir_all(parent).map_err(|source| io("create", parent, source))?;
@@ -335,8 +355,10 @@ fn report(bar: &ProgressBar, line: &LogLine) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::classes::labels;
     use super::super::icons::DEFAULT_DIR;
     use super::*;
+    use crate::weights::About;
 
     fn config() -> TrainConfig {
         let network = XceptionConfig {
@@ -375,6 +397,7 @@ mod tests {
     #[test]
     fn a_resumed_run_ends_like_one_that_went_through() {
         let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 1).unwrap());
+        let drawings = Supply::Drawings(drawings);
         let paths = [folder("through"), folder("resumed")];
 
         let through = RunFolder::create(&paths[0], &config).unwrap();
@@ -397,6 +420,14 @@ mod tests {
         for path in paths {
             std::fs::remove_dir_all(path).unwrap();
         }
+    }
+
+    #[test]
+    fn pictures_grow_with_the_run() {
+        let config = TrainConfig::new(Budget::Samples(1));
+        let sides = [0.0, 0.44, 0.45, 0.79, 0.8, 1.0].map(|progress| config.side_at(progress));
+        assert_eq!(sides, [48, 48, 64, 64, SIDE, SIDE]);
+        assert_eq!(TrainConfig { growth: Vec::new(), ..config }.side_at(0.0), SIDE);
     }
 
     #[test]
