@@ -6,6 +6,7 @@
 
 mod network;
 pub mod ops;
+mod packer;
 mod reference;
 
 pub use network::{Fused, Precision};

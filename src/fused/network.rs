@@ -1,15 +1,12 @@
 //! The folded network as a list of fused operations.
 
 use burn::backend::Dispatch;
-use burn::nn::{BatchNorm, PaddingConfig2d};
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
-use crate::error::{Error, Result};
-use crate::kernels::{Act, TAPS, pack, pack_q8};
-use crate::model::block::Block;
-use crate::model::conv_norm::ConvNorm;
-use crate::model::separable::SeparableConv;
+use super::packer::Packer;
+use crate::error::Result;
+use crate::kernels::Act;
 use crate::model::{Dialect, Xception};
 
 /// In what the weights of the pointwise convolutions are kept and multiplied.
@@ -32,14 +29,14 @@ pub struct Fused {
 }
 
 #[derive(Clone, Debug)]
-struct FusedBlock {
-    units: Vec<Conv>,
-    bridge: Bridge,
+pub(super) struct FusedBlock {
+    pub units: Vec<Conv>,
+    pub bridge: Bridge,
 }
 
 /// The way around a block's convolutions.
 #[derive(Clone, Debug)]
-enum Bridge {
+pub(super) enum Bridge {
     /// The input itself.
     Identity,
     /// The input, scaled per channel.
@@ -52,16 +49,16 @@ enum Bridge {
 
 /// One fused convolution.
 #[derive(Clone, Debug)]
-struct Conv {
-    rows: Rows,
-    weights: Kernel,
-    bias: Tensor<1>,
-    geometry: Geometry,
+pub(super) struct Conv {
+    pub rows: Rows,
+    pub weights: Kernel,
+    pub bias: Tensor<1>,
+    pub geometry: Geometry,
 }
 
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "some forty of them in all")]
-enum Rows {
+pub(super) enum Rows {
     Points,
     Windows,
     Depthwise { kernel: Tensor<2>, bias: Tensor<1>, between: Act },
@@ -69,7 +66,7 @@ enum Rows {
 
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "some forty of them in all")]
-enum Kernel {
+pub(super) enum Kernel {
     F32(Tensor<1>),
     Q8 { values: Tensor<1, Int>, scales: Tensor<1> },
 }
@@ -170,201 +167,4 @@ impl Conv {
             geometry: self.geometry,
         }))
     }
-}
-
-/// Puts plain layers into the kernels' order, with batch norms folded into them on the way.
-struct Packer<'a> {
-    precision: Precision,
-    device: &'a Device,
-}
-
-impl Packer<'_> {
-    fn plain(&self, conv: ConvNorm) -> Result<Conv> {
-        let [outputs, inputs, ..] = conv.conv.weight.dims();
-        let geometry = geometry(&conv, Act::None, Act::Relu);
-        let mut linear = Linear::of(&conv)?;
-        // `[C', C, 3·3]` to `[C', 3·3, C]`, as windows lie in memory.
-        linear.kernel = transposed(&linear.kernel, outputs, [inputs, TAPS]);
-        // A small part of the work, and the first layer sees the picture itself: never in int8.
-        let (weights, bias) = self.pack(linear, Precision::F32);
-        Ok(Conv { rows: Rows::Windows, weights, bias, geometry })
-    }
-
-    fn points(&self, conv: &ConvNorm, after: Option<&Affine>) -> Result<(Kernel, Tensor<1>)> {
-        let mut linear = Linear::of(conv)?;
-        if let Some(after) = after {
-            linear.then(after);
-        }
-        Ok(self.pack(linear, self.precision))
-    }
-
-    fn separable(&self, unit: SeparableConv, lead: Act, act: Act, after: Option<&Affine>) -> Result<Conv> {
-        let geometry = geometry(&unit.depthwise, lead, act);
-        let Linear { kernel, bias } = Linear::of(&unit.depthwise)?;
-        let channels = bias.len();
-        let kernel = transposed(&kernel, 1, [channels, TAPS]);
-        let rows = Rows::Depthwise {
-            kernel: self.tensor(kernel, [TAPS, channels]),
-            bias: self.tensor(bias, [channels]),
-            between: relu_if(unit.relu_between),
-        };
-        let (weights, bias) = self.points(&unit.pointwise, after)?;
-        Ok(Conv { rows, weights, bias, geometry })
-    }
-
-    fn block(&self, block: Block) -> Result<FusedBlock> {
-        // A norm on the sum goes into both ways to it.
-        let norm = block.norm.as_ref().map(Affine::of).transpose()?;
-        let last = block.units.len().saturating_sub(1);
-        let units = block.units.into_iter().enumerate().map(|(i, unit)| {
-            // ReLU stands between convolutions: the one before applies it, the first its own; the last adds
-            // the bridge and applies what follows the sum.
-            let lead = relu_if(i == 0 && block.leading_relu);
-            let act = relu_if(i < last || block.trailing_relu);
-            self.separable(unit, lead, act, norm.as_ref().filter(|_| i == last))
-        });
-        let units = units.collect::<Result<_>>()?;
-        let bridge = match (block.shortcut, block.bridge_scale, norm) {
-            (Some(shortcut), _, norm) => {
-                // The shift has gone into the last unit.
-                let norm = norm.map(|norm| Affine { shift: vec![0.0; norm.shift.len()], ..norm });
-                let (weights, bias) = self.points(&shortcut, norm.as_ref())?;
-                let geometry = geometry(&shortcut, Act::None, Act::None);
-                let conv = Conv { rows: Rows::Points, weights, bias, geometry };
-                if block.pool.is_some() { Bridge::Pooled(conv) } else { Bridge::Conv(conv) }
-            }
-            (None, Some(scale), _) => Bridge::Scale(scale.val()),
-            (None, None, Some(norm)) => {
-                let channels = norm.scale.len();
-                Bridge::Scale(self.tensor(norm.scale, [channels]))
-            }
-            (None, None, None) => Bridge::Identity,
-        };
-        Ok(FusedBlock { units, bridge })
-    }
-
-    fn head(&self, head: burn::nn::Linear) -> Result<Conv> {
-        let [inputs, outputs] = head.weight.dims();
-        let kernel = transposed(&values(head.weight.val())?, 1, [inputs, outputs]);
-        let bias = head.bias.map_or_else(|| Ok(vec![0.0; outputs]), |bias| values(bias.val()))?;
-        let geometry = Geometry { stride: 1, padding: 0, lead: Act::None, act: Act::None };
-        let (weights, bias) = self.pack(Linear { kernel, bias }, Precision::F32);
-        Ok(Conv { rows: Rows::Points, weights, bias, geometry })
-    }
-
-    fn pack(&self, Linear { kernel, bias }: Linear, precision: Precision) -> (Kernel, Tensor<1>) {
-        let outputs = bias.len();
-        let depth = kernel.len() / outputs.max(1);
-        let weights = match precision {
-            Precision::F32 => {
-                let packed = pack(&kernel, outputs, depth);
-                let len = packed.len();
-                Kernel::F32(self.tensor(packed, [len]))
-            }
-            Precision::Q8 => {
-                let (values, scales) = quantise(&kernel, depth);
-                let packed = pack_q8(&values, outputs, depth);
-                let shape = [packed.len()];
-                let values = Tensor::from_data(TensorData::new(packed, shape), (self.device, DType::I8));
-                Kernel::Q8 { values, scales: self.tensor(scales, [outputs]) }
-            }
-        };
-        (weights, self.tensor(bias, [outputs]))
-    }
-
-    fn tensor<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
-        Tensor::from_data(TensorData::new(values, shape), self.device)
-    }
-}
-
-/// `kernel · x + bias`, one row of the kernel per output channel.
-struct Linear {
-    kernel: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-impl Linear {
-    /// A convolution with its batch norm, if it still has one.
-    fn of(conv: &ConvNorm) -> Result<Self> {
-        let kernel = values(conv.conv.weight.val())?;
-        let bias = match &conv.conv.bias {
-            Some(bias) => values(bias.val())?,
-            None => vec![0.0; conv.conv.weight.dims()[0]],
-        };
-        let mut linear = Self { kernel, bias };
-        if let Some(norm) = &conv.norm {
-            linear.then(&Affine::of(norm)?);
-        }
-        Ok(linear)
-    }
-
-    /// Followed by a factor and a shift per output channel.
-    fn then(&mut self, Affine { scale, shift }: &Affine) {
-        let depth = self.kernel.len() / self.bias.len().max(1);
-        for (row, scale) in self.kernel.chunks_exact_mut(depth.max(1)).zip(scale) {
-            row.iter_mut().for_each(|x| *x *= scale);
-        }
-        for ((bias, scale), shift) in self.bias.iter_mut().zip(scale).zip(shift) {
-            *bias = *bias * scale + shift;
-        }
-    }
-}
-
-/// What a batch norm does at inference: `scale · x + shift` per channel.
-struct Affine {
-    scale: Vec<f32>,
-    shift: Vec<f32>,
-}
-
-impl Affine {
-    fn of(norm: &BatchNorm) -> Result<Self> {
-        let [gamma, beta] = [&norm.gamma, &norm.beta].map(|param| values(param.val()));
-        let [mean, variance] = [&norm.running_mean, &norm.running_var].map(|running| values(running.value()));
-        let scale = gamma?.into_iter().zip(variance?);
-        let scale: Vec<f32> = scale.map(|(gamma, var)| gamma / (var + norm.epsilon as f32).sqrt()).collect();
-        let shift = beta?.into_iter().zip(mean?).zip(&scale);
-        let shift = shift.map(|((beta, mean), scale)| beta - mean * scale).collect();
-        Ok(Self { scale, shift })
-    }
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let read = tensor.into_data().try_into_vec_as::<f32>();
-    read.map_err(|error| Error::Backend(format!("a kernel cannot be read: {error:?}")))
-}
-
-/// Each of `count` matrices `[rows, columns]`, the other way round.
-fn transposed(values: &[f32], count: usize, [rows, columns]: [usize; 2]) -> Vec<f32> {
-    let mut out = Vec::with_capacity(values.len());
-    for matrix in values.chunks_exact((rows * columns).max(1)).take(count) {
-        for column in 0..columns {
-            out.extend((0..rows).map(|row| matrix[row * columns + column]));
-        }
-    }
-    out
-}
-
-fn relu_if(condition: bool) -> Act {
-    if condition { Act::Relu } else { Act::None }
-}
-
-/// Symmetric int8 per row. Rows that were int8 before come back as they were: their largest is 127.
-fn quantise(values: &[f32], depth: usize) -> (Vec<i8>, Vec<f32>) {
-    let scales: Vec<f32> = values
-        .chunks_exact(depth)
-        .map(|row| row.iter().fold(0.0f32, |largest, x| largest.max(x.abs())) / f32::from(i8::MAX))
-        .collect();
-    let steps = values.chunks_exact(depth).zip(&scales).flat_map(|(row, &scale)| {
-        let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
-        row.iter().map(move |x| (x * inverse).round() as i8)
-    });
-    (steps.collect(), scales)
-}
-
-fn geometry(conv: &ConvNorm, lead: Act, act: Act) -> Geometry {
-    let padding = match conv.conv.padding {
-        PaddingConfig2d::Explicit(top, ..) => top,
-        _ => 0,
-    };
-    Geometry { stride: conv.conv.stride[0], padding, lead, act }
 }

@@ -41,11 +41,8 @@ struct State {
     failed: bool,
 }
 
-/// A borrowed closure, and the counter by which its parts are dealt out.
-#[derive(Clone, Copy)]
-struct Job {
-    task: &'static (dyn Fn() + Sync),
-}
+/// What every thread runs until all parts are taken; borrowed from the caller, who waits.
+type Job = &'static (dyn Fn() + Sync);
 
 /// The number of threads that [`super::conv`] uses.
 pub fn threads() -> usize {
@@ -104,11 +101,11 @@ impl Pool {
     fn run(&'static self, task: &(dyn Fn() + Sync), helpers: usize) {
         // SAFETY: only the lifetime changes. The reference leaves the pool below, before this function
         // returns or unwinds: `Leave` takes the job back and waits until no helper is in it.
-        let task: &'static (dyn Fn() + Sync) = unsafe { std::mem::transmute(task) };
+        let job: Job = unsafe { std::mem::transmute(task) };
         #[cfg(not(target_family = "wasm"))]
         self.hire(helpers);
         let mut state = self.lock();
-        state.job = Some(Job { task });
+        state.job = Some(job);
         state.turn += 1;
         drop(state);
         if helpers == 1 {
@@ -146,7 +143,7 @@ impl Pool {
                     seen = state.turn;
                     state.busy += 1;
                     drop(state);
-                    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (job.task)()));
+                    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
                     state = self.lock();
                     state.busy -= 1;
                     state.failed |= outcome.is_err();
