@@ -6,7 +6,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use super::network::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows};
 use super::ops::Geometry;
 use crate::error::{Error, Result};
-use crate::kernels::{Act, TAPS, pack, pack_q8};
+use crate::kernels::{Act, PackedQ8, TAPS, pack, pack_q8};
 use crate::model::block::Block;
 use crate::model::conv_norm::ConvNorm;
 use crate::model::separable::SeparableConv;
@@ -107,11 +107,11 @@ impl Packer<'_> {
                 Kernel::F32(self.tensor(packed, [len]))
             }
             Precision::Q8 => {
-                let (values, scales) = quantise(&kernel, depth);
-                let packed = pack_q8(&values, outputs, depth);
-                let shape = [packed.len()];
-                let values = Tensor::from_data(TensorData::new(packed, shape), (self.device, DType::I8));
-                Kernel::Q8 { values, scales: self.tensor(scales, [outputs]) }
+                let PackedQ8 { values, scales, sums } = pack_q8(&kernel, outputs, depth);
+                let shape = [values.len()];
+                let values = Tensor::from_data(TensorData::new(values, shape), (self.device, DType::I8));
+                let [scales, sums] = [scales, sums].map(|numbers| self.tensor(numbers, [outputs]));
+                Kernel::Q8 { values, scales, sums }
             }
         };
         (weights, self.tensor(bias, [outputs]))
@@ -191,19 +191,6 @@ fn transposed(values: &[f32], count: usize, [rows, columns]: [usize; 2]) -> Vec<
 
 fn relu_if(condition: bool) -> Act {
     if condition { Act::Relu } else { Act::None }
-}
-
-/// Symmetric int8 per row. Rows that were int8 before come back as they were: their largest is 127.
-fn quantise(values: &[f32], depth: usize) -> (Vec<i8>, Vec<f32>) {
-    let scales: Vec<f32> = values
-        .chunks_exact(depth)
-        .map(|row| row.iter().fold(0.0f32, |largest, x| largest.max(x.abs())) / f32::from(i8::MAX))
-        .collect();
-    let steps = values.chunks_exact(depth).zip(&scales).flat_map(|(row, &scale)| {
-        let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
-        row.iter().map(move |x| (x * inverse).round() as i8)
-    });
-    (steps.collect(), scales)
 }
 
 fn geometry(conv: &ConvNorm, lead: Act, act: Act) -> Geometry {
