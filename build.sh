@@ -48,7 +48,7 @@ readonly SHARED_MEMORY="-C link-arg=--shared-memory -C link-arg=--import-memory 
 wasm_module() {
   local name=$1 features=$2 profile=$3 raw
   say "WebAssembly module $name ($profile)"
-  if [ "$name" = threads ]; then
+  if [[ "$name" = threads* ]]; then
     # Threads need a standard library with atomics, which is not shipped: it is built along.
     RUSTC_BOOTSTRAP=1 RUSTFLAGS="-C target-feature=+simd128,+atomics,+bulk-memory,+mutable-globals $SHARED_MEMORY" \
       cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features \
@@ -79,6 +79,8 @@ build() {
   # The same for browsers with fused multiply-add: only this crate is compiled again.
   wasm_module relaxed cpu,relaxed-simd "$profile"
   wasm_module threads cpu,relaxed-simd "$profile"
+  # Threads for browsers without fused multiply-add.
+  wasm_module threads-simd128 cpu "$profile"
   wasm_module ndarray ndarray "$profile"
   # The WebGPU module holds the CPU backend too: the GPU must first give its answer to a known picture.
   wasm_module webgpu webgpu,cpu "$profile"

@@ -14,7 +14,8 @@ use super::pack::Weights;
 pub fn name() -> &'static str {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     return match (cfg!(feature = "relaxed-simd"), cfg!(target_feature = "atomics")) {
-        (false, _) => "simd128",
+        (false, false) => "simd128",
+        (false, true) => "simd128+threads",
         (true, false) => "relaxed-simd",
         (true, true) => "relaxed-simd+threads",
     };

@@ -2,7 +2,7 @@
 
 use super::background::{background, colour};
 use super::camera::{Trouble, photograph};
-use super::canvas::{Canvas, Layer, Pyramid};
+use super::canvas::{Bend, Canvas, Layer, Pyramid, Wave};
 use super::random::Random;
 use super::style::restyle;
 
@@ -13,7 +13,10 @@ pub fn picture(random: &mut Random, side: usize, drawing: &Pyramid, clutter: &[&
     for other in &clutter[..behind] {
         canvas.draw(&other.sample(side, &corner(random)));
     }
-    let mut layer = drawing.sample(side, &placement(random));
+    let map = placement(random);
+    let bend =
+        if random.chance(0.5) { Bend { across: wave(random), down: wave(random) } } else { Bend::default() };
+    let mut layer = drawing.sample_bent(side, &map, &bend);
     if random.chance(0.6) {
         recolour(random, &mut layer);
     }
@@ -58,6 +61,11 @@ fn placement(random: &mut Random) -> [f32; 8] {
     let tilt = if random.chance(0.3) { 0.35 } else { 0.0 };
     let (g, h) = (random.range(-tilt, tilt), random.range(-tilt, tilt));
     [a, b, -(a * dx + b * dy), d, e, -(d * dx + e * dy), g, h]
+}
+
+/// Enough to see, too little to make another thing of it.
+fn wave(random: &mut Random) -> Wave {
+    Wave { amplitude: random.range(0.0, 0.045), waves: random.range(0.4, 1.8), phase: random.range(0.0, 6.3) }
 }
 
 /// Somewhere at the rim, small.

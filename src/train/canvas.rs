@@ -37,6 +37,32 @@ impl Canvas {
     }
 }
 
+/// Moves rows sideways and columns up and down, smoothly: other proportions of the same drawing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Bend {
+    /// By how much each row moves.
+    pub across: Wave,
+    /// By how much each column moves.
+    pub down: Wave,
+}
+
+/// A sine along a side; lengths in sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Wave {
+    /// The furthest that anything moves.
+    pub amplitude: f32,
+    /// Waves along the side.
+    pub waves: f32,
+    /// Where they begin, in radians.
+    pub phase: f32,
+}
+
+impl Wave {
+    fn at(self, along: f32) -> f32 {
+        self.amplitude * (std::f32::consts::TAU * self.waves * along + self.phase).sin()
+    }
+}
+
 /// A drawing at halving sizes, so that shrinking it does not alias.
 #[derive(Clone, Debug)]
 pub struct Pyramid(Vec<(usize, Vec<[u8; 4]>)>);
@@ -68,6 +94,11 @@ impl Pyramid {
     /// the same of the drawing: `[a, b, c, d, e, f, g, h]` as in `u = (a·x + b·y + c) / w`,
     /// `v = (d·x + e·y + f) / w` with `w = 1 + g·x + h·y`.
     pub fn sample(&self, side: usize, map: &[f32; 8]) -> Layer {
+        self.sample_bent(side, map, &Bend::default())
+    }
+
+    /// The same, bent as well.
+    pub fn sample_bent(&self, side: usize, map: &[f32; 8], bend: &Bend) -> Layer {
         let [a, b, c, d, e, f, g, h] = *map;
         let zoom = (a * e - b * d).abs().sqrt();
         let wanted = self.0[0].0 as f32 / (zoom * self.0[0].0 as f32 / side as f32).max(1.0);
@@ -78,9 +109,12 @@ impl Pyramid {
             if inside { pixels[y as usize * from + x as usize].map(f32::from) } else { [0.0; 4] }
         };
         let unit = 1.0 / side as f32;
+        let along: Vec<f32> = (0..side).map(|p| (p as f32 + 0.5) * unit - 0.5).collect();
+        let shifts =
+            [bend.across, bend.down].map(|wave| along.iter().map(|v| wave.at(*v)).collect::<Vec<_>>());
         let result = (0..side * side).map(|p| {
-            let x = ((p % side) as f32 + 0.5) * unit - 0.5;
-            let y = ((p / side) as f32 + 0.5) * unit - 0.5;
+            let (column, row) = (p % side, p / side);
+            let (x, y) = (along[column] + shifts[0][row], along[row] + shifts[1][column]);
             let w = 1.0 + g * x + h * y;
             let u = ((a * x + b * y + c) / w + 0.5) * *from as f32 - 0.5;
             let v = ((d * x + e * y + f) / w + 0.5) * *from as f32 - 0.5;

@@ -28,7 +28,7 @@ use crate::weights::{Dtype, save};
 pub const SIDE: usize = 80;
 /// Sides before that, each from a share of the run on: small pictures teach the most for their cost.
 const GROWTH: [Growth; 3] =
-    [Growth { from: 0.0, side: 48 }, Growth { from: 0.45, side: 64 }, Growth { from: 0.8, side: SIDE }];
+    [Growth { from: 0.0, side: 48 }, Growth { from: 0.5, side: 64 }, Growth { from: 0.84, side: SIDE }];
 /// Pictures between two checkpoints.
 const EPOCH_SAMPLES: usize = 12_800;
 /// As many checkpoints has a run on own pictures, unless it is long.
@@ -87,7 +87,7 @@ impl TrainConfig {
             side: SIDE,
             growth: GROWTH.to_vec(),
             decay: 0.998,
-            hands: 6,
+            hands: 10,
             data: None,
             network: network(CLASSES.len()),
         }
@@ -425,7 +425,7 @@ mod tests {
     #[test]
     fn pictures_grow_with_the_run() {
         let config = TrainConfig::new(Budget::Samples(1));
-        let sides = [0.0, 0.44, 0.45, 0.79, 0.8, 1.0].map(|progress| config.side_at(progress));
+        let sides = [0.0, 0.49, 0.5, 0.83, 0.84, 1.0].map(|progress| config.side_at(progress));
         assert_eq!(sides, [48, 48, 64, 64, SIDE, SIDE]);
         assert_eq!(TrainConfig { growth: Vec::new(), ..config }.side_at(0.0), SIDE);
     }

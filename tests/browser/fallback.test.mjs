@@ -37,7 +37,7 @@ async function run({ flags, worker, query, pictures = 1 }) {
       reason: await text(page, 'reason'),
       models: of('.safetensors'),
       gpuModules: of('webgpu_bg.wasm'),
-      cpuModules: ['cpu', 'relaxed', 'threads'].reduce(
+      cpuModules: ['cpu', 'relaxed', 'threads', 'threads-simd128'].reduce(
         (sum, name) => sum + of(`/${name}_bg.wasm`),
         0,
       ),

@@ -53,10 +53,14 @@ test(
     const apart = await run({ headers: PLAIN_HEADERS, options: { threads: 2 } });
     assert.deepEqual([apart.runtime, apart.threads, apart.isolated], ['relaxed-simd', 1, false]);
 
-    const plain = await run({ worker: 'WebAssembly.validate = () => false;' });
+    const worker = 'WebAssembly.validate = () => false;';
+    const unfused = await run({ worker, options: { threads: 2 } });
+    assert.deepEqual([unfused.runtime, unfused.threads], ['simd128+threads', 2]);
+
+    const plain = await run({ worker, options: { threads: 1 } });
     assert.deepEqual([plain.runtime, plain.threads], ['simd128', 1]);
 
-    for (const other of [one, apart, plain]) {
+    for (const other of [one, apart, unfused, plain]) {
       const worst = Math.max(...other.scores.map((score, at) => Math.abs(score - two.scores[at])));
       assert.ok(worst <= TOLERANCE, `${other.runtime} differs by ${worst}`);
     }

@@ -19,6 +19,7 @@ const BUDGETS = {
   'wasm/cpu_bg.wasm': 490,
   'wasm/relaxed_bg.wasm': 490,
   'wasm/threads_bg.wasm': 500,
+  'wasm/threads-simd128_bg.wasm': 500,
   'wasm/ndarray_bg.wasm': 480,
   'wasm/webgpu_bg.wasm': 2300,
 };

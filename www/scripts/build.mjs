@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 
 process.chdir(new URL('..', import.meta.url).pathname);
 
-const RUNTIMES = ['cpu', 'relaxed', 'threads', 'ndarray', 'webgpu'];
+const RUNTIMES = ['cpu', 'relaxed', 'threads', 'threads-simd128', 'ndarray', 'webgpu'];
 const MODEL = 'models/emoji.safetensors';
 const needed = [...RUNTIMES.map((name) => `pkg/${name}/xception_web_bg.wasm`), MODEL];
 const missing = needed.filter((file) => !existsSync(file));
@@ -21,7 +21,7 @@ if (missing.length > 0) {
 const oneAddress = {
   name: 'one-address',
   setup: ({ onLoad }) =>
-    onLoad({ filter: /pkg\/\w+\/xception_web\.js$/ }, ({ path }) => ({
+    onLoad({ filter: /pkg\/[\w-]+\/xception_web\.js$/ }, ({ path }) => ({
       contents: readFileSync(path, 'utf8').replace(
         /new URL\('xception_web_bg\.wasm', import\.meta\.url\)/g,
         'undefined',

@@ -133,7 +133,7 @@ export interface ClassifierInfo {
   reason: string;
   /** The WebGPU adapter, where one answered. */
   adapter?: AdapterInfo;
-  /** What computes: `simd128`, `relaxed-simd`, `relaxed-simd+threads` or `webgpu`. */
+  /** What computes: `simd128` or `relaxed-simd`, either perhaps with `+threads`, or `webgpu`. */
   runtime: string;
   /** Threads in use. */
   threads: number;

@@ -35,6 +35,8 @@ export type Reply =
 export interface Start {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
+  /** Whether the module was built with relaxed SIMD; each build has its own glue. */
+  relaxed: boolean;
 }
 
 export const READY = 'ready';

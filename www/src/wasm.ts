@@ -4,6 +4,7 @@ import * as cpu from '#pkg/cpu';
 import * as ndarray from '#pkg/ndarray';
 import * as relaxed from '#pkg/relaxed';
 import * as threaded from '#pkg/threads';
+import * as threadedPlain from '#pkg/threads-simd128';
 import * as webgpu from '#pkg/webgpu';
 import { open } from './fetch.js';
 import { READY, type Start } from './protocol.js';
@@ -31,7 +32,8 @@ export interface Runtime {
   open(model: Uint8Array, backend: Backend): Promise<Session>;
 }
 
-type Module = typeof cpu | typeof ndarray | typeof relaxed | typeof threaded | typeof webgpu;
+type Threaded = typeof threaded | typeof threadedPlain;
+type Module = typeof cpu | typeof ndarray | typeof relaxed | Threaded | typeof webgpu;
 
 /** The module for `backend`. Addresses are literal, so that bundlers find the files. */
 function choose(backend: Backend, threads: number): { module: Module; url: URL } {
@@ -42,7 +44,12 @@ function choose(backend: Backend, threads: number): { module: Module; url: URL }
       return { module: ndarray, url: new URL('./wasm/ndarray_bg.wasm', import.meta.url) };
     case 'cpu':
       if (threads > 1) {
-        return { module: threaded, url: new URL('./wasm/threads_bg.wasm', import.meta.url) };
+        return hasRelaxedSimd()
+          ? { module: threaded, url: new URL('./wasm/threads_bg.wasm', import.meta.url) }
+          : {
+              module: threadedPlain,
+              url: new URL('./wasm/threads-simd128_bg.wasm', import.meta.url),
+            };
       }
       return hasRelaxedSimd()
         ? { module: relaxed, url: new URL('./wasm/relaxed_bg.wasm', import.meta.url) }
@@ -61,11 +68,11 @@ function possibleThreads(wanted?: number): number {
   const logical = navigator.hardwareConcurrency;
   wanted ??= logical > 4 ? Math.ceil(logical / 2) : logical;
   const shared = self.crossOriginIsolated && typeof SharedArrayBuffer !== 'undefined';
-  return shared && hasRelaxedSimd() ? Math.min(wanted, logical, MOST_THREADS) : 1;
+  return shared ? Math.min(wanted, logical, MOST_THREADS) : 1;
 }
 
 /** Starts all threads but this one, and waits until they stand ready; without one it goes too. */
-async function startThreads(start: Start, threads: number): Promise<void> {
+async function startThreads(module: Threaded, start: Start, threads: number): Promise<void> {
   let ready = 1;
   for (let i = 1; i < threads; i++) {
     // In one expression, so that bundlers find the file.
@@ -79,7 +86,7 @@ async function startThreads(start: Start, threads: number): Promise<void> {
       thread.postMessage(start);
     });
   }
-  while (threaded.threads() < ready) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (module.threads() < ready) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /** While it arrives, where the server says what it is. */
@@ -110,7 +117,10 @@ export async function loadRuntime(
   const response = await open({ url: url.href, what: 'the WebAssembly module', onProgress });
   const compiled = await compile(response);
   const { memory } = await module.default({ module_or_path: compiled });
-  if (module === threaded) await startThreads({ module: compiled, memory }, threads);
+  if (module === threaded || module === threadedPlain) {
+    const start = { module: compiled, memory, relaxed: module === threaded };
+    await startThreads(module, start, threads);
+  }
   return {
     open: async (model, backend) => wrap(await module.Session.create(model, backend)),
   };
