@@ -92,7 +92,7 @@ unsafe fn vector<L: Lanes, const R: usize, const RELU: bool>(
         }; R];
         for &(at, tap) in taps {
             let k: [L; 3] = std::array::from_fn(|i| L::load(kernel.as_ptr().add(tap + i * c + n)));
-            let mut from = values.as_ptr().add(at + n);
+            let mut from = values.as_ptr().wrapping_add(at + n);
             for column in 0..R + 2 {
                 if !columns.contains(&column) {
                     continue;

@@ -88,15 +88,16 @@ pub fn pack_q8(kernel: &[f32], outputs: usize, depth: usize) -> PackedQ8 {
 /// products overflow; returns the step.
 fn quantise(row: &[f32], whole: &mut [i8]) -> f32 {
     let largest = row.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
-    let mut step = largest / f32::from(i8::MAX);
+    // 0 · x is 0 for every finite number: of others the step is NaN, and so is the answer.
+    let poison: f32 = row.iter().map(|x| x * 0.0).sum();
+    let mut step = largest / f32::from(i8::MAX) + poison;
     loop {
         let inverse = if step > 0.0 { step.recip() } else { 0.0 };
         for (whole, x) in whole.iter_mut().zip(row) {
             *whole = (x * inverse).round() as i8;
         }
         let most = whole.chunks_exact(STEP).map(quartets).max().unwrap_or(0);
-        // A step that is not finite comes from weights that are not: the answer shows it.
-        if most <= QUARTET_MAX || !step.is_finite() {
+        if most <= QUARTET_MAX {
             return step;
         }
         step *= most as f32 / QUARTET_MAX as f32;
@@ -124,6 +125,14 @@ mod tests {
         assert_eq!(packed.sums, [row.iter().sum::<f32>()]);
         for (k, x) in row.iter().enumerate() {
             assert_eq!(f32::from(packed.values[k / 4 * PANEL * 4 + k % 4]) * 0.5, *x);
+        }
+    }
+
+    #[test]
+    fn a_weight_that_is_not_finite_shows() {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let packed = pack_q8(&[1.0, bad, 2.0, 1.0, 1.0, 1.0], 2, 3);
+            assert!(packed.scales[0].is_nan() && packed.sums[0].is_nan() && packed.scales[1] > 0.0);
         }
     }
 
