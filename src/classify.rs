@@ -10,7 +10,9 @@ use crate::error::{Error, Result};
 #[cfg(feature = "cpu")]
 use crate::fused::{Fused, Precision};
 use crate::labels::Labels;
-use crate::model::{Xception, XceptionConfig};
+#[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+use crate::model::Xception;
+use crate::model::XceptionConfig;
 use crate::preprocess::{Preprocess, RgbaView};
 use crate::weights::ModelFile;
 
@@ -41,7 +43,8 @@ pub struct Timings {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "one per classifier")]
 enum Network {
-    /// Plain Burn modules: on the GPU, and on the baseline.
+    /// Plain Burn modules: on the GPU, and on the baseline. A build for the CPU alone is small for want of them.
+    #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
     Plain(Xception),
     /// The same function in fused kernels: on the CPU.
     #[cfg(feature = "cpu")]
@@ -52,16 +55,22 @@ impl Network {
     #[cfg(feature = "cpu")]
     fn on_the_cpu(file: &ModelFile, device: &Device) -> Result<Self> {
         let precision = if file.is_quantized() { Precision::Q8 } else { Precision::F32 };
-        Fused::new(file.build(device)?, file.config.dialect, precision, device).map(Self::Fused)
+        Fused::new(&file.config, &|name| file.read(name), precision, device).map(Self::Fused)
     }
 
     #[cfg(not(feature = "cpu"))]
     fn on_the_cpu(file: &ModelFile, device: &Device) -> Result<Self> {
+        Self::plain(file, device)
+    }
+
+    #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+    fn plain(file: &ModelFile, device: &Device) -> Result<Self> {
         Ok(Self::Plain(file.build(device)?.fold()))
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         match self {
+            #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
             Self::Plain(network) => network.forward(x),
             #[cfg(feature = "cpu")]
             Self::Fused(network) => network.forward(x),
@@ -104,9 +113,12 @@ impl Classifier {
     /// When the weights cannot be read, or the GPU gives a wrong answer.
     pub async fn new(file: &ModelFile, backend: Backend) -> Result<Self> {
         let network = match backend.kind {
+            #[cfg(feature = "webgpu")]
             BackendKind::Webgpu => proven(file, &backend.device).await?,
-            BackendKind::Cpu => Network::on_the_cpu(file, &backend.device)?,
-            BackendKind::Ndarray => Network::Plain(file.build(&backend.device)?.fold()),
+            #[cfg(feature = "ndarray")]
+            BackendKind::Ndarray => Network::plain(file, &backend.device)?,
+            // A build without the others cannot have brought up their backends.
+            _ => Network::on_the_cpu(file, &backend.device)?,
         };
         Ok(Self {
             network,
@@ -235,14 +247,17 @@ async fn run(network: &Network, input: Vec<f32>, size: usize, device: &Device) -
 
 /// Side of the picture of the known-answer test: small, so that it costs little, but large enough that
 /// every layer sees more than one pixel of the full network.
+#[cfg(feature = "webgpu")]
 const PROOF_SIZE: usize = 71;
 
 /// How far the GPU's logits may be from the CPU's, relative to the largest logit. Sums in another order
 /// differ by about 1e-5; a skipped or miscompiled shader by all of it.
+#[cfg(feature = "webgpu")]
 const PROOF_TOLERANCE: f32 = 1e-2;
 
 /// The network on a GPU that has given the CPU's answer to a known picture. A shader that fails to
 /// compile in a browser is otherwise only logged, and stale memory read as the answer.
+#[cfg(feature = "webgpu")]
 async fn proven(file: &ModelFile, device: &Device) -> Result<Network> {
     let picture: Vec<f32> =
         (0..3 * PROOF_SIZE * PROOF_SIZE).map(|at| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
@@ -250,7 +265,7 @@ async fn proven(file: &ModelFile, device: &Device) -> Result<Network> {
     let network = Network::on_the_cpu(file, &on_cpu.device)?;
     let expected = run(&network, picture.clone(), PROOF_SIZE, &on_cpu.device).await?;
     drop(network);
-    let network = Network::Plain(file.build(device)?.fold());
+    let network = Network::plain(file, device)?;
     let found = run(&network, picture, PROOF_SIZE, device).await?;
     let scale = expected.iter().fold(1.0f32, |scale, logit| scale.max(logit.abs()));
     let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

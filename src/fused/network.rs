@@ -7,7 +7,7 @@ use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, Weight
 use super::packer::Packer;
 use crate::error::Result;
 use crate::kernels::Act;
-use crate::model::{Dialect, Xception};
+use crate::model::{Dialect, XceptionConfig};
 
 /// In what the weights of the pointwise convolutions are kept and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,19 +72,29 @@ pub(super) enum Kernel {
 }
 
 impl Fused {
-    /// Packs `network`, folded or not, layer by layer; each plain layer is dropped once packed.
+    /// Packs the network of `config` convolution by convolution. `read` gives the values of a tensor by its
+    /// canonical name, and is asked for each once.
     ///
     /// # Errors
     ///
-    /// When its tensors cannot be read.
-    pub fn new(network: Xception, dialect: Dialect, precision: Precision, device: &Device) -> Result<Self> {
-        let packer = Packer { precision, device };
-        let stem = network.stem.into_iter().map(|conv| packer.plain(conv)).collect::<Result<_>>()?;
-        let blocks = network.entry.into_iter().chain(network.middle).chain([network.exit]);
-        let blocks = blocks.map(|block| packer.block(block)).collect::<Result<_>>()?;
-        let tail = network.tail.into_iter().map(|unit| packer.separable(unit, Act::None, Act::Relu, None));
+    /// When a tensor cannot be read.
+    pub fn new(
+        config: &XceptionConfig,
+        read: &dyn Fn(&str) -> Result<Vec<f32>>,
+        precision: Precision,
+        device: &Device,
+    ) -> Result<Self> {
+        let packer = Packer { read, precision, device };
+        let plan = config.plan();
+        let stem = plan.stem.iter().enumerate().map(|(i, conv)| packer.plain(&format!("stem.{i}"), conv));
+        let stem = stem.collect::<Result<_>>()?;
+        let blocks = plan.blocks().map(|(path, block)| packer.block(&path, block));
+        let blocks = blocks.collect::<Result<_>>()?;
+        let tail = plan.tail.iter().enumerate().map(|(i, unit)| {
+            packer.separable(&format!("tail.{i}"), unit, [Act::None, Act::Relu], None)
+        });
         let tail = tail.collect::<Result<_>>()?;
-        Ok(Self { stem, blocks, tail, head: packer.head(network.head)?, dialect })
+        Ok(Self { stem, blocks, tail, head: packer.head(plan.head)?, dialect: config.dialect })
     }
 
     /// # Shapes
