@@ -1,6 +1,8 @@
 //! RGBA in, labels out: the one path that the page, the package and the command line share.
 
-use burn::tensor::{Device, Tensor, TensorData};
+#[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+use burn::tensor::TensorData;
+use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 use web_time::Instant;
 
@@ -8,7 +10,7 @@ use crate::backend::{Backend, BackendKind, BackendRequest};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 #[cfg(feature = "cpu")]
-use crate::fused::{Fused, Precision};
+use crate::fused::{Fused, Precision, tensor};
 use crate::labels::Labels;
 #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
 use crate::model::Xception;
@@ -68,12 +70,13 @@ impl Network {
         Ok(Self::Plain(file.build(device)?.fold()))
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+    /// Numbers of the given shape to logits.
+    fn forward(&self, x: Vec<f32>, shape: [usize; 4], device: &Device) -> Tensor<2> {
         match self {
             #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
-            Self::Plain(network) => network.forward(x),
+            Self::Plain(network) => network.forward(Tensor::from_data(TensorData::new(x, shape), device)),
             #[cfg(feature = "cpu")]
-            Self::Fused(network) => network.forward(x),
+            Self::Fused(network) => network.forward(tensor(x, shape, device)),
         }
     }
 }
@@ -221,21 +224,20 @@ impl Classifier {
 fn rank(calibration: &Calibration, logits: &[f32], top_k: usize) -> Vec<(usize, f32)> {
     let scores = calibration.scores(logits);
     let mut order: Vec<usize> = (0..logits.len()).collect();
-    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    order.sort_unstable_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
     order.truncate(top_k);
     order.into_iter().map(|index| (index, scores[index])).collect()
 }
 
 /// One picture `[3, size, size]` through the network.
 async fn run(network: &Network, input: Vec<f32>, size: usize, device: &Device) -> Result<Vec<f32>> {
-    let input = Tensor::<4>::from_data(TensorData::new(input, [1, 3, size, size]), device);
     // Synchronous reads panic on WebGPU in a browser: always the asynchronous one.
     let logits = network
-        .forward(input)
+        .forward(input, [1, 3, size, size], device)
         .into_data_async()
         .await
         .map_err(|error| Error::Backend(format!("the backend failed while running the network: {error}")))?
-        .try_into_vec_as::<f32>()
+        .try_into_vec::<f32>()
         .map_err(|error| Error::Backend(format!("the backend gave back no logits: {error:?}")))?;
     match logits.iter().find(|logit| !logit.is_finite()) {
         Some(bad) => Err(Error::Backend(format!(

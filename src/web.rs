@@ -3,6 +3,8 @@
 //! The model file stays JavaScript's, and its tensors are fetched one by one; per picture RGBA, width and
 //! height go in and a short list comes out.
 
+use std::ops::Range;
+
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -12,7 +14,7 @@ use crate::classify::Classifier;
 use crate::error::Result;
 use crate::labels::Labels;
 use crate::preprocess::RgbaView;
-use crate::weights::{Digest, FileBytes, ModelFile, cut};
+use crate::weights::{Digest, FileBytes, ModelFile};
 
 /// Errors inside a promise show where they came from.
 #[wasm_bindgen(start)]
@@ -25,6 +27,13 @@ pub fn start() {
 #[wasm_bindgen]
 pub fn work() {
     crate::kernels::work()
+}
+
+/// Gets the CPU's kernels compiled while there is nothing else to do.
+#[cfg(feature = "cpu")]
+#[wasm_bindgen(js_name = warmUp)]
+pub fn warm_up() {
+    crate::kernels::warm_up()
 }
 
 /// How many threads stand ready, the caller among them.
@@ -50,8 +59,7 @@ impl FileBytes for JsBytes {
     }
 
     fn read(&self, start: usize, part: &mut [u8]) -> Result<()> {
-        let end = start.checked_add(part.len()).filter(|&end| end <= self.size());
-        let end = end.ok_or_else(|| cut(start, part.len(), self.size()))?;
+        let Range { start, end } = self.range(start, part.len())?;
         self.0.subarray(start as u32, end as u32).copy_to(part);
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! The folded network as a list of fused operations.
 
 use burn::backend::Dispatch;
-use burn::tensor::{Device, Int, Tensor};
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use super::packer::Packer;
@@ -90,9 +91,11 @@ impl Fused {
         let stem = stem.collect::<Result<_>>()?;
         let blocks = plan.blocks().map(|(path, block)| packer.block(&path, block));
         let blocks = blocks.collect::<Result<_>>()?;
-        let tail = plan.tail.iter().enumerate().map(|(i, unit)| {
-            packer.separable(&format!("tail.{i}"), unit, [Act::None, Act::Relu], None)
-        });
+        let tail = plan
+            .tail
+            .iter()
+            .enumerate()
+            .map(|(i, unit)| packer.separable(&format!("tail.{i}"), unit, [Act::None, Act::Relu], None));
         let tail = tail.collect::<Result<_>>()?;
         Ok(Self { stem, blocks, tail, head: packer.head(plan.head)?, dialect: config.dialect })
     }
@@ -177,4 +180,11 @@ impl Conv {
             geometry: self.geometry,
         }))
     }
+}
+
+/// Numbers as a tensor. [`Tensor::from_data`] would do, with a conversion from every type to every other behind
+/// it: more code than all of the kernels.
+pub fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+    let data = TensorData::new(values, shape);
+    Tensor::from_dispatch(Dispatch::float_from_data(data, device.as_dispatch()))
 }

@@ -2,10 +2,12 @@
 //!
 //! One convolution after the other: at no time are more than one kernel's plain numbers in memory.
 
+use burn::backend::Dispatch;
+use burn::backend::ops::IntTensorOps;
 use burn::nn::PaddingConfig2d;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
-use super::network::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows};
+use super::network::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows, tensor};
 use super::ops::Geometry;
 use crate::error::Result;
 use crate::kernels::{Act, TAPS, pack, pack_q8};
@@ -75,15 +77,19 @@ impl Packer<'_> {
             // the bridge and applies what follows the sum.
             let lead = relu_if(i == 0 && block.lead == Lead::Relu);
             let act = relu_if(i < last || norm.is_some());
-            self.separable(&format!("{path}.units.{i}"), unit, [lead, act], norm.as_ref().filter(|_| i == last))
+            self.separable(
+                &format!("{path}.units.{i}"),
+                unit,
+                [lead, act],
+                norm.as_ref().filter(|_| i == last),
+            )
         });
         let units = units.collect::<Result<_>>()?;
         let bridge = match (block.shortcut(), norm) {
             (Some(shortcut), norm) => {
                 // The shift has gone into the last unit.
                 let norm = norm.map(|norm| Affine { shift: vec![0.0; norm.shift.len()], ..norm });
-                let (weights, bias) =
-                    self.points(&format!("{path}.shortcut"), &shortcut, norm.as_ref())?;
+                let (weights, bias) = self.points(&format!("{path}.shortcut"), &shortcut, norm.as_ref())?;
                 let geometry = geometry(&shortcut, Act::None, Act::None);
                 let conv = Conv { rows: Rows::Points, weights, bias, geometry };
                 if block.is_pooled() { Bridge::Pooled(conv) } else { Bridge::Conv(conv) }
@@ -139,7 +145,9 @@ impl Packer<'_> {
                 let (values, scales) = quantise(&kernel, depth);
                 let packed = pack_q8(&values, outputs, depth);
                 let shape = [packed.len()];
-                let values = Tensor::from_data(TensorData::new(packed, shape), (self.device, DType::I8));
+                let values =
+                    Dispatch::int_from_data(TensorData::new(packed, shape), self.device.as_dispatch());
+                let values = Tensor::from_dispatch(values);
                 Kernel::Q8 { values, scales: self.tensor(scales, [outputs]) }
             }
         };
@@ -147,7 +155,7 @@ impl Packer<'_> {
     }
 
     fn tensor<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
-        Tensor::from_data(TensorData::new(values, shape), self.device)
+        tensor(values, shape, self.device)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The bytes of a model file, wherever they lie.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 
 /// A file that is read in parts. One that lies outside of this program's memory, as in a browser, never has
@@ -14,6 +16,21 @@ pub trait FileBytes {
     ///
     /// When the file has no such bytes, or they cannot be read.
     fn read(&self, start: usize, part: &mut [u8]) -> Result<()>;
+
+    /// `count` bytes from `start` on.
+    ///
+    /// # Errors
+    ///
+    /// When the file has no such bytes.
+    fn range(&self, start: usize, count: usize) -> Result<Range<usize>> {
+        let end = start.checked_add(count).filter(|&end| end <= self.size());
+        end.map(|end| start..end).ok_or_else(|| {
+            Error::Format(format!(
+                "{count} bytes from {start} on are wanted of the model file, which has {}; it is cut short: fetch it again",
+                self.size()
+            ))
+        })
+    }
 
     /// All of them, for formats that can be read in no other way.
     ///
@@ -33,19 +50,11 @@ impl FileBytes for Vec<u8> {
     }
 
     fn read(&self, start: usize, part: &mut [u8]) -> Result<()> {
-        let found = start.checked_add(part.len()).and_then(|end| self.get(start..end));
-        part.copy_from_slice(found.ok_or_else(|| cut(start, part.len(), self.len()))?);
+        part.copy_from_slice(&self[self.range(start, part.len())?]);
         Ok(())
     }
 
     fn whole(self: Box<Self>) -> Result<Vec<u8>> {
         Ok(*self)
     }
-}
-
-/// The error for bytes that are not there.
-pub fn cut(start: usize, count: usize, size: usize) -> Error {
-    Error::Format(format!(
-        "the model file was asked for {count} bytes from {start} on, but has {size}; it is cut short: fetch it again"
-    ))
 }

@@ -28,7 +28,7 @@ mod torch;
 
 use burn::tensor::Device;
 
-pub use bytes::{FileBytes, cut};
+pub use bytes::FileBytes;
 pub use digest::Digest;
 pub use metadata::{About, Dtype};
 pub use source::Quantized;

@@ -118,7 +118,7 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
             range: data + info.data_offsets.0..data + info.data_offsets.1,
         })
         .collect();
-    entries.sort_by_key(|entry| entry.range.start);
+    entries.sort_unstable_by_key(|entry| entry.range.start);
     // The library has made sure that tensors follow each other without gaps.
     let (end, size) = (entries.last().map_or(data, |entry| entry.range.end), bytes.size());
     if end != size {
