@@ -1,8 +1,8 @@
 //! RGBA in, labels out: the one path that the page, the package and the command line share.
 
+use burn::tensor::Device;
 #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
-use burn::tensor::TensorData;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use web_time::Instant;
 
@@ -10,7 +10,7 @@ use crate::backend::{Backend, BackendKind, BackendRequest};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 #[cfg(feature = "cpu")]
-use crate::fused::{Fused, Precision, tensor};
+use crate::fused::{Fused, Precision};
 use crate::labels::Labels;
 #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
 use crate::model::Xception;
@@ -70,13 +70,22 @@ impl Network {
         Ok(Self::Plain(file.build(device)?.fold()))
     }
 
-    /// Numbers of the given shape to logits.
-    fn forward(&self, x: Vec<f32>, shape: [usize; 4], device: &Device) -> Tensor<2> {
+    /// The logits of pictures of this shape.
+    async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
         match self {
             #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
-            Self::Plain(network) => network.forward(Tensor::from_data(TensorData::new(x, shape), device)),
+            Self::Plain(network) => {
+                let pictures = Tensor::from_data(TensorData::new(pictures, shape), device);
+                // Synchronous reads panic on WebGPU in a browser: always the asynchronous one.
+                let logits = network.forward(pictures).into_data_async().await.map_err(|error| {
+                    Error::Backend(format!("the backend failed while running the network: {error}"))
+                })?;
+                logits
+                    .try_into_vec_as::<f32>()
+                    .map_err(|error| Error::Backend(format!("the backend gave back no logits: {error:?}")))
+            }
             #[cfg(feature = "cpu")]
-            Self::Fused(network) => network.forward(tensor(x, shape, device)),
+            Self::Fused(network) => network.logits(pictures, shape, device),
         }
     }
 }
@@ -231,14 +240,7 @@ fn rank(calibration: &Calibration, logits: &[f32], top_k: usize) -> Vec<(usize, 
 
 /// One picture `[3, size, size]` through the network.
 async fn run(network: &Network, input: Vec<f32>, size: usize, device: &Device) -> Result<Vec<f32>> {
-    // Synchronous reads panic on WebGPU in a browser: always the asynchronous one.
-    let logits = network
-        .forward(input, [1, 3, size, size], device)
-        .into_data_async()
-        .await
-        .map_err(|error| Error::Backend(format!("the backend failed while running the network: {error}")))?
-        .try_into_vec::<f32>()
-        .map_err(|error| Error::Backend(format!("the backend gave back no logits: {error:?}")))?;
+    let logits = network.logits(input, [1, 3, size, size], device).await?;
     match logits.iter().find(|logit| !logit.is_finite()) {
         Some(bad) => Err(Error::Backend(format!(
             "the network answered {bad}; its weights or this backend cannot be trusted: try the backend cpu"

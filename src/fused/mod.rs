@@ -9,4 +9,4 @@ pub mod ops;
 mod packer;
 mod reference;
 
-pub use network::{Fused, Precision, tensor};
+pub use network::{Fused, Precision};

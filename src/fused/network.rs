@@ -1,12 +1,12 @@
 //! The folded network as a list of fused operations.
 
-use burn::backend::Dispatch;
 use burn::backend::ops::FloatTensorOps;
+use burn::backend::{Dispatch, Flex};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
+use super::ops::{ConvInput, Dense, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use super::packer::Packer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Act;
 use crate::model::{Dialect, XceptionConfig};
 
@@ -100,6 +100,17 @@ impl Fused {
         Ok(Self { stem, blocks, tail, head: packer.head(plan.head)?, dialect: config.dialect })
     }
 
+    /// The logits of pictures `[B, 3, H, W]` as numbers.
+    ///
+    /// # Errors
+    ///
+    /// When `device` is not the CPU's.
+    pub fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
+        let logits = self.forward(tensor(pictures, shape, device)).try_into_primitive::<Flex>();
+        let logits = logits.map_err(|error| Error::Backend(format!("the CPU gave no logits: {error:?}")))?;
+        Ok(Dense::of(logits).slice().to_vec())
+    }
+
     /// # Shapes
     ///
     /// - input: `[B, 3, H, W]`, normalised
@@ -184,7 +195,7 @@ impl Conv {
 
 /// Numbers as a tensor. [`Tensor::from_data`] would do, with a conversion from every type to every other behind
 /// it: more code than all of the kernels.
-pub fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
     let data = TensorData::new(values, shape);
     Tensor::from_dispatch(Dispatch::float_from_data(data, device.as_dispatch()))
 }
