@@ -198,7 +198,7 @@ fn every_pool_gives_what_plain_operations_give() {
                 let bridge = data([b, c, h.div_ceil(2), w.div_ceil(2)], 2);
                 let y: Tensor<4> =
                     Tensor::from_dispatch(Dispatch::pool_sum(data([b, c, h, w], 1), bridge, before));
-                let mean: Tensor<2> = Tensor::from_dispatch(Dispatch::mean_pixels(data([b, c, h, w], 3)));
+                let mean: Tensor<4> = Tensor::from_dispatch(Dispatch::mean_pixels(data([b, c, h, w], 3)));
                 let mut all = y.into_data().try_into_vec_as::<f32>().unwrap();
                 all.extend(mean.into_data().try_into_vec_as::<f32>().unwrap());
                 all

@@ -106,7 +106,7 @@ impl Fused {
     ///
     /// When `device` is not the CPU's.
     pub fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
-        let logits = self.forward(tensor(pictures, shape, device)).try_into_primitive::<Flex>();
+        let logits = self.run(tensor(pictures, shape, device)).try_into_primitive::<Flex>();
         let logits = logits.map_err(|error| Error::Backend(format!("the CPU gave no logits: {error:?}")))?;
         Ok(Dense::of(logits).slice().to_vec())
     }
@@ -115,7 +115,12 @@ impl Fused {
     ///
     /// - input: `[B, 3, H, W]`, normalised
     /// - output: logits `[B, classes]`
-    pub fn forward(&self, mut x: Tensor<4>) -> Tensor<2> {
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        self.run(x).flatten(1, 3)
+    }
+
+    /// The logits as `[B, classes, 1, 1]`.
+    fn run(&self, mut x: Tensor<4>) -> Tensor<4> {
         for conv in &self.stem {
             x = conv.forward(x, ResidualInput::None);
         }
@@ -125,9 +130,8 @@ impl Fused {
         for conv in &self.tail {
             x = conv.forward(x, ResidualInput::None);
         }
-        let pooled: Tensor<2> = Tensor::from_dispatch(Dispatch::mean_pixels(x.into_dispatch()));
-        let [b, c] = pooled.dims();
-        self.head.forward(pooled.reshape([b, c, 1, 1]), ResidualInput::None).flatten(1, 3)
+        let pooled = Tensor::from_dispatch(Dispatch::mean_pixels(x.into_dispatch()));
+        self.head.forward(pooled, ResidualInput::None)
     }
 }
 

@@ -125,7 +125,7 @@ pub trait FusedOps: Backend {
         reference::pool_sum::<Self>(x, bridge, before)
     }
 
-    /// The mean over pixels: `[B, C, H, W]` to `[B, C]`.
+    /// The mean over pixels: `[B, C, H, W]` to `[B, C, 1, 1]`.
     fn mean_pixels(x: FloatTensor<Self>) -> FloatTensor<Self> {
         reference::mean_pixels::<Self>(x)
     }
@@ -251,6 +251,6 @@ impl FusedOps for Flex {
     fn mean_pixels(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let x = Dense::channels_last(x);
         let shape @ [b, _, _, c] = x.dims();
-        FlexTensor::from_data(TensorData::new(kernels::mean(x.slice(), shape), [b, c]))
+        FlexTensor::from_data(TensorData::new(kernels::mean(x.slice(), shape), [b, c, 1, 1]))
     }
 }

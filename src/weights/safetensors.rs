@@ -107,23 +107,18 @@ impl Source {
 /// Own or timm's, by what the header says.
 pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
     let (header, data) = read_header(&*bytes)?;
-    let own = header.metadata().as_ref().and_then(|map| map.get(KEY)).cloned();
-    let mut entries: Vec<Entry> = header
-        .tensors()
-        .into_iter()
-        .map(|(name, info)| Entry {
-            name,
-            shape: info.shape.clone(),
-            dtype: info.dtype,
-            range: data + info.data_offsets.0..data + info.data_offsets.1,
-        })
-        .collect();
-    entries.sort_unstable_by_key(|entry| entry.range.start);
     // The library has made sure that tensors follow each other without gaps.
-    let (end, size) = (entries.last().map_or(data, |entry| entry.range.end), bytes.size());
-    if end != size {
-        return Err(unreadable(format!("the header describes {end} bytes, the file has {size}")));
+    let (described, there) = (header.data_len(), bytes.size() - data);
+    if described != there {
+        return Err(unreadable(format!("the header describes {described} bytes of tensors, {there} follow")));
     }
+    let own = header.metadata().as_ref().and_then(|map| map.get(KEY)).cloned();
+    let entry = |name: String| {
+        let info = header.info(&name)?;
+        let range = data + info.data_offsets.0..data + info.data_offsets.1;
+        Some(Entry { shape: info.shape.clone(), dtype: info.dtype, range, name })
+    };
+    let entries: Vec<Entry> = header.offset_keys().into_iter().filter_map(entry).collect();
     let source = Source { bytes: bytes.into(), entries };
     match own {
         Some(json) => parse_own(&json, data, source),
