@@ -29,22 +29,19 @@ for (const [where, worker] of [
     });
     try {
       const page = await site.open('/');
-      const got = await page.evaluate(
-        async (urls) => {
-          const { ImageClassifier } = await import('/xception-web/index.js');
-          const create = async (model) => {
-            try {
-              const classifier = await ImageClassifier.create({ model, backend: 'cpu' });
-              classifier.dispose();
-              return 'a classifier';
-            } catch ({ code, message }) {
-              return `${code}: ${message}`;
-            }
-          };
-          return Promise.all(urls.map(create));
-        },
-        Object.keys(files),
-      );
+      const got = await page.evaluate(async (urls) => {
+        const { ImageClassifier } = await import('/xception-web/index.js');
+        const create = async (model) => {
+          try {
+            const classifier = await ImageClassifier.create({ model, backend: 'cpu' });
+            classifier.dispose();
+            return 'a classifier';
+          } catch ({ code, message }) {
+            return `${code}: ${message}`;
+          }
+        };
+        return Promise.all(urls.map(create));
+      }, Object.keys(files));
       assert.equal(got[0], 'a classifier');
       assert.match(got[1], /^invalid-model: .*SHA-256/);
     } finally {
