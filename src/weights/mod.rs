@@ -71,6 +71,8 @@ impl std::fmt::Debug for ModelFile {
     }
 }
 
+/// Bytes that tell every format.
+const MAGIC: usize = 16;
 /// First bytes of an HDF5 file.
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
 /// First bytes of a zip archive: PyTorch's `.pth` and Keras's `.keras`.
@@ -99,7 +101,7 @@ impl ModelFile {
     ///
     /// As for [`ModelFile::parse`].
     pub fn open(bytes: Box<dyn FileBytes>) -> Result<Self> {
-        let mut magic = [0; HDF5_MAGIC.len()];
+        let mut magic = [0; MAGIC];
         let known = bytes.size().min(magic.len());
         bytes.read(0, &mut magic[..known])?;
         let file = if magic.starts_with(HDF5_MAGIC) {
