@@ -25,6 +25,7 @@ mod source;
 mod strict;
 mod timm;
 mod torch;
+mod unique;
 
 use burn::tensor::Device;
 

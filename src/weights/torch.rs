@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use crc::{CRC_32_ISO_HDLC, Crc, Table};
 use half::{bf16, f16};
 
 use super::ModelFile;
@@ -122,7 +123,7 @@ fn place(tensor: &Tensor, storage: &Range<usize>) -> Option<Range<usize>> {
     (end <= storage.end).then_some(start..end)
 }
 
-/// Name and place of every entry, none of them compressed.
+/// Name and place of every entry, none of them compressed, each with the numbers that it was saved with.
 fn directory(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>> {
     let cut = || damaged("has no whole directory");
     let short = |at: usize| Some(usize::from(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?)));
@@ -131,12 +132,15 @@ fn directory(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>> {
     let end =
         bytes[from..].windows(END).rposition(|window| window.starts_with(END_MAGIC)).ok_or_else(cut)? + from;
     let (count, mut at) = (short(end + 10).ok_or_else(cut)?, long(end + 16).ok_or_else(cut)?);
-    let mut files = HashMap::new();
+    // Made when needed: in the module that browsers download, the table would take 16 kB.
+    let crc = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
+    let (mut files, mut total) = (HashMap::new(), 0usize);
     for _ in 0..count {
         let header = bytes.get(at..).filter(|rest| rest.starts_with(CENTRAL_MAGIC)).ok_or_else(cut)?;
         let field = |offset: usize| short(at + offset).ok_or_else(cut);
         let (method, name, extra, comment) = (field(10)?, field(28)?, field(30)?, field(32)?);
-        let (size, local) = (long(at + 24).ok_or_else(cut)?, long(at + 42).ok_or_else(cut)?);
+        let long_field = |offset: usize| long(at + offset).ok_or_else(cut);
+        let (checksum, size, local) = (long_field(16)?, long_field(24)?, long_field(42)?);
         let name_bytes = header.get(CENTRAL..CENTRAL + name).ok_or_else(cut)?;
         let name_text = String::from_utf8_lossy(name_bytes).into_owned();
         if method != 0 {
@@ -146,7 +150,17 @@ fn directory(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>> {
         let (Some(local_name), Some(local_extra)) = (skip(26), skip(28)) else { return Err(cut()) };
         let start = local + LOCAL + local_name + local_extra;
         let range = start.checked_add(size).filter(|&end| end <= bytes.len()).map(|end| start..end);
-        if files.insert(name_text.clone(), range.ok_or_else(cut)?).is_some() {
+        let range = range.ok_or_else(cut)?;
+        // Entries that lie on each other would let a small file ask for much work.
+        total = total.saturating_add(size);
+        if total > bytes.len() {
+            return Err(damaged(format!("holds entries of {total} bytes in {}", bytes.len())));
+        }
+        // PyTorch can be told to leave checksums out: then they are 0.
+        if checksum != 0 && crc.checksum(&bytes[range.clone()]) as usize != checksum {
+            return Err(damaged(format!("holds {name_text} with other bytes than were saved")));
+        }
+        if files.insert(name_text.clone(), range).is_some() {
             return Err(damaged(format!("holds {name_text} twice")));
         }
         at += CENTRAL + name + extra + comment;
