@@ -166,9 +166,8 @@ fn names_given_twice() {
 fn numbers_that_are_none() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let timm = read_fixture("mini_timm.safetensors");
-        let data = timm.len() - halves(&timm).1.len();
-        // The first, and the last of the data.
-        for at in [data, timm.len() - 4] {
+        // Counters that no network has a place for come first.
+        for at in [timm.len() - 4, timm.len() - 4000] {
             let mut damaged = timm.clone();
             damaged[at..at + 4].copy_from_slice(&bad.to_le_bytes());
             refused("safetensors", damaged, &["finite", &bad.to_string(), "tensor "]);

@@ -22,7 +22,7 @@ pub struct Args {
     model: Option<String>,
     /// Another file of the same model, say with fewer bits: how far its answers differ, on plain pictures
     /// and through a camera.
-    #[arg(long, conflicts_with_all = ["hard", "sheet"])]
+    #[arg(long, group = "camera")]
     compare: Option<String>,
     /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
     #[arg(long)]
@@ -34,10 +34,10 @@ pub struct Args {
     #[arg(long, default_value = UNSEEN_SET)]
     set: String,
     /// Show the drawings as a webcam sees them: small or large, tilted, blurred, in front of other things.
-    #[arg(long)]
+    #[arg(long, group = "camera")]
     hard: bool,
     /// Seed of the hard pictures.
-    #[arg(long, default_value_t = SEED)]
+    #[arg(long, default_value_t = SEED, requires = "camera")]
     seed: u64,
     /// Write a contact sheet of the hard pictures with the model's answers, as PNG.
     #[arg(long, requires = "hard")]
