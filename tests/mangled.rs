@@ -66,6 +66,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         "mini_keras.weights.h5",
         "mini_aligned.safetensors",
         "mini_aligned_p.pth",
+        "mini_aligned_p_legacy.pth",
     ];
     let mut files: Vec<_> = names.map(|name| (name, read_fixture(name))).into();
     let own = ModelFile::parse(read_fixture(names[0])).unwrap();
@@ -82,6 +83,7 @@ fn mangled_files_are_errors_within_bounds_and_never_panics() {
     }
     absurd_shapes();
     names_given_twice();
+    storages_out_of_place();
     numbers_that_are_none();
     a_changed_tensor_of_a_pth_file();
     hostile_pickles();
@@ -140,6 +142,28 @@ fn unchecked(mut zip: Vec<u8>) -> Vec<u8> {
     assert!(!headers.is_empty());
     headers.into_iter().for_each(|at| zip[at + 16..at + 20].fill(0));
     zip
+}
+
+/// The same tensors as PyTorch wrote them before 1.6: the order of the storages is part of the file.
+fn storages_out_of_place() {
+    let legacy = read_fixture("mini_aligned_p_legacy.pth");
+    // The list of keys: the pickle that begins with an empty list.
+    let list = find(&legacy, b"\x80\x02]q\0(");
+    let key = list + 6 + 5;
+    let next = key + usize::from(legacy[key - 4]) + 2 + 5;
+    let length = usize::from(legacy[key - 4]);
+    let mut twice = legacy.clone();
+    twice.copy_within(key..key + length, next);
+    refused("a storage twice", twice, &["twice"]);
+    let mut unknown = legacy.clone();
+    unknown[key..key + length].fill(b'x');
+    refused("a storage of no tensor", unknown, &["no whole numbers of storage xxx"]);
+    let end = list + legacy[list..].iter().position(|&byte| byte == b'.').unwrap() + 1;
+    for count in [0, 2, u64::MAX] {
+        let mut changed = legacy.clone();
+        changed[end..end + 8].copy_from_slice(&count.to_le_bytes());
+        refused("another count", changed, &[]);
+    }
 }
 
 fn names_given_twice() {

@@ -13,6 +13,9 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_NAME: usize = 128;
 const MAX_SIDES: usize = 8;
 
+/// First pickle of a file from before PyTorch 1.6: its magic number.
+pub(super) const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+
 /// Index of a value: containers hold these, so that shared values cost nothing.
 type Id = usize;
 
@@ -60,10 +63,49 @@ pub(super) fn state_dict(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
     if bytes.len() > MAX_BYTES {
         return Err(refuse(format!("describes its tensors in {} bytes, more than {MAX_BYTES}", bytes.len())));
     }
-    let mut machine =
-        Machine { bytes, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
+    let mut machine = Machine::new(bytes);
     let root = machine.run()?;
     machine.tensors(root)
+}
+
+/// What a file from before PyTorch 1.6 says of its tensors.
+pub(super) struct Legacy {
+    /// Names and tensors of the state dict.
+    pub tensors: Vec<(String, Tensor)>,
+    /// Kind of each storage by its key.
+    pub kinds: HashMap<String, String>,
+    /// Keys in the order in which the numbers follow.
+    pub keys: Vec<String>,
+    /// Where the numbers begin.
+    pub end: usize,
+}
+
+/// Reads such a file's pickles, which begin with [`LEGACY_MAGIC`].
+pub(super) fn legacy(bytes: &[u8]) -> Result<Legacy> {
+    let bytes = &bytes[..bytes.len().min(MAX_BYTES)];
+    let mut end = LEGACY_MAGIC.len();
+    let mut next = || -> Result<(Machine, Id)> {
+        let mut machine = Machine::new(&bytes[end..]);
+        let root = machine.run()?;
+        end += machine.at;
+        Ok((machine, root))
+    };
+    // The protocol, and what the writing machine's numbers were like: PyTorch wrote the same on all.
+    next()?;
+    next()?;
+    let (model, root) = next()?;
+    let tensors = model.tensors(root)?;
+    let storages = model.values.into_iter().filter_map(|value| match value {
+        Value::Storage(Storage { kind, key }) => Some((key, kind)),
+        _ => None,
+    });
+    let (list, root) = next()?;
+    let key = |&id: &Id| match &list.values[id] {
+        Value::Text(key) if key.len() <= MAX_NAME => Ok(key.clone()),
+        _ => Err(list.damaged()),
+    };
+    let keys = list.sequence(root)?.iter().map(key).collect::<Result<_>>()?;
+    Ok(Legacy { tensors, kinds: storages.collect(), keys, end })
 }
 
 struct Machine<'a> {
@@ -75,7 +117,11 @@ struct Machine<'a> {
     memo: HashMap<u32, Id>,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() }
+    }
+
     fn run(&mut self) -> Result<Id> {
         loop {
             let [code] = self.array()?;
@@ -281,10 +327,14 @@ impl Machine<'_> {
         }
     }
 
-    /// `('storage', torch.FloatStorage, key, device, count)`
+    /// `('storage', torch.FloatStorage, key, device, count)`, and before PyTorch 1.6 a view, always None since 0.4.
     fn storage(&mut self) -> Result<()> {
         let id = self.pop()?;
-        let &[_, kind, key, _, _] = self.sequence(id)? else { return Err(self.damaged()) };
+        let (kind, key) = match *self.sequence(id)? {
+            [_, kind, key, _, _] => (kind, key),
+            [_, kind, key, _, _, view] if matches!(self.values[view], Value::Other) => (kind, key),
+            _ => return Err(self.damaged()),
+        };
         let (Value::Global(kind), Value::Text(key)) = (&self.values[kind], &self.values[key]) else {
             return Err(self.damaged());
         };
