@@ -8,6 +8,7 @@ pub mod camera;
 pub mod canvas;
 pub mod checkpoint;
 pub mod classes;
+pub mod compare;
 pub mod confidence;
 pub mod dataset;
 pub mod eval;
