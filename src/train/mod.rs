@@ -1,6 +1,7 @@
 //! The trainer: drawings of things from icon sets, a seeded stream of augmented pictures, and the
 //! loop that fits the network to them. Native only. Start at [`run`].
 
+pub mod ablate;
 pub mod augment;
 pub mod average;
 pub mod background;
@@ -17,6 +18,7 @@ pub mod icons;
 pub mod init;
 pub mod ops;
 pub mod pictures;
+pub mod plot;
 pub mod random;
 pub mod render;
 pub mod run;

@@ -292,7 +292,7 @@ impl<'a> Run<'a> {
         let mut score = Score::default();
         let model = self.averaged();
         for batch in self.supply.validation(side, self.config.seed) {
-            score.add(validate(&model, &self.config.network, &batch)?);
+            score.add(validate(&model, &batch)?);
         }
         Ok(score)
     }

@@ -53,13 +53,25 @@ pub fn step(
 ) -> Result<(Xception, Score)> {
     let device = model.head.weight.val().device();
     let logits = logits(&model, config, pictures(batch, &device));
-    let target = targets(batch, config.classes, &device);
+    descend(model, logits, optimizer, batch, rate)
+}
+
+/// The same for any network, from its logits.
+pub fn descend<M: Module>(
+    model: M,
+    logits: Tensor<2>,
+    optimizer: &mut ModuleOptimizer,
+    batch: &Batch,
+    rate: f64,
+) -> Result<(M, Score)> {
+    let classes = logits.dims()[1];
+    let target = targets(batch, classes, &logits.device());
     let losses = (log_softmax(logits.clone(), 1) * target).sum_dim(1).neg();
     let loss = losses.mean();
     let score = Score {
         loss: read(loss.clone().reshape([1, 1]).detach())?.iter().map(|v| f64::from(*v)).sum::<f64>()
             * batch.classes.len() as f64,
-        ..right_answers(logits.detach(), batch, config.classes)?
+        ..right_answers(logits.detach(), batch)?
     };
     if !score.loss.is_finite() {
         return Err(Error::Training(
@@ -71,14 +83,15 @@ pub fn step(
 }
 
 /// Answers of the network as it would be used, running statistics and all.
-pub fn validate(model: &Xception, config: &XceptionConfig, batch: &Batch) -> Result<Score> {
+pub fn validate(model: &Xception, batch: &Batch) -> Result<Score> {
     let model = model.valid();
     let device = model.head.weight.val().device();
     let logits = model.forward(pictures(batch, &device).permute([0, 3, 1, 2]));
-    right_answers(logits, batch, config.classes)
+    right_answers(logits, batch)
 }
 
-fn pictures(batch: &Batch, device: &Device) -> Tensor<4> {
+/// `[B, H, W, 3]`.
+pub fn pictures(batch: &Batch, device: &Device) -> Tensor<4> {
     let count = batch.classes.len();
     let side = (batch.pixels.len() / count / 3).isqrt();
     Tensor::from_data(TensorData::new(batch.pixels.clone(), [count, side, side, 3]), device)
@@ -92,7 +105,9 @@ fn targets(batch: &Batch, classes: usize, device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(rows, [batch.classes.len(), classes]), device)
 }
 
-fn right_answers(logits: Tensor<2>, batch: &Batch, classes: usize) -> Result<Score> {
+/// How many of the logits are largest where they should be.
+pub fn right_answers(logits: Tensor<2>, batch: &Batch) -> Result<Score> {
+    let classes = logits.dims()[1];
     let logits = read(logits)?;
     let best = |row: &[f32]| (0..classes).max_by(|&a, &b| row[a].total_cmp(&row[b]));
     let answers = logits.chunks_exact(classes).map(best).zip(&batch.classes);

@@ -5,6 +5,7 @@ macro_rules! println {
     ($($arg:tt)*) => { crate::line(format_args!($($arg)*)) };
 }
 
+mod ablate;
 mod bench;
 mod calibrate;
 mod classify;
@@ -21,6 +22,11 @@ use xception_web::labels::Labels;
 use xception_web::model::config::IMAGENET_CLASSES;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
+
+/// Training allocates and frees large tensors all the time, which the system's allocator gives back and
+/// asks for again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Classify pictures with Xception; convert and inspect its weights.
 #[derive(Debug, Parser)]
@@ -44,6 +50,8 @@ enum Command {
     Eval(eval::Args),
     /// Fit how sure a model is to how often it is right, and from when on a picture is known.
     Calibrate(calibrate::Args),
+    /// Try the paper's claims on small networks of equal size.
+    Ablate(ablate::Args),
     /// Measure how long one picture takes.
     Bench(bench::Args),
 }
@@ -56,6 +64,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Calibrate(args) => calibrate::run(args),
+        Command::Ablate(args) => ablate::run(args),
         Command::Bench(args) => bench::run(args),
     };
     match outcome {
