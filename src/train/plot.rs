@@ -52,7 +52,15 @@ pub fn lines(area: &Area<'_>, title: &str, [across, up]: [&str; 2], lines: &[Lin
         .y_label_area_size(56)
         .build_cartesian_2d(x, y)
         .map_err(failed)?;
-    chart.configure_mesh().light_line_style(WHITE).x_desc(across).y_desc(up).draw().map_err(failed)?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .x_desc(across)
+        .y_desc(up)
+        .x_label_formatter(&short)
+        .y_label_formatter(&short)
+        .draw()
+        .map_err(failed)?;
     for (line, colour) in lines.iter().zip(COLOURS.iter().cycle()) {
         let style = colour.stroke_width(2);
         chart
@@ -63,9 +71,15 @@ pub fn lines(area: &Area<'_>, title: &str, [across, up]: [&str; 2], lines: &[Lin
     }
     if lines.len() > 1 {
         let labels = &mut chart.configure_series_labels();
+        labels.position(SeriesLabelPosition::UpperLeft);
         labels.background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw().map_err(failed)?;
     }
     Ok(())
+}
+
+/// A number without zeros at its end.
+pub fn short(value: &f64) -> String {
+    format!("{value:.5}").trim_end_matches('0').trim_end_matches('.').into()
 }
 
 /// From the smallest to the largest of `values`, with some room; never empty.
@@ -86,8 +100,11 @@ pub fn failed(error: impl std::fmt::Display) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// How the second of [`COLOURS`] is written.
+    pub const SECOND: &str = "stroke=\"#E69F00\"";
 
     #[test]
     fn a_chart_names_its_axes_and_lines() {
@@ -102,7 +119,12 @@ mod tests {
         for word in ["<svg", "speed", "time", "way", "fast", "slow"] {
             assert!(text.contains(word), "{word}");
         }
-        assert_eq!(text.matches("<polyline").count(), 4, "two lines and their two signs in the legend");
+        assert_eq!(text.matches(SECOND).count(), 2, "a line, and its sign in the legend");
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([5000.0, 0.1 + 0.2, -0.00125].map(|v| short(&v)), ["5000", "0.3", "-0.00125"]);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use xception_web::Result;
 use xception_web::train::ablate::{self, Plan, report};
 use xception_web::train::icons::DEFAULT_DIR;
 
-/// Enough for the networks to differ, in about a minute a run on two cores.
-const DEFAULT_SAMPLES: u64 = 24_000;
+/// Enough for the networks to differ, in a good minute a run on two cores.
+const DEFAULT_SAMPLES: u64 = 64_000;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -55,6 +55,7 @@ pub struct Inception {
 
 /// What a variant has in place of a separable convolution; batch norm follows.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there are fifteen of them")]
 pub enum Unit {
     /// [`Kind::Separable`].
     Separable(Separable),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use plotters::prelude::*;
 
-use super::super::plot::{Area, COLOURS, Line, failed, lines, span, svg};
+use super::super::plot::{Area, COLOURS, Line, failed, lines, short, span, svg};
 use super::summary::{Decision, Row, Spread, Summary, Verdict};
 use super::trial::{BATCH, LABELS, Pictures, RATE, SIDE};
 use super::variant::{REFERENCE, VARIANTS, find};
@@ -74,6 +74,7 @@ fn ends(area: &Area<'_>, summary: &Summary) -> Result<()> {
         .configure_mesh()
         .light_line_style(WHITE)
         .x_desc("validation accuracy, %")
+        .x_label_formatter(&short)
         .y_labels(summary.rows.len())
         .y_label_formatter(&name)
         .draw()
