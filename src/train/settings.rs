@@ -103,14 +103,19 @@ fn parse(path: &Path) -> Result<Map<String, Value>> {
         path: path.display().to_string(),
         source,
     })?;
-    let failed = |error: String| {
-        let what = error.trim_end().replace('\n', " ");
+    let failed = |what: String| {
         Error::Option(format!("{} is neither TOML nor JSON with settings: {what}", path.display()))
     };
     let value = if text.trim_start().starts_with('{') {
         serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?
     } else {
-        toml::from_str(&text).map_err(|error| failed(error.to_string()))?
+        // Its own text shows the line; in one sentence, its number will do.
+        let line = |error: &toml::de::Error| {
+            let before = text.get(..error.span().map_or(0, |at| at.start)).unwrap_or_default();
+            1 + before.matches('\n').count()
+        };
+        toml::from_str(&text)
+            .map_err(|error| failed(format!("line {}: {}", line(&error), error.message())))?
     };
     match value {
         Value::Object(fields) => Ok(fields),
@@ -192,7 +197,7 @@ mod tests {
         assert!(refused("batch = \"many\"").contains("`batch`"));
         assert!(refused("network = { layers = 3 }").contains("`middle_blocks`"));
         assert!(refused("device = \"tpu\"").contains("`webgpu`"));
-        assert!(refused("batch =").contains("neither TOML nor JSON"));
+        assert!(refused("seed = 1\nbatch = 2 2").contains("neither TOML nor JSON with settings: line 2"));
         assert!(refused("{ \"batch\": ").contains("neither TOML nor JSON"));
         assert!(!refused("batch =").contains('\n'));
     }

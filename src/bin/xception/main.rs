@@ -23,11 +23,6 @@ use xception_web::model::config::IMAGENET_CLASSES;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
 
-/// Training allocates and frees large tensors all the time, which the system's allocator gives back and
-/// asks for again.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Classify pictures with Xception; convert and inspect its weights.
 #[derive(Debug, Parser)]
 #[command(name = "xception", version)]

@@ -136,8 +136,8 @@ pub fn markdown(summary: &Summary) -> String {
     if summary.rows.len() < VARIANTS.len() {
         text += "- The other claims were not tried.\n";
     }
-    text + "\nA network of this size, a short run and drawn pictures say little about ImageNet. The pictures are the same for \
-            all seeds of a judgement, so ± does not hold the chance in choosing them.\n"
+    text + "\nA network of this size, a short run and drawn pictures say little about ImageNet. All seeds are judged by the \
+            same pictures, so ± leaves out the chance in choosing them.\n"
 }
 
 /// One plain sentence.
