@@ -219,10 +219,8 @@ fn settings_that_make_no_sense_are_refused_in_one_sentence() {
     assert!(refused(&["--config", text(&scratch.join("none.toml"))]).contains("none.toml"));
     assert!(refused(&["--freeze"]).contains("--from"));
     assert!(refused(&["--from", text(&file)]).contains("file.toml"));
-    if !cfg!(feature = "cuda") {
-        let message = refused(&["--device", "cuda"]);
-        assert!(message.contains("webgpu") && message.contains("cpu"), "{message}");
-    }
+    let message = refused(&["--device", "cuda"]);
+    assert!(message.contains("webgpu") && message.contains("cpu"), "{message}");
     fs::write(&file, "network = { stem = [8, 8] }").unwrap();
     let message = refused(&["--config", text(&file), "--from", "www/models/emoji.safetensors"]);
     assert!(message.contains("network"), "{message}");

@@ -17,7 +17,7 @@ pub enum Accelerator {
     Cpu,
     /// Burn's wgpu: Vulkan, Metal or DirectX 12.
     Webgpu,
-    /// Burn's CUDA, in builds with the feature `cuda` only.
+    /// Burn's CUDA, which is known by name only: building it fetches a compiler of its own from the network.
     Cuda,
 }
 
@@ -29,7 +29,7 @@ impl FromStr for Accelerator {
             "cpu" => Ok(Self::Cpu),
             "webgpu" => Ok(Self::Webgpu),
             "cuda" => Ok(Self::Cuda),
-            other => Err(Error::Option(format!("there is no device {other:?}; choose cpu, webgpu or cuda"))),
+            other => Err(Error::Option(format!("there is no device {other:?}; choose cpu or webgpu"))),
         }
     }
 }
@@ -47,27 +47,13 @@ impl Accelerator {
                 let backend = pollster::block_on(Backend::named(BackendKind::Webgpu))?;
                 Ok(backend.device.autodiff())
             }
-            Self::Cuda => cuda(),
+            Self::Cuda => Err(Error::Backend(
+                "cuda is not in this binary, since building it would take a compiler of its own; use --device \
+                 cpu, or webgpu, which also runs on NVIDIA's cards"
+                    .into(),
+            )),
         }
     }
-}
-
-#[cfg(feature = "cuda")]
-fn cuda() -> Result<Device> {
-    // The driver's library is looked for by name, and the library that does it panics where there is none.
-    match std::panic::catch_unwind(|| Device::cuda(0).autodiff()) {
-        Ok(device) => Ok(device),
-        Err(_) => Err(Error::Backend("there is no usable NVIDIA driver; use --device webgpu or cpu".into())),
-    }
-}
-
-#[cfg(not(feature = "cuda"))]
-fn cuda() -> Result<Device> {
-    Err(Error::Backend(
-        "cuda is not in this binary, since few machines could run it; use --device cpu, or webgpu, which also \
-         runs on NVIDIA's cards, or build with --features cuda"
-            .into(),
-    ))
 }
 
 #[cfg(test)]
@@ -77,10 +63,9 @@ mod tests {
     #[test]
     fn an_unknown_device_lists_the_known_ones() {
         let message = "tpu".parse::<Accelerator>().unwrap_err().to_string();
-        assert_eq!(message, "there is no device \"tpu\"; choose cpu, webgpu or cuda");
+        assert_eq!(message, "there is no device \"tpu\"; choose cpu or webgpu");
     }
 
-    #[cfg(not(feature = "cuda"))]
     #[test]
     fn cuda_is_refused_with_what_to_use() {
         let message = Accelerator::Cuda.open().unwrap_err().to_string();

@@ -39,7 +39,7 @@ pub struct Args {
     /// Train the head only, and keep all else as the model of --from has it.
     #[arg(long)]
     freeze: bool,
-    /// Where to compute: cpu, webgpu or cuda.
+    /// Where to compute: cpu or webgpu.
     #[arg(long)]
     device: Option<Accelerator>,
     /// Pictures to train on; equal seeds and numbers give equal models.
