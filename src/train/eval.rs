@@ -215,23 +215,29 @@ pub(super) fn through_a_camera(
     })
 }
 
-/// Shows each class's drawing of the set `name` to the model, large, on plain backgrounds.
+/// Shows each class's drawing of the set `name` to the model, large, on plain backgrounds; besides, each
+/// drawing that was misnamed, on the first background where it was.
 ///
 /// # Errors
 ///
 /// When the set cannot be read, or the model has labels that are no class of the trainer's.
-pub async fn evaluate(classifier: &Classifier, dir: &Path, name: &str) -> Result<Evaluation> {
+pub async fn evaluate(classifier: &Classifier, dir: &Path, name: &str) -> Result<(Evaluation, Vec<Shown>)> {
     let set = IconSet::read(dir, name)?;
     let drawings = drawings(&set, &positions(classifier)?)?;
     let mut exam = Exam { classifier, misses: Vec::new() };
+    let mut misnamed: Vec<Shown> = Vec::new();
     let mut tallies =
         BACKGROUNDS.iter().map(|&(background, _)| (background, Tally::default())).collect::<Vec<_>>();
     for (number, question) in plain(&drawings).enumerate() {
         let tally = &mut tallies[number / drawings.len()].1;
-        exam.show(tally, (&question.rgba, question.side), question.background, question.label).await?;
+        let Question { background, label, rgba, side } = question;
+        let (answer, score, known) = exam.show(tally, (&rgba, side), background, label).await?;
+        if answer != label && misnamed.iter().all(|before| before.label != label) {
+            misnamed.push(Shown { canvas: Canvas::from_rgba(&rgba, side), label, answer, score, known });
+        }
     }
     let figures = tallies.iter().map(|(background, tally)| tally.figure(background)).collect();
-    Ok(exam.end(&set, drawings.len(), drawings.len() * BACKGROUNDS.len(), figures))
+    Ok((exam.end(&set, drawings.len(), drawings.len() * BACKGROUNDS.len(), figures), misnamed))
 }
 
 /// Shows each class's drawing of the set `name` to the model through a poor camera ([`hard`]), and

@@ -1,7 +1,9 @@
 //! `xception eval`: how well a model names drawings in a style that it never saw.
 
+use std::io::Cursor;
 use std::path::PathBuf;
 
+use image::{ImageFormat, RgbImage};
 use serde::Serialize;
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::classify::Classifier;
@@ -39,8 +41,9 @@ pub struct Args {
     /// Seed of the hard pictures.
     #[arg(long, default_value_t = SEED, requires = "camera")]
     seed: u64,
-    /// Write a contact sheet of the hard pictures with the model's answers, as PNG.
-    #[arg(long, requires = "hard")]
+    /// Write a contact sheet of pictures with the model's answers, as PNG or JPEG: of the hard ones one for
+    /// each class, of the plain ones those that it misnamed.
+    #[arg(long)]
     sheet: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
@@ -67,15 +70,12 @@ pub fn run(args: Args) -> Result<()> {
         if args.hard {
             evaluate_hard(&classifier, &args.icons, &args.set, args.seed).await
         } else {
-            Ok((evaluate(&classifier, &args.icons, &args.set).await?, Vec::new()))
+            evaluate(&classifier, &args.icons, &args.set).await
         }
     })?;
     if let Some(path) = &args.sheet {
-        let mut png = std::io::Cursor::new(Vec::new());
-        sheet(&shown[..shown.len() / TAKES])
-            .write_to(&mut png, image::ImageFormat::Png)
-            .map_err(|error| Error::Training(format!("cannot write the contact sheet as PNG: {error}")))?;
-        write(path, png.get_ref())?;
+        let shown = if args.hard { &shown[..shown.len() / TAKES] } else { &shown };
+        write(path, &encoded(&sheet(shown), path)?)?;
     }
     if args.json {
         return print_json(&found);
@@ -90,6 +90,15 @@ fn classifier(file: ModelFile) -> Result<Classifier> {
         let backend = Backend::choose(BackendRequest::Named(BackendKind::Cpu)).await?;
         Classifier::new(&file, backend).await
     })
+}
+
+/// In the format that the file's name says.
+fn encoded(sheet: &RgbImage, path: &str) -> Result<Vec<u8>> {
+    let failed = |error| Error::Training(format!("cannot write the contact sheet to {path}: {error}"));
+    let format = ImageFormat::from_path(path).map_err(failed)?;
+    let mut bytes = Cursor::new(Vec::new());
+    sheet.write_to(&mut bytes, format).map_err(failed)?;
+    Ok(bytes.into_inner())
 }
 
 fn print_json(found: &impl Serialize) -> Result<()> {
