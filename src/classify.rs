@@ -1,6 +1,8 @@
 //! RGBA in, labels out: the one path that the page, the package and the command line share.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
+#[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use web_time::Instant;
 
@@ -10,7 +12,9 @@ use crate::error::{Error, Result};
 #[cfg(feature = "cpu")]
 use crate::fused::{Fused, Precision};
 use crate::labels::Labels;
-use crate::model::{Xception, XceptionConfig};
+#[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+use crate::model::Xception;
+use crate::model::XceptionConfig;
 use crate::preprocess::{Preprocess, RgbaView};
 use crate::weights::ModelFile;
 
@@ -41,7 +45,8 @@ pub struct Timings {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "one per classifier")]
 enum Network {
-    /// Plain Burn modules: on the GPU, and on the baseline.
+    /// Plain Burn modules: on the GPU, and on the baseline. A build for the CPU alone is small for want of them.
+    #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
     Plain(Xception),
     /// The same function in fused kernels: on the CPU.
     #[cfg(feature = "cpu")]
@@ -52,19 +57,35 @@ impl Network {
     #[cfg(feature = "cpu")]
     fn on_the_cpu(file: &ModelFile, device: &Device) -> Result<Self> {
         let precision = if file.is_quantized() { Precision::Q8 } else { Precision::F32 };
-        Fused::new(file.build(device)?, file.config.dialect, precision, device).map(Self::Fused)
+        Fused::new(&file.config, &|name| file.read(name), precision, device).map(Self::Fused)
     }
 
     #[cfg(not(feature = "cpu"))]
     fn on_the_cpu(file: &ModelFile, device: &Device) -> Result<Self> {
+        Self::plain(file, device)
+    }
+
+    #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+    fn plain(file: &ModelFile, device: &Device) -> Result<Self> {
         Ok(Self::Plain(file.build(device)?.fold()))
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+    /// The logits of pictures of this shape.
+    async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
         match self {
-            Self::Plain(network) => network.forward(x),
+            #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+            Self::Plain(network) => {
+                let pictures = Tensor::from_data(TensorData::new(pictures, shape), device);
+                // Synchronous reads panic on WebGPU in a browser: always the asynchronous one.
+                let logits = network.forward(pictures).into_data_async().await.map_err(|error| {
+                    Error::Backend(format!("the backend failed while running the network: {error}"))
+                })?;
+                logits
+                    .try_into_vec_as::<f32>()
+                    .map_err(|error| Error::Backend(format!("the backend gave back no logits: {error:?}")))
+            }
             #[cfg(feature = "cpu")]
-            Self::Fused(network) => network.forward(x),
+            Self::Fused(network) => network.logits(pictures, shape, device),
         }
     }
 }
@@ -104,9 +125,12 @@ impl Classifier {
     /// When the weights cannot be read, or the GPU gives a wrong answer.
     pub async fn new(file: &ModelFile, backend: Backend) -> Result<Self> {
         let network = match backend.kind {
+            #[cfg(feature = "webgpu")]
             BackendKind::Webgpu => proven(file, &backend.device).await?,
-            BackendKind::Cpu => Network::on_the_cpu(file, &backend.device)?,
-            BackendKind::Ndarray => Network::Plain(file.build(&backend.device)?.fold()),
+            #[cfg(feature = "ndarray")]
+            BackendKind::Ndarray => Network::plain(file, &backend.device)?,
+            // A build without the others cannot have brought up their backends.
+            _ => Network::on_the_cpu(file, &backend.device)?,
         };
         Ok(Self {
             network,
@@ -209,22 +233,14 @@ impl Classifier {
 fn rank(calibration: &Calibration, logits: &[f32], top_k: usize) -> Vec<(usize, f32)> {
     let scores = calibration.scores(logits);
     let mut order: Vec<usize> = (0..logits.len()).collect();
-    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    order.sort_unstable_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
     order.truncate(top_k);
     order.into_iter().map(|index| (index, scores[index])).collect()
 }
 
 /// One picture `[3, size, size]` through the network.
 async fn run(network: &Network, input: Vec<f32>, size: usize, device: &Device) -> Result<Vec<f32>> {
-    let input = Tensor::<4>::from_data(TensorData::new(input, [1, 3, size, size]), device);
-    // Synchronous reads panic on WebGPU in a browser: always the asynchronous one.
-    let logits = network
-        .forward(input)
-        .into_data_async()
-        .await
-        .map_err(|error| Error::Backend(format!("the backend failed while running the network: {error}")))?
-        .try_into_vec_as::<f32>()
-        .map_err(|error| Error::Backend(format!("the backend gave back no logits: {error:?}")))?;
+    let logits = network.logits(input, [1, 3, size, size], device).await?;
     match logits.iter().find(|logit| !logit.is_finite()) {
         Some(bad) => Err(Error::Backend(format!(
             "the network answered {bad}; its weights or this backend cannot be trusted: try the backend cpu"
@@ -235,14 +251,17 @@ async fn run(network: &Network, input: Vec<f32>, size: usize, device: &Device) -
 
 /// Side of the picture of the known-answer test: small, so that it costs little, but large enough that
 /// every layer sees more than one pixel of the full network.
+#[cfg(feature = "webgpu")]
 const PROOF_SIZE: usize = 71;
 
 /// How far the GPU's logits may be from the CPU's, relative to the largest logit. Sums in another order
 /// differ by about 1e-5; a skipped or miscompiled shader by all of it.
+#[cfg(feature = "webgpu")]
 const PROOF_TOLERANCE: f32 = 1e-2;
 
 /// The network on a GPU that has given the CPU's answer to a known picture. A shader that fails to
 /// compile in a browser is otherwise only logged, and stale memory read as the answer.
+#[cfg(feature = "webgpu")]
 async fn proven(file: &ModelFile, device: &Device) -> Result<Network> {
     let picture: Vec<f32> =
         (0..3 * PROOF_SIZE * PROOF_SIZE).map(|at| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
@@ -250,7 +269,7 @@ async fn proven(file: &ModelFile, device: &Device) -> Result<Network> {
     let network = Network::on_the_cpu(file, &on_cpu.device)?;
     let expected = run(&network, picture.clone(), PROOF_SIZE, &on_cpu.device).await?;
     drop(network);
-    let network = Network::Plain(file.build(device)?.fold());
+    let network = Network::plain(file, device)?;
     let found = run(&network, picture, PROOF_SIZE, device).await?;
     let scale = expected.iter().fold(1.0f32, |scale, logit| scale.max(logit.abs()));
     let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -1,15 +1,20 @@
 //! The boundary to JavaScript: converts types, decides nothing.
 //!
-//! Weights cross once; per picture RGBA, width and height go in and a short list comes out.
+//! The model file stays JavaScript's, and its tensors are fetched one by one; per picture RGBA, width and
+//! height go in and a short list comes out.
 
-use js_sys::{Array, Object, Reflect};
+use std::ops::Range;
+
+use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 use crate::backend::{Backend, BackendRequest};
 use crate::classify::Classifier;
+use crate::error::Result;
 use crate::labels::Labels;
 use crate::preprocess::RgbaView;
-use crate::weights::ModelFile;
+use crate::weights::{Digest, FileBytes, ModelFile};
 
 /// Errors inside a promise show where they came from.
 #[wasm_bindgen(start)]
@@ -24,11 +29,52 @@ pub fn work() {
     crate::kernels::work()
 }
 
+/// Gets the CPU's kernels compiled while there is nothing else to do.
+#[cfg(feature = "cpu")]
+#[wasm_bindgen(js_name = warmUp)]
+pub fn warm_up() {
+    crate::kernels::warm_up()
+}
+
 /// How many threads stand ready, the caller among them.
 #[cfg(target_feature = "atomics")]
 #[wasm_bindgen]
 pub fn threads() -> usize {
     crate::kernels::threads()
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// Web Crypto: fast and on a thread of its own, but browsers keep it to pages on https:// and localhost.
+    #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"], js_name = digest)]
+    fn subtle_digest(algorithm: &str, bytes: &Uint8Array) -> Result<Promise, JsValue>;
+}
+
+/// A file that JavaScript holds.
+struct JsBytes(Uint8Array);
+
+impl FileBytes for JsBytes {
+    fn size(&self) -> usize {
+        self.0.length() as usize
+    }
+
+    fn read(&self, start: usize, part: &mut [u8]) -> Result<()> {
+        let Range { start, end } = self.range(start, part.len())?;
+        self.0.subarray(start as u32, end as u32).copy_to(part);
+        Ok(())
+    }
+}
+
+/// The hash of what `digest` covers, from wherever it comes fastest.
+async fn hash(started: Result<Promise, JsValue>, digest: &Digest) -> Result<Vec<u8>> {
+    let found = match started {
+        Ok(promise) => JsFuture::from(promise).await,
+        Err(none) => Err(none),
+    };
+    match found {
+        Ok(buffer) => Ok(Uint8Array::new(&buffer).to_vec()),
+        Err(_) => digest.compute(),
+    }
 }
 
 /// One model on one backend.
@@ -40,16 +86,25 @@ pub struct Session {
 
 #[wasm_bindgen]
 impl Session {
-    /// Parses the model and builds its network on `backend` (`cpu`, `ndarray` or `webgpu`).
-    pub async fn create(model: Vec<u8>, backend: String) -> Result<Session, JsError> {
+    /// Parses the model and builds its network on `backend` (`cpu`, `ndarray` or `webgpu`). The bytes must not
+    /// change until then, and are not needed afterwards.
+    pub async fn create(model: Uint8Array, backend: String) -> Result<Session, JsError> {
         let request: BackendRequest = backend.parse()?;
-        let file = ModelFile::parse(model)?;
+        let file = ModelFile::open(Box::new(JsBytes(model.clone())))?;
+        // Hashed while the network is built.
+        let covered = |digest: &Digest| model.subarray(digest.start() as u32, model.length());
+        let hashing = file.digest().map(|digest| (subtle_digest("SHA-256", &covered(digest)), digest));
         // The page downloads one module per backend and falls back between them itself.
         let backend = match request {
             BackendRequest::Named(kind) => Backend::named(kind).await?,
             BackendRequest::Auto => Backend::choose(request).await?,
         };
-        let classifier = Classifier::new(&file, backend).await?;
+        let built = Classifier::new(&file, backend).await;
+        // Of a damaged file this is the error to tell, whatever else the damage led to.
+        if let Some((started, digest)) = hashing {
+            digest.check(&hash(started, digest).await?)?;
+        }
+        let classifier = built?;
         let chosen = classifier.backend();
         let info = serde_json::json!({
             "backend": chosen.kind.name(),

@@ -4,6 +4,9 @@
 
 mod common;
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use burn::tensor::Device;
 use common::{
     BATCH, LOGIT_TOLERANCE, MINI_SIZES, Stored, Strings, distance, expected_for, keras_layers,
@@ -11,7 +14,7 @@ use common::{
 };
 use xception_web::Error;
 use xception_web::model::{Dialect, XceptionConfig};
-use xception_web::weights::{Dtype, ModelFile};
+use xception_web::weights::{Dtype, FileBytes, ModelFile};
 
 /// Files written by the libraries themselves.
 const REAL_FILES: [(&str, Dialect); 4] = [
@@ -322,4 +325,48 @@ fn a_scale_that_is_missing_or_misshapen_is_an_error_that_names_the_kernel() {
     let mut damaged = whole;
     damaged[at + 1] = b'x';
     assert!(parse_error(damaged).contains("xead.weight.scale"));
+}
+
+/// First bytes of a file, looked at twice: they tell the format.
+const MAGIC: usize = 16;
+
+/// A file that is not in this program's memory, and what was asked of it.
+struct Elsewhere {
+    bytes: Vec<u8>,
+    largest: Rc<Cell<usize>>,
+    total: Rc<Cell<usize>>,
+}
+
+impl FileBytes for Elsewhere {
+    fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn read(&self, start: usize, part: &mut [u8]) -> xception_web::Result<()> {
+        self.largest.set(self.largest.get().max(part.len()));
+        self.total.set(self.total.get() + part.len());
+        self.bytes.read(start, part)
+    }
+}
+
+#[test]
+fn safetensors_are_read_tensor_by_tensor_and_each_byte_once() {
+    let own = ModelFile::parse(read_fixture("mini_timm.safetensors")).unwrap();
+    for dtype in [Dtype::F32, Dtype::F16, Dtype::Q8] {
+        let bytes = own.convert(dtype).unwrap();
+        let size = bytes.len();
+        let header = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+        let (largest, total) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let file = Elsewhere { bytes, largest: largest.clone(), total: total.clone() };
+        let file = ModelFile::open(Box::new(file)).unwrap();
+        assert_eq!(total.get(), MAGIC + 8 + header, "only the header was read");
+        largest.set(0);
+        let network = file.build(&Device::flex()).unwrap();
+        assert_eq!(total.get(), MAGIC + size, "{dtype:?}");
+        assert!(largest.get() <= 21 * 18 * 4, "{} bytes at once", largest.get());
+        drop(network);
+        let digest = file.digest().unwrap();
+        digest.check(&digest.compute().unwrap()).unwrap();
+        assert!(digest.check(&[0; 32]).is_err());
+    }
 }

@@ -1,13 +1,14 @@
 //! The folded network as a list of fused operations.
 
-use burn::backend::Dispatch;
-use burn::tensor::{Device, Int, Tensor};
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::{Dispatch, Flex};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
+use super::ops::{ConvInput, Dense, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use super::packer::Packer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Act;
-use crate::model::{Dialect, Xception};
+use crate::model::{Dialect, XceptionConfig};
 
 /// In what the weights of the pointwise convolutions are kept and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,26 +73,54 @@ pub(super) enum Kernel {
 }
 
 impl Fused {
-    /// Packs `network`, folded or not, layer by layer; each plain layer is dropped once packed.
+    /// Packs the network of `config` convolution by convolution. `read` gives the values of a tensor by its
+    /// canonical name, and is asked for each once.
     ///
     /// # Errors
     ///
-    /// When its tensors cannot be read.
-    pub fn new(network: Xception, dialect: Dialect, precision: Precision, device: &Device) -> Result<Self> {
-        let packer = Packer { precision, device };
-        let stem = network.stem.into_iter().map(|conv| packer.plain(conv)).collect::<Result<_>>()?;
-        let blocks = network.entry.into_iter().chain(network.middle).chain([network.exit]);
-        let blocks = blocks.map(|block| packer.block(block)).collect::<Result<_>>()?;
-        let tail = network.tail.into_iter().map(|unit| packer.separable(unit, Act::None, Act::Relu, None));
+    /// When a tensor cannot be read.
+    pub fn new(
+        config: &XceptionConfig,
+        read: &dyn Fn(&str) -> Result<Vec<f32>>,
+        precision: Precision,
+        device: &Device,
+    ) -> Result<Self> {
+        let packer = Packer { read, precision, device };
+        let plan = config.plan();
+        let stem = plan.stem.iter().enumerate().map(|(i, conv)| packer.plain(&format!("stem.{i}"), conv));
+        let stem = stem.collect::<Result<_>>()?;
+        let blocks = plan.blocks().map(|(path, block)| packer.block(&path, block));
+        let blocks = blocks.collect::<Result<_>>()?;
+        let tail = plan
+            .tail
+            .iter()
+            .enumerate()
+            .map(|(i, unit)| packer.separable(&format!("tail.{i}"), unit, [Act::None, Act::Relu], None));
         let tail = tail.collect::<Result<_>>()?;
-        Ok(Self { stem, blocks, tail, head: packer.head(network.head)?, dialect })
+        Ok(Self { stem, blocks, tail, head: packer.head(plan.head)?, dialect: config.dialect })
+    }
+
+    /// The logits of pictures `[B, 3, H, W]` as numbers.
+    ///
+    /// # Errors
+    ///
+    /// When `device` is not the CPU's.
+    pub fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
+        let logits = self.run(tensor(pictures, shape, device)).try_into_primitive::<Flex>();
+        let logits = logits.map_err(|error| Error::Backend(format!("the CPU gave no logits: {error:?}")))?;
+        Ok(Dense::of(logits).slice().to_vec())
     }
 
     /// # Shapes
     ///
     /// - input: `[B, 3, H, W]`, normalised
     /// - output: logits `[B, classes]`
-    pub fn forward(&self, mut x: Tensor<4>) -> Tensor<2> {
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        self.run(x).flatten(1, 3)
+    }
+
+    /// The logits as `[B, classes, 1, 1]`.
+    fn run(&self, mut x: Tensor<4>) -> Tensor<4> {
         for conv in &self.stem {
             x = conv.forward(x, ResidualInput::None);
         }
@@ -101,9 +130,8 @@ impl Fused {
         for conv in &self.tail {
             x = conv.forward(x, ResidualInput::None);
         }
-        let pooled: Tensor<2> = Tensor::from_dispatch(Dispatch::mean_pixels(x.into_dispatch()));
-        let [b, c] = pooled.dims();
-        self.head.forward(pooled.reshape([b, c, 1, 1]), ResidualInput::None).flatten(1, 3)
+        let pooled = Tensor::from_dispatch(Dispatch::mean_pixels(x.into_dispatch()));
+        self.head.forward(pooled, ResidualInput::None)
     }
 }
 
@@ -168,4 +196,11 @@ impl Conv {
             geometry: self.geometry,
         }))
     }
+}
+
+/// Numbers as a tensor. [`Tensor::from_data`] would do, with a conversion from every type to every other behind
+/// it: more code than all of the kernels.
+pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+    let data = TensorData::new(values, shape);
+    Tensor::from_dispatch(Dispatch::float_from_data(data, device.as_dispatch()))
 }

@@ -127,7 +127,7 @@ pub trait FusedOps: Backend {
         reference::pool_sum::<Self>(x, bridge, before)
     }
 
-    /// The mean over pixels: `[B, C, H, W]` to `[B, C]`.
+    /// The mean over pixels: `[B, C, H, W]` to `[B, C, 1, 1]`.
     fn mean_pixels(x: FloatTensor<Self>) -> FloatTensor<Self> {
         reference::mean_pixels::<Self>(x)
     }
@@ -137,11 +137,11 @@ pub trait FusedOps: Backend {
 impl FusedOps for burn::backend::NdArray {}
 
 /// A tensor's numbers, contiguous.
-struct Dense(FlexTensor);
+pub(super) struct Dense(FlexTensor);
 
 impl Dense {
-    fn of(tensor: FlexTensor) -> Self {
-        Self(tensor.to_contiguous())
+    pub fn of(tensor: FlexTensor) -> Self {
+        Self(if tensor.is_contiguous() { tensor } else { gathered(&tensor) })
     }
 
     /// `[B, C, H, W]` as `[B, H, W, C]`: nothing moves when it lies so already.
@@ -158,12 +158,34 @@ impl Dense {
         start..start + self.0.shape().num_elements()
     }
 
-    fn slice(&self) -> &[f32] {
+    pub fn slice(&self) -> &[f32] {
         &self.0.storage()[self.range()]
     }
 
     fn int8(&self) -> &[i8] {
         &self.0.storage()[self.range()]
+    }
+}
+
+/// Single-precision numbers in the order of their shape. burn-flex can do this for its dozen types of numbers, by
+/// as many functions.
+fn gathered(tensor: &FlexTensor) -> FlexTensor {
+    let (shape, layout) = (tensor.shape(), tensor.layout());
+    let dims: Vec<_> = shape.iter().copied().zip(layout.strides().iter().copied()).collect();
+    let mut numbers = Vec::with_capacity(shape.num_elements());
+    gather(tensor.storage(), &dims, layout.start_offset() as isize, &mut numbers);
+    FlexTensor::from_data(TensorData::new(numbers, shape))
+}
+
+/// Size and stride of each dimension in `dims`, the first number at `offset`.
+fn gather(values: &[f32], dims: &[(usize, isize)], offset: isize, numbers: &mut Vec<f32>) {
+    let at = |index: usize, stride: isize| offset + index as isize * stride;
+    match *dims {
+        [] => numbers.push(values[offset as usize]),
+        [(size, stride)] => numbers.extend((0..size).map(|i| values[at(i, stride) as usize])),
+        [(size, stride), ref inner @ ..] => {
+            (0..size).for_each(|i| gather(values, inner, at(i, stride), numbers));
+        }
     }
 }
 
@@ -233,6 +255,6 @@ impl FusedOps for Flex {
     fn mean_pixels(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let x = Dense::channels_last(x);
         let shape @ [b, _, _, c] = x.dims();
-        FlexTensor::from_data(TensorData::new(kernels::mean(x.slice(), shape), [b, c]))
+        FlexTensor::from_data(TensorData::new(kernels::mean(x.slice(), shape), [b, c, 1, 1]))
     }
 }

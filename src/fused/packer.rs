@@ -1,36 +1,46 @@
-//! From plain layers to fused ones: batch norms folded in, weights in the kernels' order.
+//! From a file's tensors to fused layers: batch norms folded in, weights in the kernels' order.
+//!
+//! One convolution after the other: at no time are more than one kernel's plain numbers in memory.
 
-use burn::nn::{BatchNorm, PaddingConfig2d};
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::backend::Dispatch;
+use burn::backend::ops::IntTensorOps;
+use burn::nn::PaddingConfig2d;
+use burn::tensor::{Device, Tensor, TensorData};
 
-use super::network::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows};
+use super::network::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows, tensor};
 use super::ops::Geometry;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernels::{Act, PackedQ8, TAPS, pack, pack_q8};
-use crate::model::block::Block;
-use crate::model::conv_norm::ConvNorm;
-use crate::model::separable::SeparableConv;
+use crate::model::block::{BlockConfig, Lead};
+use crate::model::conv_norm::ConvNormConfig;
+use crate::model::separable::SeparableConvConfig;
 
-/// Puts plain layers into the kernels' order, with batch norms folded into them on the way.
+/// Puts the tensors of planned layers into the kernels' order, with batch norms folded into them on the way.
 pub(super) struct Packer<'a> {
+    /// The values of the tensor of a canonical name.
+    pub read: &'a dyn Fn(&str) -> Result<Vec<f32>>,
     pub precision: Precision,
     pub device: &'a Device,
 }
 
 impl Packer<'_> {
-    pub fn plain(&self, conv: ConvNorm) -> Result<Conv> {
-        let [outputs, inputs, ..] = conv.conv.weight.dims();
-        let geometry = geometry(&conv, Act::None, Act::Relu);
-        let mut linear = Linear::of(&conv)?;
+    pub fn plain(&self, path: &str, conv: &ConvNormConfig) -> Result<Conv> {
+        let [inputs, outputs] = conv.channels;
+        let mut linear = self.linear(path, conv)?;
         // `[C', C, 3·3]` to `[C', 3·3, C]`, as windows lie in memory.
         linear.kernel = transposed(&linear.kernel, outputs, [inputs, TAPS]);
         // A small part of the work, and the first layer sees the picture itself: never in int8.
         let (weights, bias) = self.pack(linear, Precision::F32);
-        Ok(Conv { rows: Rows::Windows, weights, bias, geometry })
+        Ok(Conv { rows: Rows::Windows, weights, bias, geometry: geometry(conv, Act::None, Act::Relu) })
     }
 
-    fn points(&self, conv: &ConvNorm, after: Option<&Affine>) -> Result<(Kernel, Tensor<1>)> {
-        let mut linear = Linear::of(conv)?;
+    fn points(
+        &self,
+        path: &str,
+        conv: &ConvNormConfig,
+        after: Option<&Affine>,
+    ) -> Result<(Kernel, Tensor<1>)> {
+        let mut linear = self.linear(path, conv)?;
         if let Some(after) = after {
             linear.then(after);
         }
@@ -39,13 +49,13 @@ impl Packer<'_> {
 
     pub fn separable(
         &self,
-        unit: SeparableConv,
-        lead: Act,
-        act: Act,
+        path: &str,
+        unit: &SeparableConvConfig,
+        [lead, act]: [Act; 2],
         after: Option<&Affine>,
     ) -> Result<Conv> {
-        let geometry = geometry(&unit.depthwise, lead, act);
-        let Linear { kernel, bias } = Linear::of(&unit.depthwise)?;
+        let depthwise = unit.depthwise();
+        let Linear { kernel, bias } = self.linear(&format!("{path}.depthwise"), &depthwise)?;
         let channels = bias.len();
         let kernel = transposed(&kernel, 1, [channels, TAPS]);
         let rows = Rows::Depthwise {
@@ -53,48 +63,73 @@ impl Packer<'_> {
             bias: self.tensor(bias, [channels]),
             between: relu_if(unit.relu_between),
         };
-        let (weights, bias) = self.points(&unit.pointwise, after)?;
-        Ok(Conv { rows, weights, bias, geometry })
+        let (weights, bias) = self.points(&format!("{path}.pointwise"), &unit.pointwise(), after)?;
+        Ok(Conv { rows, weights, bias, geometry: geometry(&depthwise, lead, act) })
     }
 
-    pub fn block(&self, block: Block) -> Result<FusedBlock> {
-        // A norm on the sum goes into both ways to it.
-        let norm = block.norm.as_ref().map(Affine::of).transpose()?;
-        let last = block.units.len().saturating_sub(1);
-        let units = block.units.into_iter().enumerate().map(|(i, unit)| {
+    pub fn block(&self, path: &str, block: &BlockConfig) -> Result<FusedBlock> {
+        // A norm on the sum goes into both ways to it, and ReLU follows it.
+        let norm = block.norm().map(|epsilon| self.affine(path, epsilon)).transpose()?;
+        let units = block.units();
+        let last = units.len().saturating_sub(1);
+        let units = units.iter().enumerate().map(|(i, unit)| {
             // ReLU stands between convolutions: the one before applies it, the first its own; the last adds
             // the bridge and applies what follows the sum.
-            let lead = relu_if(i == 0 && block.leading_relu);
-            let act = relu_if(i < last || block.trailing_relu);
-            self.separable(unit, lead, act, norm.as_ref().filter(|_| i == last))
+            let lead = relu_if(i == 0 && block.lead == Lead::Relu);
+            let act = relu_if(i < last || norm.is_some());
+            self.separable(
+                &format!("{path}.units.{i}"),
+                unit,
+                [lead, act],
+                norm.as_ref().filter(|_| i == last),
+            )
         });
         let units = units.collect::<Result<_>>()?;
-        let bridge = match (block.shortcut, block.bridge_scale, norm) {
-            (Some(shortcut), _, norm) => {
+        let bridge = match (block.shortcut(), norm) {
+            (Some(shortcut), norm) => {
                 // The shift has gone into the last unit.
                 let norm = norm.map(|norm| Affine { shift: vec![0.0; norm.shift.len()], ..norm });
-                let (weights, bias) = self.points(&shortcut, norm.as_ref())?;
+                let (weights, bias) = self.points(&format!("{path}.shortcut"), &shortcut, norm.as_ref())?;
                 let geometry = geometry(&shortcut, Act::None, Act::None);
                 let conv = Conv { rows: Rows::Points, weights, bias, geometry };
-                if block.pool.is_some() { Bridge::Pooled(conv) } else { Bridge::Conv(conv) }
+                if block.is_pooled() { Bridge::Pooled(conv) } else { Bridge::Conv(conv) }
             }
-            (None, Some(scale), _) => Bridge::Scale(scale.val()),
-            (None, None, Some(norm)) => {
+            (None, Some(norm)) => {
                 let channels = norm.scale.len();
                 Bridge::Scale(self.tensor(norm.scale, [channels]))
             }
-            (None, None, None) => Bridge::Identity,
+            (None, None) => Bridge::Identity,
         };
         Ok(FusedBlock { units, bridge })
     }
 
-    pub fn head(&self, head: burn::nn::Linear) -> Result<Conv> {
-        let [inputs, outputs] = head.weight.dims();
-        let kernel = transposed(&values(head.weight.val())?, 1, [inputs, outputs]);
-        let bias = head.bias.map_or_else(|| Ok(vec![0.0; outputs]), |bias| values(bias.val()))?;
+    /// The classifier, `[features, classes]`.
+    pub fn head(&self, shape: [usize; 2]) -> Result<Conv> {
+        let kernel = transposed(&(self.read)("head.weight")?, 1, shape);
+        let bias = (self.read)("head.bias")?;
         let geometry = Geometry { stride: 1, padding: 0, lead: Act::None, act: Act::None };
         let (weights, bias) = self.pack(Linear { kernel, bias }, Precision::F32);
         Ok(Conv { rows: Rows::Points, weights, bias, geometry })
+    }
+
+    /// A convolution with its batch norm, if it has one.
+    fn linear(&self, path: &str, conv: &ConvNormConfig) -> Result<Linear> {
+        let kernel = (self.read)(&format!("{path}.conv.weight"))?;
+        let mut linear = Linear { kernel, bias: vec![0.0; conv.channels[1]] };
+        if let Some(epsilon) = conv.epsilon {
+            linear.then(&self.affine(path, epsilon)?);
+        }
+        Ok(linear)
+    }
+
+    /// The batch norm of the layer at `path`.
+    fn affine(&self, path: &str, epsilon: f64) -> Result<Affine> {
+        let part = |part: &str| (self.read)(&format!("{path}.norm.{part}"));
+        let scale = part("gamma")?.into_iter().zip(part("running_var")?);
+        let scale: Vec<f32> = scale.map(|(gamma, var)| gamma / (var + epsilon as f32).sqrt()).collect();
+        let shift = part("beta")?.into_iter().zip(part("running_mean")?).zip(&scale);
+        let shift = shift.map(|((beta, mean), scale)| beta - mean * scale).collect();
+        Ok(Affine { scale, shift })
     }
 
     fn pack(&self, Linear { kernel, bias }: Linear, precision: Precision) -> (Kernel, Tensor<1>) {
@@ -109,7 +144,9 @@ impl Packer<'_> {
             Precision::Q8 => {
                 let PackedQ8 { values, scales, sums } = pack_q8(&kernel, outputs, depth);
                 let shape = [values.len()];
-                let values = Tensor::from_data(TensorData::new(values, shape), (self.device, DType::I8));
+                let values =
+                    Dispatch::int_from_data(TensorData::new(values, shape), self.device.as_dispatch());
+                let values = Tensor::from_dispatch(values);
                 let [scales, sums] = [scales, sums].map(|numbers| self.tensor(numbers, [outputs]));
                 Kernel::Q8 { values, scales, sums }
             }
@@ -118,7 +155,7 @@ impl Packer<'_> {
     }
 
     fn tensor<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
-        Tensor::from_data(TensorData::new(values, shape), self.device)
+        tensor(values, shape, self.device)
     }
 }
 
@@ -129,25 +166,11 @@ struct Linear {
 }
 
 impl Linear {
-    /// A convolution with its batch norm, if it still has one.
-    fn of(conv: &ConvNorm) -> Result<Self> {
-        let kernel = values(conv.conv.weight.val())?;
-        let bias = match &conv.conv.bias {
-            Some(bias) => values(bias.val())?,
-            None => vec![0.0; conv.conv.weight.dims()[0]],
-        };
-        let mut linear = Self { kernel, bias };
-        if let Some(norm) = &conv.norm {
-            linear.then(&Affine::of(norm)?);
-        }
-        Ok(linear)
-    }
-
     /// Followed by a factor and a shift per output channel.
     fn then(&mut self, Affine { scale, shift }: &Affine) {
         let depth = self.kernel.len() / self.bias.len().max(1);
-        for (row, scale) in self.kernel.chunks_exact_mut(depth.max(1)).zip(scale) {
-            row.iter_mut().for_each(|x| *x *= scale);
+        for (row, &scale) in self.kernel.chunks_exact_mut(depth.max(1)).zip(scale) {
+            multiply(row, scale);
         }
         for ((bias, scale), shift) in self.bias.iter_mut().zip(scale).zip(shift) {
             *bias = *bias * scale + shift;
@@ -161,21 +184,10 @@ pub(super) struct Affine {
     shift: Vec<f32>,
 }
 
-impl Affine {
-    fn of(norm: &BatchNorm) -> Result<Self> {
-        let [gamma, beta] = [&norm.gamma, &norm.beta].map(|param| values(param.val()));
-        let [mean, variance] = [&norm.running_mean, &norm.running_var].map(|running| values(running.value()));
-        let scale = gamma?.into_iter().zip(variance?);
-        let scale: Vec<f32> = scale.map(|(gamma, var)| gamma / (var + norm.epsilon as f32).sqrt()).collect();
-        let shift = beta?.into_iter().zip(mean?).zip(&scale);
-        let shift = shift.map(|((beta, mean), scale)| beta - mean * scale).collect();
-        Ok(Self { scale, shift })
-    }
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let read = tensor.into_data().try_into_vec_as::<f32>();
-    read.map_err(|error| Error::Backend(format!("a kernel cannot be read: {error:?}")))
+/// A call of its own: engines compile a function anew, and faster, only between two calls.
+#[inline(never)]
+fn multiply(row: &mut [f32], factor: f32) {
+    row.iter_mut().for_each(|x| *x *= factor);
 }
 
 /// Each of `count` matrices `[rows, columns]`, the other way round.
@@ -193,10 +205,10 @@ fn relu_if(condition: bool) -> Act {
     if condition { Act::Relu } else { Act::None }
 }
 
-fn geometry(conv: &ConvNorm, lead: Act, act: Act) -> Geometry {
-    let padding = match conv.conv.padding {
+fn geometry(conv: &ConvNormConfig, lead: Act, act: Act) -> Geometry {
+    let padding = match conv.padding {
         PaddingConfig2d::Explicit(top, ..) => top,
         _ => 0,
     };
-    Geometry { stride: conv.conv.stride[0], padding, lead, act }
+    Geometry { stride: conv.stride, padding, lead, act }
 }

@@ -104,5 +104,5 @@ pub(super) fn pool_sum<B: Backend>(
 pub(super) fn mean_pixels<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
     let [b, c, h, w] = x.shape().dims();
     let sums = B::float_sum_dim(B::float_reshape(x, [b, c, h * w].into()), 2);
-    B::float_div_scalar(B::float_reshape(sums, [b, c].into()), ((h * w) as f32).into())
+    B::float_div_scalar(B::float_reshape(sums, [b, c, 1, 1].into()), ((h * w) as f32).into())
 }

@@ -26,6 +26,7 @@ mod quantise;
 mod rows;
 mod threads;
 mod tiles;
+mod warm;
 
 pub use conv::{Conv, Residual, conv};
 pub use isa::name as isa;
@@ -35,6 +36,7 @@ pub use rows::Rows;
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]
 pub use threads::work;
 pub use threads::{set_threads, threads};
+pub use warm::warm_up;
 
 /// Output channels per panel of packed weights.
 pub const PANEL: usize = if cfg!(target_arch = "x86_64") { 16 } else { 8 };

@@ -49,13 +49,30 @@ pub const fn packed_len(outputs: usize, depth: usize) -> usize {
 pub fn pack(kernel: &[f32], outputs: usize, depth: usize) -> Vec<f32> {
     assert_eq!(kernel.len(), outputs * depth, "a kernel holds one number per output and input");
     let mut packed = vec![0.0; packed_len(outputs, depth)];
-    for (output, row) in kernel.chunks_exact(depth.max(1)).enumerate() {
-        let panel = &mut packed[output / PANEL * PANEL * depth..];
-        for (k, &value) in row.iter().enumerate() {
-            panel[k * PANEL + output % PANEL] = value;
-        }
+    let panel = (PANEL * depth).max(1);
+    for (panel, rows) in packed.chunks_exact_mut(panel).zip(kernel.chunks(panel)) {
+        fill(panel, rows, depth);
     }
     packed
+}
+
+/// Up to PANEL rows side by side, the panel written from start to end. A call of its own: engines compile a
+/// function anew, and faster, only between two calls.
+#[inline(never)]
+fn fill(panel: &mut [f32], rows: &[f32], depth: usize) {
+    let count = rows.len() / depth.max(1);
+    if let (PANEL, Some(rows)) = (count, rows.get(..PANEL * depth)) {
+        let rows: [&[f32]; PANEL] = std::array::from_fn(|r| &rows[r * depth..][..depth]);
+        for (k, column) in panel.as_chunks_mut::<PANEL>().0.iter_mut().enumerate().take(depth) {
+            *column = rows.map(|row| row[k]);
+        }
+    } else {
+        for (k, column) in panel.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+            for (r, x) in column.iter_mut().enumerate().take(count) {
+                *x = rows[r * depth + k];
+            }
+        }
+    }
 }
 
 /// The inverse of [`pack`].

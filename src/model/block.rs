@@ -58,49 +58,67 @@ pub struct BlockConfig {
 }
 
 impl BlockConfig {
+    /// Channels of the output.
+    pub fn output(&self) -> usize {
+        self.widths.last().copied().unwrap_or(self.input)
+    }
+
     /// The separable convolutions alone.
-    pub fn units(&self, device: &Device) -> Vec<SeparableConv> {
+    pub fn units(&self) -> Vec<SeparableConvConfig> {
         let mut from = self.input;
         let last = self.widths.len().saturating_sub(1);
-        let unit = |(at, &to): (usize, &usize)| {
-            SeparableConvConfig {
-                channels: [std::mem::replace(&mut from, to), to],
-                stride: match self.bridge {
-                    Bridge::Strided(stride) if at == last => stride,
-                    _ => 1,
-                },
-                between: (self.norms == Norms::All).then_some(self.epsilon),
-                after: (self.norms != Norms::Sum || at < last).then_some(self.epsilon),
-            }
-            .init(device)
+        let unit = |(at, &to): (usize, &usize)| SeparableConvConfig {
+            channels: [std::mem::replace(&mut from, to), to],
+            stride: match self.bridge {
+                Bridge::Strided(stride) if at == last => stride,
+                _ => 1,
+            },
+            between: (self.norms == Norms::All).then_some(self.epsilon),
+            after: (self.norms != Norms::Sum || at < last).then_some(self.epsilon),
+            relu_between: false,
         };
         self.widths.iter().enumerate().map(unit).collect()
     }
 
+    /// The 1×1 convolution on the bridge, unless that is the identity.
+    pub fn shortcut(&self) -> Option<ConvNormConfig> {
+        let stride = match self.bridge {
+            Bridge::Identity => return None,
+            Bridge::Pooled(_) => 2,
+            Bridge::Strided(stride) => stride,
+        };
+        let epsilon = (self.norms != Norms::Sum).then_some(self.epsilon);
+        Some(ConvNormConfig::pointwise([self.input, self.output()], stride, epsilon))
+    }
+
+    /// Whether the separable convolutions end in a max-pool.
+    pub fn is_pooled(&self) -> bool {
+        matches!(self.bridge, Bridge::Pooled(_))
+    }
+
+    /// Epsilon of the batch norm on the sum, which ReLU follows; in pre-activation networks only.
+    pub fn norm(&self) -> Option<f64> {
+        (self.norms == Norms::Sum).then_some(self.epsilon)
+    }
+
     /// Fresh weights on `device`.
     pub fn init(&self, device: &Device) -> Block {
-        let channels = [self.input, self.widths.last().copied().unwrap_or(self.input)];
-        let on_sum = self.norms == Norms::Sum;
-        let shortcut = |stride| {
-            let epsilon = (!on_sum).then_some(self.epsilon);
-            Some(ConvNormConfig::pointwise(channels, stride, epsilon).init(device))
-        };
-        let (shortcut, pool) = match &self.bridge {
-            Bridge::Identity => (None, None),
-            Bridge::Strided(stride) => (shortcut(*stride), None),
+        let pool = match &self.bridge {
             Bridge::Pooled(padding) => {
                 let pool = MaxPool2dConfig::new([3, 3]).with_strides([2, 2]).with_padding(padding.clone());
-                (shortcut(2), Some(pool.init()))
+                Some(pool.init())
             }
+            _ => None,
         };
+        let norm = |epsilon| BatchNormConfig::new(self.output()).with_epsilon(epsilon).init(device);
         Block {
-            units: self.units(device),
-            shortcut,
-            norm: on_sum.then(|| BatchNormConfig::new(channels[1]).with_epsilon(self.epsilon).init(device)),
+            units: self.units().iter().map(|unit| unit.init(device)).collect(),
+            shortcut: self.shortcut().map(|shortcut| shortcut.init(device)),
+            norm: self.norm().map(norm),
             bridge_scale: None,
             pool,
             leading_relu: self.lead == Lead::Relu,
-            trailing_relu: on_sum,
+            trailing_relu: self.norm().is_some(),
         }
     }
 }

@@ -36,6 +36,12 @@ impl ConvNormConfig {
         Self { channels, kernel: 3, stride, groups: 1, padding, epsilon: Some(epsilon) }
     }
 
+    /// `[C', C / groups, side, side]`.
+    pub fn kernel_shape(&self) -> [usize; 4] {
+        let [from, to] = self.channels;
+        [to, from / self.groups, self.kernel, self.kernel]
+    }
+
     /// Fresh weights on `device`; they materialise on first use, so loading over them costs nothing.
     pub fn init(&self, device: &Device) -> ConvNorm {
         let conv = Conv2dConfig::new(self.channels, [self.kernel; 2])

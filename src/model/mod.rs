@@ -8,6 +8,7 @@ pub mod config;
 pub mod conv_norm;
 mod cost;
 mod fold;
+pub mod plan;
 pub mod separable;
 pub mod xception;
 

@@ -18,24 +18,35 @@ pub struct SeparableConvConfig {
     pub between: Option<f64>,
     /// Epsilon of the batch norm after the pair.
     pub after: Option<f64>,
+    /// ReLU between the two.
+    pub relu_between: bool,
 }
 
 impl SeparableConvConfig {
+    /// The 3×3 convolution per channel.
+    pub fn depthwise(&self) -> ConvNormConfig {
+        let [from, _] = self.channels;
+        ConvNormConfig {
+            channels: [from; 2],
+            kernel: 3,
+            stride: self.stride,
+            groups: from,
+            padding: PaddingConfig2d::Explicit(1, 1, 1, 1),
+            epsilon: self.between,
+        }
+    }
+
+    /// The 1×1 convolution over channels.
+    pub fn pointwise(&self) -> ConvNormConfig {
+        ConvNormConfig::pointwise(self.channels, 1, self.after)
+    }
+
     /// Fresh weights on `device`.
     pub fn init(&self, device: &Device) -> SeparableConv {
-        let [from, _] = self.channels;
         SeparableConv {
-            depthwise: ConvNormConfig {
-                channels: [from; 2],
-                kernel: 3,
-                stride: self.stride,
-                groups: from,
-                padding: PaddingConfig2d::Explicit(1, 1, 1, 1),
-                epsilon: self.between,
-            }
-            .init(device),
-            pointwise: ConvNormConfig::pointwise(self.channels, 1, self.after).init(device),
-            relu_between: false,
+            depthwise: self.depthwise().init(device),
+            pointwise: self.pointwise().init(device),
+            relu_between: self.relu_between,
         }
     }
 }

@@ -2,70 +2,29 @@
 
 use burn::module::Module;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig};
-use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::block::{Block, BlockConfig, Bridge, Lead, Norms};
-use super::config::{Order, XceptionConfig};
-use super::conv_norm::{ConvNorm, ConvNormConfig};
+use super::block::{Block, BlockConfig};
+use super::config::XceptionConfig;
+use super::conv_norm::ConvNorm;
 use super::separable::SeparableConv;
 
 impl XceptionConfig {
     /// Fresh weights on `device`; they materialise on first use, so loading over them costs nothing.
     pub fn init(&self, device: &Device) -> Xception {
-        let epsilon = self.epsilon();
-        let order = self.aligned.as_ref().map(|aligned| aligned.order);
-        let norms = match order {
-            None => Norms::Pairs,
-            Some(Order::Post) => Norms::All,
-            Some(Order::Pre) => Norms::Sum,
-        };
-        // After the stem's ReLU another would change nothing; in a pre-activation network one ends each block.
-        let lead = |first: bool| if first || norms == Norms::Sum { Lead::Bare } else { Lead::Relu };
-        let down = |stride: usize| match order {
-            None => Bridge::Pooled(self.dialect.pool_padding()),
-            Some(_) => Bridge::Strided(stride),
-        };
-        let block = |input: usize, widths: &[usize], lead: Lead, bridge: Bridge| BlockConfig {
-            input,
-            widths: widths.to_vec(),
-            lead,
-            bridge,
-            norms,
-            epsilon,
-        };
-
-        let padding = match order {
-            None => PaddingConfig2d::Valid,
-            Some(_) => PaddingConfig2d::Explicit(1, 1, 1, 1),
-        };
-        let stem = vec![
-            ConvNormConfig::plain([3, self.stem[0]], 2, padding.clone(), epsilon).init(device),
-            ConvNormConfig::plain(self.stem, 1, padding, epsilon).init(device),
-        ];
-        let mut from = self.stem[1];
-        let mut entry = Vec::new();
-        for (i, widths) in self.entry.iter().enumerate() {
-            entry.push(block(from, widths, lead(i == 0), down(self.entry_stride(i))).init(device));
-            from = widths.last().copied().unwrap_or(from);
-        }
-        let widths = vec![from; self.middle_units];
-        let middle = (0..self.middle_blocks)
-            .map(|_| block(from, &widths, lead(false), Bridge::Identity).init(device))
-            .collect();
-        let exit = block(from, &self.exit, lead(false), down(2)).init(device);
-        let from = self.exit.last().copied().unwrap_or(from);
-        let mut tail = block(from, &self.tail, Lead::Bare, Bridge::Identity).units(device);
-        tail.iter_mut().for_each(|unit| unit.relu_between = norms == Norms::All);
+        let plan = self.plan();
+        let blocks = |blocks: &[BlockConfig]| blocks.iter().map(|block| block.init(device)).collect();
+        let [features, classes] = plan.head;
         Xception {
-            stem,
-            entry,
-            middle,
-            exit,
-            tail,
+            stem: plan.stem.iter().map(|conv| conv.init(device)).collect(),
+            entry: blocks(&plan.entry),
+            middle: blocks(&plan.middle),
+            exit: plan.exit.init(device),
+            tail: plan.tail.iter().map(|unit| unit.init(device)).collect(),
             pool: AdaptiveAvgPool2dConfig::new([1, 1]).init(),
-            head: LinearConfig::new(self.features(), self.classes).init(device),
+            head: LinearConfig::new(features, classes).init(device),
         }
     }
 }

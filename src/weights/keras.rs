@@ -99,6 +99,7 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
         format,
         calibration: Calibration::default(),
         assumed: true,
+        digest: None,
         source: Box::new(Source { file, tensors }),
         rows,
     })

@@ -7,13 +7,16 @@
 //! | own safetensors | canonical, after the paper | stored |
 //! | timm aligned family safetensors | `blocks.4.stack.conv1.conv_dw.weight` | timm |
 //! | timm `legacy_xception` safetensors | `block4.rep.1.conv1.weight` | timm |
-//! | PyTorch `.pth`, `pytorch_model.bin` | as timm's | timm |
+//! | PyTorch `.pth`, `pytorch_model.bin`, from before PyTorch 1.6 too | as timm's | timm |
 //! | Keras legacy `.h5`, Keras 3 `.weights.h5` | by layer order | Keras |
 
 mod aligned;
+mod bytes;
+mod digest;
 mod keras;
 mod metadata;
 mod names;
+mod numbers;
 mod pickle;
 mod quantize;
 mod safetensors;
@@ -22,14 +25,18 @@ mod source;
 mod strict;
 mod timm;
 mod torch;
+mod unique;
+mod zip;
 
 use burn::tensor::Device;
 
+pub use bytes::FileBytes;
+pub use digest::Digest;
 pub use metadata::{About, Dtype};
 pub use source::Quantized;
 
 use crate::calibration::Calibration;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::model::{Xception, XceptionConfig};
 use crate::preprocess::Preprocess;
@@ -52,6 +59,7 @@ pub struct ModelFile {
     pub format: &'static str,
     /// Whether dialect and preprocessing are the published network's, since the file cannot tell them.
     pub assumed: bool,
+    digest: Option<Digest>,
     source: Box<dyn TensorSource>,
     rows: Vec<Row>,
 }
@@ -65,23 +73,45 @@ impl std::fmt::Debug for ModelFile {
     }
 }
 
+/// Bytes that tell every format.
+const MAGIC: usize = 16;
 /// First bytes of an HDF5 file.
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
 /// First bytes of a zip archive: PyTorch's `.pth` and Keras's `.keras`.
 const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
 
 impl ModelFile {
-    /// Recognises the format, reads the names and shapes and checks them against the architecture.
+    /// Recognises the format, reads the names and shapes and checks them against the architecture; and the
+    /// tensors against the file's own digest, if it carries one.
     ///
     /// # Errors
     ///
     /// When the file has no known format, is damaged, or does not hold exactly one network of the
     /// Xception family.
     pub fn parse(bytes: Vec<u8>) -> Result<Self> {
-        let file = if bytes.starts_with(HDF5_MAGIC) {
-            keras::parse(bytes)?
-        } else if bytes.starts_with(ZIP_MAGIC) {
-            torch::parse(bytes)?
+        let file = Self::open(Box::new(bytes))?;
+        if let Some(digest) = file.digest() {
+            digest.check(&digest.compute()?)?;
+        }
+        Ok(file)
+    }
+
+    /// The same without the digest, for callers who check it otherwise. Of safetensors only the header is read;
+    /// tensors follow one by one when a network is built.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ModelFile::parse`].
+    pub fn open(bytes: Box<dyn FileBytes>) -> Result<Self> {
+        let mut magic = [0; MAGIC];
+        let known = bytes.size().min(magic.len());
+        bytes.read(0, &mut magic[..known])?;
+        let file = if magic.starts_with(HDF5_MAGIC) {
+            keras::parse(bytes.whole()?)?
+        } else if magic.starts_with(ZIP_MAGIC) {
+            torch::parse(bytes.whole()?)?
+        } else if magic.starts_with(pickle::LEGACY_MAGIC) {
+            torch::parse_legacy(bytes.whole()?)?
         } else {
             safetensors::parse(bytes)?
         };
@@ -102,6 +132,22 @@ impl ModelFile {
         strict::load(self.config.init(device), &self.rows, &*self.source)
     }
 
+    /// What the file says of its own bytes; the project's own format does.
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+
+    /// The values of one tensor by its canonical name, row-major.
+    ///
+    /// # Errors
+    ///
+    /// When its bytes cannot be read or hold a number that is not finite.
+    pub fn read(&self, canonical: &str) -> Result<Vec<f32>> {
+        let row = self.rows.iter().find(|row| row.canonical == canonical);
+        let missing = || Error::Weights(format!("the name table has no row for {canonical}"));
+        row.ok_or_else(missing)?.read(&*self.source)
+    }
+
     /// The int8 values and scales of a kernel by its canonical name (`exit.units.0.pointwise.conv.weight`);
     /// `None` where the file does not store it so.
     pub fn quantized(&self, canonical: &str) -> Option<Quantized<'_>> {
@@ -111,7 +157,7 @@ impl ModelFile {
 
     /// Whether the file keeps its pointwise kernels in int8.
     pub fn is_quantized(&self) -> bool {
-        self.rows.iter().any(|row| self.source.quantized(&row.name).is_some())
+        self.rows.iter().any(|row| self.source.is_quantized(&row.name))
     }
 
     /// Every tensor as stored: name and shape, in file order.

@@ -3,10 +3,10 @@
 //! Canonical names follow the paper and are the paths of the Burn modules
 //! (`entry.0.units.1.pointwise.conv.weight`). Foreign names are a function of them.
 
-use burn::tensor::Device;
+use std::ops::Range;
 
+use super::numbers::not_finite;
 use super::source::TensorSource;
-use super::strict::shapes;
 use crate::error::{Error, Result};
 use crate::model::XceptionConfig;
 
@@ -48,12 +48,26 @@ impl Layout {
     }
 }
 
+/// Rows that are read side by side: as many cache lines stay near while they are turned into columns.
+const SIDE_BY_SIDE: usize = 16;
+
+/// `[rows, columns]` to `[columns, rows]`.
 fn transpose(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
-    let mut out = Vec::with_capacity(values.len());
-    for column in 0..columns {
-        out.extend((0..rows).map(|row| values[row * columns + column]));
+    let mut out = vec![0.0; values.len()];
+    for first in (0..rows).step_by(SIDE_BY_SIDE) {
+        turn(values, first..rows.min(first + SIDE_BY_SIDE), [rows, columns], &mut out);
     }
     out
+}
+
+/// Some rows to columns; a call of its own, as an engine compiles a function anew only between two calls.
+#[inline(never)]
+fn turn(values: &[f32], some: Range<usize>, [rows, columns]: [usize; 2], out: &mut [f32]) {
+    for (column, out) in out.chunks_exact_mut(rows).enumerate().take(columns) {
+        for (out, row) in out[some.clone()].iter_mut().zip(some.clone()) {
+            *out = values[row * columns + column];
+        }
+    }
 }
 
 fn hwio_to_oihw(values: &[f32], [o, i, hw]: [usize; 3]) -> Vec<f32> {
@@ -88,7 +102,7 @@ impl Row {
     /// The values in our order; a number that is not finite is an error.
     pub fn read(&self, source: &dyn TensorSource) -> Result<Vec<f32>> {
         let values = source.read(&self.name)?;
-        if let Some(bad) = values.iter().find(|value| !value.is_finite()) {
+        if let Some(bad) = not_finite(&values) {
             return Err(Error::Weights(format!(
                 "the tensor {} holds {bad}; every weight must be finite: the file is damaged or its training diverged",
                 self.name
@@ -101,15 +115,13 @@ impl Row {
 /// The table of `config`, with each canonical name turned into a file's name and layout by `foreign`.
 pub(super) fn table(config: &XceptionConfig, foreign: impl Fn(&str) -> (String, Layout)) -> Result<Vec<Row>> {
     config.validate()?;
-    // Shapes come from the lazily initialised network itself, so table and network cannot disagree.
-    let network = config.init(&host());
-    Ok(shapes(&network)
-        .into_iter()
-        .map(|(canonical, shape)| {
-            let (name, layout) = foreign(&canonical);
-            Row { canonical, shape, name, layout }
-        })
-        .collect())
+    // Of the plan that the network itself is made by, so that table and network cannot disagree.
+    let tensors = config.plan().tensors().into_iter();
+    let row = |(canonical, shape): (String, Vec<usize>)| {
+        let (name, layout) = foreign(&canonical);
+        Row { canonical, shape, name, layout }
+    };
+    Ok(tensors.map(row).collect())
 }
 
 /// Numbers that training changes: all but running statistics.
@@ -118,14 +130,6 @@ pub(super) fn trained(rows: &[Row]) -> usize {
         .filter(|row| !row.canonical.contains(".running_"))
         .map(|row| row.shape.iter().product::<usize>())
         .sum()
-}
-
-/// Where shapes are looked up: never a GPU, which the default device would bring up.
-fn host() -> Device {
-    #[cfg(feature = "cpu")]
-    return Device::flex();
-    #[cfg(not(feature = "cpu"))]
-    return Device::default();
 }
 
 #[cfg(test)]

@@ -46,9 +46,20 @@ pub(super) fn quantize(values: &[f32], shape: &[usize]) -> (Vec<u8>, Vec<f32>) {
 
 /// The weights again. There is a scale for each channel.
 pub(super) fn dequantize(values: &[u8], scales: &[f32], shape: &[usize]) -> Vec<f32> {
-    let channel = channel(shape);
-    let weight = |(at, value): (usize, &u8)| f32::from(value.cast_signed()) * scales[channel(at)];
-    values.iter().enumerate().map(weight).collect()
+    let weight = |value: u8, scale: f32| f32::from(value.cast_signed()) * scale;
+    let mut weights = Vec::with_capacity(values.len());
+    if let [_, _] = shape {
+        // The head: a row has a number for each channel.
+        for row in values.chunks(scales.len().max(1)) {
+            weights.extend(row.iter().zip(scales).map(|(&value, &scale)| weight(value, scale)));
+        }
+    } else {
+        let inner = values.len() / scales.len().max(1);
+        for (row, &scale) in values.chunks(inner.max(1)).zip(scales) {
+            weights.extend(row.iter().map(|&value| weight(value, scale)));
+        }
+    }
+    weights
 }
 
 #[cfg(test)]

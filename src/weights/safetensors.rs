@@ -1,22 +1,32 @@
 //! Safetensors in and out: the project's own files, and timm's.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use half::{bf16, f16};
-use safetensors::tensor::{Dtype as StoredDtype, SafeTensors, TensorView};
-use sha2::{Digest, Sha256};
+use half::f16;
+use safetensors::tensor::{Dtype as StoredDtype, Metadata as Header, TensorView};
+use sha2::{Digest as _, Sha256};
 
+use super::bytes::FileBytes;
+use super::digest::{Digest, hex};
 use super::metadata::{About, Dtype, KEY, Metadata, VERSION};
 use super::names::{Layout, table};
+use super::numbers::{read_f32, read_halves, widen_bf16, widen_f16};
 use super::quantize::{self, SCALE, dequantize};
 use super::source::{Quantized, TensorSource};
 use super::strict::Named;
-use super::{ModelFile, timm};
+use super::{ModelFile, timm, unique};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::model::XceptionConfig;
 use crate::preprocess::Preprocess;
+
+/// Bytes of the header's length, which comes first.
+const LENGTH: usize = size_of::<u64>();
+
+/// Longest header that is read: the format's own limit.
+const MAX_HEADER: usize = 100_000_000;
 
 /// A tensor's place in the file.
 struct Entry {
@@ -28,7 +38,7 @@ struct Entry {
 }
 
 struct Source {
-    bytes: Vec<u8>,
+    bytes: Rc<dyn FileBytes>,
     entries: Vec<Entry>,
 }
 
@@ -38,33 +48,31 @@ impl TensorSource for Source {
         self.entries.iter().filter(own).map(|entry| (entry.name.clone(), entry.shape.clone())).collect()
     }
 
+    fn is_quantized(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|entry| entry.dtype == StoredDtype::I8)
+    }
+
     fn quantized(&self, name: &str) -> Option<Quantized<'_>> {
         let entry = self.entry(name).filter(|entry| entry.dtype == StoredDtype::I8)?;
         let scales = self.read(&format!("{name}{SCALE}")).ok()?;
-        let values = &self.bytes[entry.range.clone()];
-        (scales.len() == quantize::channels(&entry.shape)).then_some(Quantized {
-            shape: &entry.shape,
-            values,
-            scales,
-        })
+        if scales.len() != quantize::channels(&entry.shape) {
+            return None;
+        }
+        let mut values = vec![0; entry.range.len()];
+        self.bytes.read(entry.range.start, &mut values).ok()?;
+        Some(Quantized { shape: &entry.shape, values, scales })
     }
 
     fn read(&self, name: &str) -> Result<Vec<f32>> {
         let entry =
             self.entry(name).ok_or_else(|| Error::Weights(format!("the file lacks the tensor {name}")))?;
-        let bytes = &self.bytes[entry.range.clone()];
+        let (bytes, start, size) = (&*self.bytes, entry.range.start, entry.range.len());
         match entry.dtype {
-            StoredDtype::F32 => {
-                Ok(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
-            }
-            StoredDtype::F16 => {
-                Ok(bytes.as_chunks().0.iter().map(|&bytes| f16::from_le_bytes(bytes).to_f32()).collect())
-            }
-            StoredDtype::BF16 => {
-                Ok(bytes.as_chunks().0.iter().map(|&bytes| bf16::from_le_bytes(bytes).to_f32()).collect())
-            }
+            StoredDtype::F32 => read_f32(bytes, start, size / 4),
+            StoredDtype::F16 => read_halves(bytes, start, size / 2, widen_f16),
+            StoredDtype::BF16 => read_halves(bytes, start, size / 2, widen_bf16),
             StoredDtype::I8 => match self.quantized(name) {
-                Some(Quantized { shape, values, scales }) => Ok(dequantize(values, &scales, shape)),
+                Some(Quantized { shape, values, scales }) => Ok(dequantize(&values, &scales, shape)),
                 None => Err(Error::Weights(format!(
                     "the tensor {name} of shape {:?} holds int8 numbers, but the file lacks {name}{SCALE} with one number for each of its {} output channels",
                     entry.shape,
@@ -79,6 +87,12 @@ impl TensorSource for Source {
 }
 
 impl Source {
+    /// Without PyTorch's counters.
+    fn without_bookkeeping(mut self) -> Self {
+        self.entries.retain(|entry| !timm::is_bookkeeping(&entry.name));
+        self
+    }
+
     fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.name == name)
     }
@@ -91,34 +105,50 @@ impl Source {
 }
 
 /// Own or timm's, by what the header says.
-pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
-    let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| {
-        Error::Format(format!(
-            "the file is neither safetensors nor HDF5, or it is cut short ({error}); give a model as safetensors, .h5 or .weights.h5"
-        ))
-    })?;
-    // The header's length field itself takes eight bytes.
-    let data = header + size_of::<u64>();
-    let own = metadata.metadata().as_ref().and_then(|map| map.get(KEY)).cloned();
-    let mut entries: Vec<Entry> = metadata
-        .tensors()
-        .into_iter()
-        .map(|(name, info)| Entry {
-            name,
-            shape: info.shape.clone(),
-            dtype: info.dtype,
-            range: data + info.data_offsets.0..data + info.data_offsets.1,
-        })
-        .collect();
-    entries.sort_by_key(|entry| entry.range.start);
-    match own {
-        Some(json) => parse_own(&json, data, Source { bytes, entries }),
-        None => {
-            entries.retain(|entry| !timm::is_bookkeeping(&entry.name));
-            let source = Box::new(Source { bytes, entries });
-            timm::published("timm safetensors", source)
-        }
+pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
+    let (header, data) = read_header(&*bytes)?;
+    // The library has made sure that tensors follow each other without gaps.
+    let (described, there) = (header.data_len(), bytes.size() - data);
+    if described != there {
+        return Err(unreadable(format!("the header describes {described} bytes of tensors, {there} follow")));
     }
+    let own = header.metadata().as_ref().and_then(|map| map.get(KEY)).cloned();
+    let entry = |name: String| {
+        let info = header.info(&name)?;
+        let range = data + info.data_offsets.0..data + info.data_offsets.1;
+        Some(Entry { shape: info.shape.clone(), dtype: info.dtype, range, name })
+    };
+    let entries: Vec<Entry> = header.offset_keys().into_iter().filter_map(entry).collect();
+    let source = Source { bytes: bytes.into(), entries };
+    match own {
+        Some(json) => parse_own(&json, data, source),
+        None => timm::published("timm safetensors", Box::new(source.without_bookkeeping())),
+    }
+}
+
+/// The header, and where it ends.
+fn read_header(bytes: &dyn FileBytes) -> Result<(Header, usize)> {
+    let mut length = [0; LENGTH];
+    if bytes.size() < LENGTH {
+        return Err(unreadable(format!("it has {} bytes", bytes.size())));
+    }
+    bytes.read(0, &mut length)?;
+    let length = u64::from_le_bytes(length);
+    let room = MAX_HEADER.min(bytes.size() - LENGTH);
+    let Some(length) = usize::try_from(length).ok().filter(|&length| length <= room) else {
+        return Err(unreadable(format!("its header would have {length} bytes")));
+    };
+    let mut json = vec![0; length];
+    bytes.read(LENGTH, &mut json)?;
+    let header = serde_json::from_slice(&json).map_err(unreadable)?;
+    unique::check(&json)?;
+    Ok((header, LENGTH + length))
+}
+
+fn unreadable(why: impl std::fmt::Display) -> Error {
+    Error::Format(format!(
+        "the file is neither safetensors nor HDF5, or it is cut short ({why}); give a model as safetensors, .h5 or .weights.h5"
+    ))
 }
 
 fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
@@ -132,11 +162,7 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
     if metadata.version != VERSION {
         return Err(damaged(format!("has version {}, this build reads version {VERSION}", metadata.version)));
     }
-    if hex(&Sha256::digest(&source.bytes[data..])) != metadata.sha256 {
-        return Err(Error::Format(
-            "the model file's tensors do not match its SHA-256: it is damaged; fetch or make it again".into(),
-        ));
-    }
+    let digest = Digest::new(source.bytes.clone(), data, metadata.sha256);
     let rows = table(&metadata.config, |canonical| (canonical.into(), Layout::Same))?;
     Ok(ModelFile {
         config: metadata.config,
@@ -146,6 +172,7 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
         calibration: metadata.calibration,
         format: "xception-web safetensors",
         assumed: false,
+        digest: Some(digest),
         source: Box::new(source),
         rows,
     })
@@ -204,8 +231,4 @@ pub(super) fn write(
         .collect::<Result<Vec<_>>>()?;
     safetensors::tensor::serialize(views, Some(HashMap::from([(KEY.to_string(), json)])))
         .map_err(|error| Error::Format(format!("cannot write the model file: {error}")))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -8,7 +8,7 @@ pub struct Quantized<'a> {
     /// `[out, in, H, W]`, for the head `[in, out]`.
     pub shape: &'a [usize],
     /// Row-major, each byte an `i8`.
-    pub values: &'a [u8],
+    pub values: Vec<u8>,
     /// One per output channel. Folding a batch norm multiplies these and leaves the values.
     pub scales: Vec<f32>,
 }
@@ -17,6 +17,11 @@ pub struct Quantized<'a> {
 pub(super) trait TensorSource {
     /// Name and shape of every tensor of the network, in file order.
     fn tensors(&self) -> Vec<(String, Vec<usize>)>;
+
+    /// Whether the file stores this tensor in int8.
+    fn is_quantized(&self, _name: &str) -> bool {
+        false
+    }
 
     /// The int8 values of one tensor, where the file stores such.
     fn quantized(&self, _name: &str) -> Option<Quantized<'_>> {

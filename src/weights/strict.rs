@@ -10,13 +10,6 @@ use super::source::TensorSource;
 use crate::error::{Error, Result};
 use crate::model::Xception;
 
-/// Canonical name and shape of every tensor; materialises nothing.
-pub(super) fn shapes(network: &Xception) -> Vec<(String, Vec<usize>)> {
-    let mut visitor = Shapes::default();
-    network.visit(&mut visitor);
-    visitor.found
-}
-
 /// Canonical name, shape and values of one tensor.
 pub(super) type Named = (String, Vec<usize>, Vec<f32>);
 
@@ -94,26 +87,6 @@ impl Path {
 
     fn name(&self) -> String {
         self.0.join(".")
-    }
-}
-
-#[derive(Default)]
-struct Shapes {
-    path: Path,
-    found: Vec<(String, Vec<usize>)>,
-}
-
-impl ModuleVisitor for Shapes {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.found.push((self.path.name(), param.lazy_shape().to_vec()));
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> 
         format,
         calibration: Calibration::default(),
         assumed: true,
+        digest: None,
         source,
         rows,
         config,

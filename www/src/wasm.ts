@@ -121,6 +121,8 @@ export async function loadRuntime(
     const start = { module: compiled, memory, relaxed: module === threaded };
     await startThreads(module, start, threads);
   }
+  // While the model is still on its way.
+  if (backend === 'cpu' && 'warmUp' in module) module.warmUp();
   return {
     open: async (model, backend) => wrap(await module.Session.create(model, backend)),
   };

@@ -1,0 +1,178 @@
+//! The layers as plain data, between the table of [`super::config`] and any tensor: what
+//! [`XceptionConfig::init`] makes modules of, what `fused` packs, and which tensors a file must hold.
+
+use burn::nn::PaddingConfig2d;
+
+use super::block::{BlockConfig, Bridge, Lead, Norms};
+use super::config::{Order, XceptionConfig};
+use super::conv_norm::ConvNormConfig;
+use super::separable::SeparableConvConfig;
+
+/// Canonical name and shape of a tensor.
+pub type Named = (String, Vec<usize>);
+
+/// All layers of a network, in the order of [`super::Xception`]'s fields.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Two plain convolutions.
+    pub stem: Vec<ConvNormConfig>,
+    /// Entry flow.
+    pub entry: Vec<BlockConfig>,
+    /// Middle flow.
+    pub middle: Vec<BlockConfig>,
+    /// Exit flow, the block with the residual.
+    pub exit: BlockConfig,
+    /// Exit flow, the separable convolutions after it.
+    pub tail: Vec<SeparableConvConfig>,
+    /// Features and classes of the classifier.
+    pub head: [usize; 2],
+}
+
+impl XceptionConfig {
+    /// Every layer of this network.
+    pub fn plan(&self) -> Plan {
+        let epsilon = self.epsilon();
+        let order = self.aligned.as_ref().map(|aligned| aligned.order);
+        let norms = match order {
+            None => Norms::Pairs,
+            Some(Order::Post) => Norms::All,
+            Some(Order::Pre) => Norms::Sum,
+        };
+        // After the stem's ReLU another would change nothing; in a pre-activation network one ends each block.
+        let lead = |first: bool| if first || norms == Norms::Sum { Lead::Bare } else { Lead::Relu };
+        let down = |stride: usize| match order {
+            None => Bridge::Pooled(self.dialect.pool_padding()),
+            Some(_) => Bridge::Strided(stride),
+        };
+        let block = |input: usize, widths: &[usize], lead: Lead, bridge: Bridge| BlockConfig {
+            input,
+            widths: widths.to_vec(),
+            lead,
+            bridge,
+            norms,
+            epsilon,
+        };
+
+        let padding = match order {
+            None => PaddingConfig2d::Valid,
+            Some(_) => PaddingConfig2d::Explicit(1, 1, 1, 1),
+        };
+        let stem = vec![
+            ConvNormConfig::plain([3, self.stem[0]], 2, padding.clone(), epsilon),
+            ConvNormConfig::plain(self.stem, 1, padding, epsilon),
+        ];
+        let mut from = self.stem[1];
+        let mut entry = Vec::new();
+        for (i, widths) in self.entry.iter().enumerate() {
+            entry.push(block(from, widths, lead(i == 0), down(self.entry_stride(i))));
+            from = widths.last().copied().unwrap_or(from);
+        }
+        let widths = vec![from; self.middle_units];
+        let middle = vec![block(from, &widths, lead(false), Bridge::Identity); self.middle_blocks];
+        let exit = block(from, &self.exit, lead(false), down(2));
+        let from = self.exit.last().copied().unwrap_or(from);
+        let mut tail = block(from, &self.tail, Lead::Bare, Bridge::Identity).units();
+        tail.iter_mut().for_each(|unit| unit.relu_between = norms == Norms::All);
+        Plan { stem, entry, middle, exit, tail, head: [self.features(), self.classes] }
+    }
+}
+
+impl Plan {
+    /// Blocks of all flows with their canonical paths, in order.
+    pub fn blocks(&self) -> impl Iterator<Item = (String, &BlockConfig)> {
+        let counted = |flow: &'static str| move |(i, block)| (format!("{flow}.{i}"), block);
+        let entry = self.entry.iter().enumerate().map(counted("entry"));
+        let middle = self.middle.iter().enumerate().map(counted("middle"));
+        entry.chain(middle).chain([("exit".to_string(), &self.exit)])
+    }
+
+    /// Every tensor of the network, in the order of its modules.
+    pub fn tensors(&self) -> Vec<Named> {
+        let mut found = Vec::new();
+        for (i, conv) in self.stem.iter().enumerate() {
+            conv_norm(&format!("stem.{i}"), conv, &mut found);
+        }
+        for (path, block) in self.blocks() {
+            for (i, unit) in block.units().iter().enumerate() {
+                separable(&format!("{path}.units.{i}"), unit, &mut found);
+            }
+            if let Some(shortcut) = block.shortcut() {
+                conv_norm(&format!("{path}.shortcut"), &shortcut, &mut found);
+            }
+            if block.norm().is_some() {
+                norm(&path, block.output(), &mut found);
+            }
+        }
+        for (i, unit) in self.tail.iter().enumerate() {
+            separable(&format!("tail.{i}"), unit, &mut found);
+        }
+        let [features, classes] = self.head;
+        found.push(("head.weight".into(), vec![features, classes]));
+        found.push(("head.bias".into(), vec![classes]));
+        found
+    }
+}
+
+fn separable(path: &str, unit: &SeparableConvConfig, found: &mut Vec<Named>) {
+    conv_norm(&format!("{path}.depthwise"), &unit.depthwise(), found);
+    conv_norm(&format!("{path}.pointwise"), &unit.pointwise(), found);
+}
+
+fn conv_norm(path: &str, conv: &ConvNormConfig, found: &mut Vec<Named>) {
+    found.push((format!("{path}.conv.weight"), conv.kernel_shape().to_vec()));
+    if conv.epsilon.is_some() {
+        norm(path, conv.channels[1], found);
+    }
+}
+
+fn norm(path: &str, channels: usize, found: &mut Vec<Named>) {
+    let parts = ["gamma", "beta", "running_mean", "running_var"];
+    found.extend(parts.map(|part| (format!("{path}.norm.{part}"), vec![channels])));
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::{Module, ModuleVisitor, Param};
+    use burn::tensor::{Device, Tensor};
+
+    use super::super::config::{Dialect, XceptionConfig};
+    use super::*;
+
+    /// Names and shapes of the modules' own tensors.
+    #[derive(Default)]
+    struct Modules {
+        path: Vec<String>,
+        found: Vec<Named>,
+    }
+
+    impl ModuleVisitor for Modules {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.into());
+        }
+
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.found.push((self.path.join("."), param.lazy_shape().to_vec()));
+        }
+    }
+
+    #[test]
+    fn the_plan_names_exactly_the_tensors_of_the_modules() {
+        for config in [
+            XceptionConfig::xception(Dialect::Keras, 1000),
+            XceptionConfig::mini(Dialect::Timm, 7),
+            XceptionConfig::xception41(10),
+            XceptionConfig::xception65(10),
+            XceptionConfig::xception71(10),
+            XceptionConfig::xception41p(10),
+            XceptionConfig::xception65p(10),
+        ] {
+            let mut modules = Modules::default();
+            config.init(&Device::flex()).visit(&mut modules);
+            assert_eq!(config.plan().tensors(), modules.found, "{}", config.architecture);
+        }
+    }
+}
