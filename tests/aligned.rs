@@ -13,9 +13,10 @@ use xception_web::model::config::Order;
 use xception_web::weights::{Dtype, ModelFile};
 
 /// Written by `tests/fixtures/aligned.py`.
-const FILES: [(&str, &str, Order); 2] = [
+const FILES: [(&str, &str, Order); 3] = [
     ("mini_aligned", "mini_aligned.safetensors", Order::Post),
     ("mini_aligned_p", "mini_aligned_p.pth", Order::Pre),
+    ("mini_aligned_p", "mini_aligned_p_legacy.pth", Order::Pre),
 ];
 
 /// Kernels at 11 significant bits, relative to the largest logit: the small networks here reach 40.

@@ -5,7 +5,7 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use common::{
     LOGIT_TOLERANCE, PICTURE, Strings, distance, expected, fixture, keras_layers, keras_legacy_file,
@@ -251,6 +251,43 @@ fn inspect_tells_what_a_file_holds() {
             tensors.len()
         );
     }
+}
+
+#[test]
+fn timms_aligned_files_are_classified_with_and_inspected() {
+    let picture = path("pictures/picture.png");
+    for (name, format) in
+        [("mini_aligned.safetensors", "timm safetensors"), ("mini_aligned_p.pth", "PyTorch state dict")]
+    {
+        let model = path(name);
+        let answer = classify(&model, &picture);
+        assert_eq!(answer["logits"].as_array().unwrap().len(), CLASSES);
+        assert_eq!(answer["model"], model.as_str());
+        let shown = stdout(&["inspect", &model]);
+        for part in [format, "xception-custom", "timm, batch-norm epsilon 1e-3 (assumed", "299×299"] {
+            assert!(shown.contains(part), "{part} is not in {shown}");
+        }
+        // What was assumed is written down, and read back as said.
+        let own = scratch("aligned", name, b"");
+        stdout(&["convert", &model, &own]);
+        assert_eq!(classify(&own, &picture)["logits"], answer["logits"]);
+        assert!(!stdout(&["inspect", &own]).contains("assumed"));
+    }
+}
+
+#[test]
+fn nobody_reading_on_is_no_failure() {
+    let mut inspect = Command::new(env!("CARGO_BIN_EXE_xception"))
+        .args(["inspect", &path(MODELS[0]), "--tensors"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // As `head -1` does after its line, and before a line can be written.
+    drop(inspect.stdout.take());
+    let output = inspect.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success(), "{}", output.status);
 }
 
 #[test]

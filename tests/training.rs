@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use image::{Rgb, RgbImage};
+use safetensors::SafeTensors;
 use serde_json::Value;
 
 /// Pictures per class; one of ten is held out.
@@ -16,6 +17,20 @@ const SAMPLES: &str = "640";
 /// Fresh pictures of both classes, and how many of them must be named right.
 const ASKED: u32 = 20;
 const RIGHT: usize = 18;
+/// A network that learns little, but fast.
+const TINY: &str = r#"
+budget = { samples = 192 }
+batch = 16
+epoch = 96
+side = 33
+[network]
+stem = [4, 6]
+entry = [[8, 8], [12, 12]]
+middle_blocks = 1
+middle_units = 1
+exit = [12, 16]
+tail = [24]
+"#;
 
 fn xception(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xception"))
@@ -108,4 +123,123 @@ fn folders_that_cannot_be_trained_on_are_refused_in_one_sentence() {
     fs::write(data.join("empty/broken.png"), b"no picture").unwrap();
     assert!(failure(&data).contains("broken.png"));
     assert!(failure(&data.join("nowhere")).contains("nowhere"));
+}
+
+/// A run that must succeed; its folder and model file.
+fn trained(scratch: &Path, name: &str, args: &[&str]) -> (PathBuf, PathBuf) {
+    let (run, out) = (scratch.join(name), scratch.join(format!("{name}.safetensors")));
+    let paths = ["train", "--run", text(&run), "--out", text(&out)];
+    let output = xception(&[&paths[..], args].concat());
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    (run, out)
+}
+
+/// Column `name` of a run's log.
+fn column(run: &Path, name: &str) -> Vec<f64> {
+    let log = fs::read_to_string(run.join("log.csv")).unwrap();
+    let at = log.lines().next().unwrap().split(',').position(|column| column == name).unwrap();
+    log.lines().skip(1).map(|line| line.split(',').nth(at).unwrap().parse().unwrap()).collect()
+}
+
+/// Names of the tensors of `of` that are not the same, to the bit, in `than`.
+fn changed(of: &Path, than: &Path) -> Vec<String> {
+    let (of, than) = (fs::read(of).unwrap(), fs::read(than).unwrap());
+    let than = SafeTensors::deserialize(&than).unwrap();
+    let differs = |name: &String, data: &[u8]| than.tensor(name).is_ok_and(|tensor| tensor.data() != data);
+    let all = SafeTensors::deserialize(&of).unwrap();
+    let mut names: Vec<_> = all
+        .tensors()
+        .into_iter()
+        .filter(|(name, tensor)| differs(name, tensor.data()))
+        .map(|(name, _)| name)
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_given_model_is_trained_on_or_only_its_head() {
+    let scratch = scratch("from");
+    let data = scratch.join("data");
+    draw(&data.join("disc"), true, 0..PICTURES);
+    draw(&data.join("stripes"), false, 0..PICTURES);
+    let tiny = scratch.join("tiny.toml");
+    fs::write(&tiny, TINY).unwrap();
+    let common = ["--data", text(&data)];
+    let (first, base) = trained(&scratch, "base", &[&common[..], &["--config", text(&tiny)]].concat());
+
+    // What the run stored is itself a file of settings, and repeats it; flags win.
+    let stored = first.join("config.json");
+    let (_, again) = trained(&scratch, "again", &["--config", text(&stored)]);
+    assert_eq!(changed(&base, &again), [""; 0]);
+    let (_, other) = trained(&scratch, "other", &["--config", text(&stored), "--seed", "2"]);
+    assert!(!changed(&base, &other).is_empty());
+    assert!(fs::read_to_string(first.join("curves.svg")).unwrap().contains("Learning rate"));
+
+    // The network and the picture's side come with the model; its labels are the same, so its head stays.
+    let more = ["--samples", "192", "--batch", "16", "--rate", "0.001"];
+    let from = [&common[..], &["--from", text(&base)], &more].concat();
+    let (on, tuned) = trained(&scratch, "on", &from);
+    assert!(changed(&base, &tuned).len() > 20, "{:?}", changed(&base, &tuned));
+    let (fresh, on) = (column(&first, "loss"), column(&on, "loss"));
+    assert!(on[0] < fresh[0], "{on:?} goes on from {fresh:?}");
+
+    let (_, frozen) = trained(&scratch, "frozen", &[&from[..], &["--freeze"]].concat());
+    assert_eq!(changed(&base, &frozen), ["head.bias", "head.weight"]);
+
+    // Another class: another head, and the same backbone.
+    draw(&data.join("both"), true, 200..200 + PICTURES);
+    let (_, wider) = trained(&scratch, "wider", &[&from[..], &["--freeze"]].concat());
+    assert_eq!(changed(&base, &wider), ["head.bias", "head.weight"]);
+    let bytes = fs::read(&wider).unwrap();
+    assert_eq!(SafeTensors::deserialize(&bytes).unwrap().tensor("head.bias").unwrap().shape(), [3]);
+    let described = xception(&["inspect", text(&wider)]);
+    let described = String::from_utf8_lossy(&described.stdout).into_owned();
+    assert!(described.contains("base.safetensors") && described.contains("33"), "{described}");
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused_in_one_sentence() {
+    let scratch = scratch("settings");
+    let data = scratch.join("data");
+    draw(&data.join("disc"), true, 0..3);
+    draw(&data.join("stripes"), false, 0..3);
+    let run = scratch.join("run");
+    let refused = |args: &[&str]| {
+        let output = xception(&[&["train", "--data", text(&data), "--run", text(&run)], args].concat());
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), errors.lines().count()), (Some(1), 1), "{errors}");
+        assert!(!run.exists(), "a run that cannot start leaves no folder");
+        errors
+    };
+    let file = scratch.join("file.toml");
+    fs::write(&file, "bacth = 8").unwrap();
+    let message = refused(&["--config", text(&file)]);
+    assert!(message.contains("`bacth`") && message.contains("`batch`"), "{message}");
+    assert!(refused(&["--config", text(&scratch.join("none.toml"))]).contains("none.toml"));
+    assert!(refused(&["--freeze"]).contains("--from"));
+    assert!(refused(&["--from", text(&file)]).contains("file.toml"));
+    let message = refused(&["--device", "cuda"]);
+    assert!(message.contains("webgpu") && message.contains("cpu"), "{message}");
+    fs::write(&file, "network = { stem = [8, 8] }").unwrap();
+    let message = refused(&["--config", text(&file), "--from", "www/models/emoji.safetensors"]);
+    assert!(message.contains("network"), "{message}");
+}
+
+#[test]
+fn published_formats_are_trained_on_too() {
+    let scratch = scratch("published");
+    let data = scratch.join("data");
+    draw(&data.join("disc"), true, 0..8);
+    draw(&data.join("stripes"), false, 0..8);
+    let small = scratch.join("small.toml");
+    fs::write(&small, "side = 33\nbatch = 4\nepoch = 8\nbudget = { samples = 8 }").unwrap();
+    for (name, more) in [("mini_timm.safetensors", &["--freeze"][..]), ("mini_aligned.safetensors", &[])] {
+        let given = format!("tests/fixtures/{name}");
+        let args = ["--data", text(&data), "--config", text(&small), "--from", &given];
+        let (run, out) = trained(&scratch, &name.replace('.', "-"), &[&args[..], more].concat());
+        assert!(column(&run, "loss")[0].is_finite());
+        let described = xception(&["inspect", text(&out)]);
+        assert!(String::from_utf8_lossy(&described.stdout).contains(name));
+    }
 }

@@ -81,6 +81,7 @@ pub enum Order {
 /// padding on every side everywhere, and the stride in a block's last depthwise convolution instead of
 /// a max-pool. Batch norm also stands between depthwise and pointwise, but for [`Order::Pre`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Aligned {
     /// Batch norm after or before.
     pub order: Order,
@@ -93,6 +94,7 @@ pub struct Aligned {
 /// A network of Xception's structure. Numbers in a list are the output channels of its separable
 /// convolutions, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct XceptionConfig {
     /// What `inspect` calls it.
     pub architecture: String,

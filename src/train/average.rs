@@ -26,7 +26,8 @@ impl Average {
         let decay = decay.min(self.steps as f64 / (self.steps as f64 + 9.0)) as f32;
         for (mean, new) in self.means.iter_mut().zip(values(model)?) {
             for (mean, new) in mean.iter_mut().zip(new) {
-                *mean = *mean * decay + new * (1.0 - decay);
+                // In this form what does not change stays as it is, to the bit.
+                *mean += (new - *mean) * (1.0 - decay);
             }
         }
         Ok(())

@@ -21,6 +21,12 @@ pub struct Layer {
 }
 
 impl Canvas {
+    /// From 4 bytes a pixel, opaque.
+    pub fn from_rgba(rgba: &[u8], side: usize) -> Self {
+        let pixel = |p: &[u8]| std::array::from_fn(|c| f32::from(p[c]) / 255.0);
+        Self { side, pixels: rgba.chunks_exact(4).map(pixel).collect() }
+    }
+
     /// As 4 bytes a pixel, opaque.
     pub fn rgba(&self) -> Vec<u8> {
         let byte = |v: f32| (v * 255.0).round() as u8;

@@ -11,13 +11,16 @@ use burn::tensor::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::curves::curves;
 use crate::error::{Error, Result};
 use crate::model::Xception;
 
 const CONFIG: &str = "config.json";
 const STATE: &str = "state.json";
 const LOG: &str = "log.csv";
-const LOG_HEAD: &str =
+const CURVES: &str = "curves.svg";
+/// First line of the log.
+pub const LOG_HEAD: &str =
     "epoch,samples,minutes,loss,train_accuracy,validation_accuracy,rate,pictures_per_second\n";
 
 /// Where a run stands.
@@ -126,7 +129,7 @@ impl RunFolder {
         Ok((fill(model, model_file(state))?, fill(average, average_file(state))?, optimizer))
     }
 
-    /// Adds a line to the log.
+    /// Adds a line to the log, and draws its curves anew.
     pub fn log(&self, line: &LogLine) -> Result<()> {
         let path = self.file(LOG);
         let text = format!(
@@ -143,7 +146,9 @@ impl RunFolder {
         let append = |path: &Path| {
             fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
         };
-        append(&path).map_err(|source| io("write", &path, source))
+        append(&path).map_err(|source| io("write", &path, source))?;
+        let log = String::from_utf8_lossy(&self.read(LOG)?).into_owned();
+        self.write(CURVES, curves(&log)?.as_bytes())
     }
 
     fn file(&self, name: &str) -> PathBuf {

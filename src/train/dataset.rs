@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::augment::picture;
 use super::canvas::Pyramid;
-use super::classes::CLASSES;
+use super::classes::{CLASSES, Class};
 use super::icons::{IconSet, TRAINING_SETS};
 use super::random::Random;
 use super::render::render;
@@ -58,7 +58,12 @@ pub struct Batch {
 impl Drawings {
     /// Renders the training sets below `dir`, each drawing also as `hands` other hands would draw it.
     pub fn read(dir: &Path, hands: usize) -> Result<Self> {
-        let sets = TRAINING_SETS.iter().map(|name| IconSet::read(dir, name)).collect::<Result<Vec<_>>>()?;
+        Self::read_some(dir, TRAINING_SETS, CLASSES, hands)
+    }
+
+    /// The same of other sets and classes.
+    pub fn read_some(dir: &Path, sets: &[&str], classes: &[Class], hands: usize) -> Result<Self> {
+        let sets = sets.iter().map(|name| IconSet::read(dir, name)).collect::<Result<Vec<_>>>()?;
         let draw = |set: &IconSet, icon: &str| {
             let svg = set.svg(icon)?;
             let others = (0..hands as u64).map(|hand| {
@@ -69,7 +74,7 @@ impl Drawings {
             let all = std::iter::once(svg.clone()).chain(others);
             all.map(|svg| Ok(Pyramid::new(&render(&svg, DRAWING_SIDE)?))).collect::<Result<Vec<_>>>()
         };
-        let drawings = CLASSES
+        let drawings = classes
             .par_iter()
             .map(|class| {
                 let of = |set| class.icons.iter().map(|icon| draw(set, icon)).collect::<Result<Vec<_>>>();

@@ -16,7 +16,9 @@ use crate::preprocess::RgbaView;
 /// Side of the pictures that are judged.
 const SIDE: usize = 256;
 /// The same for the hard set.
-const HARD_SIDE: usize = 160;
+pub(super) const HARD_SIDE: usize = 160;
+/// What the hard pictures' background is called.
+pub(super) const CAMERA: &str = "through a camera";
 /// Plain backgrounds; the first is the one that pictures of drawings mostly have.
 const BACKGROUNDS: &[(&str, [u8; 3])] = &[
     ("white", [255, 255, 255]),
@@ -163,7 +165,7 @@ impl Exam<'_> {
 }
 
 /// Each class's drawing of `set`.
-fn drawings(set: &IconSet, positions: &[(usize, usize)]) -> Result<Vec<(&'static str, Drawing)>> {
+pub(super) fn drawings(set: &IconSet, positions: &[(usize, usize)]) -> Result<Vec<(&'static str, Drawing)>> {
     let draw = |&(class, _): &(usize, usize)| {
         let class = &CLASSES[class];
         Ok((class.label, render(&set.svg(class.icons[0])?, SIDE)?))
@@ -171,25 +173,71 @@ fn drawings(set: &IconSet, positions: &[(usize, usize)]) -> Result<Vec<(&'static
     positions.iter().map(draw).collect()
 }
 
-/// Shows each class's drawing of the set `name` to the model, large, on plain backgrounds.
+/// A picture that a model is asked about.
+pub(super) struct Question {
+    /// The background's name.
+    pub background: &'static str,
+    /// What the picture shows.
+    pub label: &'static str,
+    /// Its pixels, `side × side × 4`.
+    pub rgba: Vec<u8>,
+    /// Its width and height.
+    pub side: usize,
+}
+
+/// Each drawing on every plain background, large.
+pub(super) fn plain(drawings: &[(&'static str, Drawing)]) -> impl Iterator<Item = Question> {
+    BACKGROUNDS.iter().flat_map(move |&(background, colour)| {
+        drawings.iter().map(move |(label, drawing)| Question {
+            background,
+            label,
+            rgba: in_front(drawing, colour),
+            side: SIDE,
+        })
+    })
+}
+
+/// Each drawing through a poor camera, `hard::TAKES` times.
+pub(super) fn through_a_camera(
+    drawings: &[(&'static str, Drawing)],
+    positions: &[(usize, usize)],
+    seed: u64,
+) -> impl Iterator<Item = (&'static str, Canvas)> {
+    let pyramids: Vec<_> = drawings.iter().map(|(_, drawing)| Pyramid::new(drawing)).collect();
+    let count = drawings.len();
+    (0..hard::TAKES * count).map(move |number| {
+        let (take, at) = (number / count, number % count);
+        // By the class's place in the full list, so that a class has the same pictures in every model.
+        let item = (positions[at].0 * hard::TAKES + take) as u64;
+        // Any steps would do that meet other classes in each take.
+        let clutter = [7, 31].map(|step| &pyramids[(at + step * (take + 1)) % count]);
+        (drawings[at].0, hard::picture(seed, item, HARD_SIDE, &pyramids[at], &clutter))
+    })
+}
+
+/// Shows each class's drawing of the set `name` to the model, large, on plain backgrounds; besides, each
+/// drawing that was misnamed, on the first background where it was.
 ///
 /// # Errors
 ///
 /// When the set cannot be read, or the model has labels that are no class of the trainer's.
-pub async fn evaluate(classifier: &Classifier, dir: &Path, name: &str) -> Result<Evaluation> {
-    let positions = positions(classifier)?;
+pub async fn evaluate(classifier: &Classifier, dir: &Path, name: &str) -> Result<(Evaluation, Vec<Shown>)> {
     let set = IconSet::read(dir, name)?;
-    let drawings = drawings(&set, &positions)?;
+    let drawings = drawings(&set, &positions(classifier)?)?;
     let mut exam = Exam { classifier, misses: Vec::new() };
-    let mut figures = Vec::new();
-    for &(background, colour) in BACKGROUNDS {
-        let mut tally = Tally::default();
-        for (label, drawing) in &drawings {
-            exam.show(&mut tally, (&in_front(drawing, colour), SIDE), background, label).await?;
+    let mut misnamed: Vec<Shown> = Vec::new();
+    let mut tallies =
+        BACKGROUNDS.iter().map(|&(background, _)| (background, Tally::default())).collect::<Vec<_>>();
+    for (number, question) in plain(&drawings).enumerate() {
+        let tally = &mut tallies[number / drawings.len()].1;
+        let Question { background, label, rgba, side } = question;
+        let (answer, score, known) = exam.show(tally, (&rgba, side), background, label).await?;
+        if answer != label && misnamed.iter().all(|before| before.label != label) {
+            misnamed.push(Shown { canvas: Canvas::from_rgba(&rgba, side), label, answer, score, known });
         }
-        figures.push(tally.figure(background));
     }
-    Ok(exam.end(&set, drawings.len(), drawings.len() * BACKGROUNDS.len(), figures))
+    let figures = tallies.iter().map(|(background, tally)| tally.figure(background)).collect();
+    Ok((exam.end(&set, drawings.len(), drawings.len() * BACKGROUNDS.len(), figures), misnamed))
 }
 
 /// Shows each class's drawing of the set `name` to the model through a poor camera ([`hard`]), and
@@ -207,23 +255,14 @@ pub async fn evaluate_hard(
     let positions = positions(classifier)?;
     let set = IconSet::read(dir, name)?;
     let drawings = drawings(&set, &positions)?;
-    let pyramids: Vec<_> = drawings.iter().map(|(_, drawing)| Pyramid::new(drawing)).collect();
     let mut exam = Exam { classifier, misses: Vec::new() };
     let (mut tally, mut shown) = (Tally::default(), Vec::new());
-    for take in 0..hard::TAKES {
-        for (at, &(label, _)) in drawings.iter().enumerate() {
-            // By the class's place in the full list, so that a class has the same pictures in every model.
-            let item = (positions[at].0 * hard::TAKES + take) as u64;
-            // Any steps would do that meet other classes in each take.
-            let clutter = [7, 31].map(|step| &pyramids[(at + step * (take + 1)) % pyramids.len()]);
-            let canvas = hard::picture(seed, item, HARD_SIDE, &pyramids[at], &clutter);
-            let rgba = canvas.rgba();
-            let (answer, score, known) =
-                exam.show(&mut tally, (&rgba, HARD_SIDE), "through a camera", label).await?;
-            shown.push(Shown { canvas, label, answer, score, known });
-        }
+    for (label, canvas) in through_a_camera(&drawings, &positions, seed) {
+        let (answer, score, known) =
+            exam.show(&mut tally, (&canvas.rgba(), HARD_SIDE), CAMERA, label).await?;
+        shown.push(Shown { canvas, label, answer, score, known });
     }
-    let figures = vec![tally.figure("through a camera")];
+    let figures = vec![tally.figure(CAMERA)];
     Ok((exam.end(&set, drawings.len(), shown.len(), figures), shown))
 }
 

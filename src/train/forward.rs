@@ -78,7 +78,8 @@ fn pointwise(conv: &ConvNorm, x: Tensor<4>, act: Act) -> Tensor<4> {
     normalised(conv, y, act)
 }
 
-fn pool(x: Tensor<4>, dialect: Dialect) -> Tensor<4> {
+/// The 3×3 max-pool with stride 2, padded as `dialect` has it.
+pub(super) fn pool(x: Tensor<4>, dialect: Dialect) -> Tensor<4> {
     let [_, h, w, _] = x.dims();
     let output = [h.div_ceil(2), w.div_ceil(2)];
     let before = match dialect {
@@ -99,7 +100,7 @@ fn normalised(conv: &ConvNorm, x: Tensor<4>, act: Act) -> Tensor<4> {
 }
 
 /// Moves the running statistics towards a batch's, as [`BatchNorm`] does.
-fn remember(norm: &BatchNorm, mean: Tensor<1>, variance: Tensor<1>) {
+pub(super) fn remember(norm: &BatchNorm, mean: Tensor<1>, variance: Tensor<1>) {
     for (running, batch) in [(&norm.running_mean, mean), (&norm.running_var, variance)] {
         let before = running.value_sync().to_device(&batch.device());
         let next = before.mul_scalar(1.0 - norm.momentum) + batch.detach().mul_scalar(norm.momentum);

@@ -13,7 +13,12 @@ const STREAM: u64 = u64::MAX - 1;
 /// The network of `config` on `device`: kernels uniform within one over the root of their inputs, as
 /// Burn and PyTorch do; batch norms as they start everywhere, the bias at zero.
 pub fn fresh(config: &XceptionConfig, device: &Device, seed: u64) -> Xception {
-    config.init(device).map(&mut Init { seed, item: 0, name: String::new() })
+    seeded(config.init(device), seed)
+}
+
+/// Any module with weights of that kind in place of its own; matrices are `[in, out]`.
+pub fn seeded<M: Module>(module: M, seed: u64) -> M {
+    module.map(&mut Init { seed, item: 0, name: String::new() })
 }
 
 struct Init {
@@ -32,7 +37,7 @@ impl ModuleMapper for Init {
         self.item += 1;
         let dims = shape.dims::<D>();
         let bound = match D {
-            // The classifier is stored [in, out], convolutions [out, in, h, w].
+            // Matrices are stored [in, out], convolutions [out, in, h, w].
             2 => 1.0 / (dims[0] as f32).sqrt(),
             4 => 1.0 / (dims[1..].iter().product::<usize>() as f32).sqrt(),
             _ if self.name == "bias" => 0.0,

@@ -15,7 +15,7 @@ use crate::picture::Picture;
 
 /// File names that are taken for pictures, by their ends.
 const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];
-/// Pixels kept of a picture; somewhat more than the network's input, for the crops.
+/// Pixels kept of a picture at least; somewhat more than the usual input, for the crops.
 const KEPT_SIDE: usize = 96;
 /// One of so many pictures of a class is held out, and at least one.
 const HELD_OUT: usize = 10;
@@ -35,12 +35,14 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// Reads the folders below `dir`; the seed says which pictures are held out.
+    /// Reads the folders below `dir` for networks of that input `side`; the seed says which pictures are
+    /// held out.
     ///
     /// # Errors
     ///
     /// With fewer than two folders, a folder with fewer than two pictures, or a picture that cannot be read.
-    pub fn read(dir: &Path, seed: u64) -> Result<Self> {
+    pub fn read(dir: &Path, seed: u64, side: usize) -> Result<Self> {
+        let kept = side.max(KEPT_SIDE);
         let folders: Vec<_> = entries(dir)?.into_iter().filter(|path| path.is_dir()).collect();
         if folders.len() < 2 {
             return Err(Error::Training(format!(
@@ -60,7 +62,7 @@ impl Pictures {
                     EXTENSIONS.join(", ")
                 )));
             }
-            let mut pictures = files.par_iter().map(|file| read(file)).collect::<Result<Vec<_>>>()?;
+            let mut pictures = files.par_iter().map(|file| read(file, kept)).collect::<Result<Vec<_>>>()?;
             Random::new(seed, SPLIT, class as u64).shuffle(&mut pictures);
             let rest = pictures.split_off((pictures.len() / HELD_OUT).max(1));
             held_out.extend(pictures.into_iter().map(|picture| (class, picture)));
@@ -124,16 +126,16 @@ fn jitter(random: &mut Random, layer: &mut Layer) {
 }
 
 /// One picture as the network will see it, a little larger.
-fn read(path: &Path) -> Result<Pyramid> {
+fn read(path: &Path, side: usize) -> Result<Pyramid> {
     let bytes = std::fs::read(path).map_err(|source| io(path, source))?;
     let named = |error: Error| Error::Training(format!("{}: {error}; repair or remove it", path.display()));
     let picture = Picture::decode(&bytes).map_err(named)?;
-    let planes = preprocess(KEPT_SIDE).apply(picture.view()?)?;
-    let pixels = KEPT_SIDE * KEPT_SIDE;
+    let planes = preprocess(side).apply(picture.view()?)?;
+    let pixels = side * side;
     let byte = |v: f32| ((v + 1.0) * 127.5).round() as u8;
     let pixel = |p: usize| [planes[p], planes[pixels + p], planes[2 * pixels + p]].map(byte);
     let rgba = (0..pixels).flat_map(|p| pixel(p).into_iter().chain([255])).collect();
-    Ok(Pyramid::new(&Drawing { side: KEPT_SIDE, rgba }))
+    Ok(Pyramid::new(&Drawing { side, rgba }))
 }
 
 /// What is in a folder, sorted, but for hidden things.

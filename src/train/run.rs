@@ -5,18 +5,20 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
-use burn::tensor::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
+use super::accelerator::Accelerator;
 use super::average::Average;
 use super::checkpoint::{LogLine, RunFolder, State};
 use super::classes::CLASSES;
 use super::dataset::Drawings;
 use super::init::fresh;
+use super::pass::Pass;
 use super::pictures::Pictures;
+use super::progress::Progress;
 use super::schedule::{Budget, learning_rate};
-use super::step::{Score, step, validate};
+use super::start::beginning;
+use super::step::{LABEL_SMOOTHING, Score, step, validate};
 use super::supply::Supply;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
@@ -36,6 +38,7 @@ const OWN_EPOCHS: u64 = 10;
 
 /// From this share of the run on, pictures have this side.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Growth {
     /// Share of the run, 0 to 1.
     pub from: f64,
@@ -43,8 +46,9 @@ pub struct Growth {
     pub side: usize,
 }
 
-/// All that decides a run's outcome; stored in its folder.
+/// All that decides a run's outcome; stored in its folder. `examples/own.toml` shows it to users.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
     /// When it ends.
     pub budget: Budget,
@@ -54,6 +58,8 @@ pub struct TrainConfig {
     pub rate: f64,
     /// AdamW's weight decay.
     pub weight_decay: f32,
+    /// Share of the target that is spread over all classes.
+    pub label_smoothing: f32,
     /// Seed of the weights and the pictures.
     pub seed: u64,
     /// Pictures between two checkpoints.
@@ -61,17 +67,30 @@ pub struct TrainConfig {
     /// Side of the network's input, in use.
     pub side: usize,
     /// Sides while training; none is `side` throughout.
-    #[serde(default)]
     pub growth: Vec<Growth>,
     /// Weight of the past in the average of the weights.
     pub decay: f64,
     /// Redrawn versions of each drawing.
     pub hands: usize,
     /// A user's own pictures, one folder per class, instead of the icon sets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
+    /// Where it computes.
+    pub device: Accelerator,
+    /// A model file to start from instead of fresh weights; its network is taken, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
+    /// Keep all but the head as `from` has it.
+    pub freeze: bool,
     /// The network.
     pub network: XceptionConfig,
+}
+
+impl Default for TrainConfig {
+    /// The bundled model's, without a budget.
+    fn default() -> Self {
+        Self::new(Budget::Samples(0))
+    }
 }
 
 impl TrainConfig {
@@ -82,6 +101,7 @@ impl TrainConfig {
             batch: 64,
             rate: 3e-3,
             weight_decay: 0.03,
+            label_smoothing: LABEL_SMOOTHING,
             seed: 1,
             epoch: EPOCH_SAMPLES,
             side: SIDE,
@@ -89,6 +109,9 @@ impl TrainConfig {
             decay: 0.998,
             hands: 10,
             data: None,
+            device: Accelerator::Cpu,
+            from: None,
+            freeze: false,
             network: network(CLASSES.len()),
         }
     }
@@ -119,6 +142,18 @@ impl TrainConfig {
             return Err(Error::Training(format!(
                 "a run needs a budget and a rate above zero, and 2 to {} pictures per step",
                 self.epoch
+            )));
+        }
+        if self.freeze && self.from.is_none() {
+            return Err(Error::Training(
+                "only a given model's layers can be frozen; name one with --from, or leave --freeze out"
+                    .into(),
+            ));
+        }
+        if self.side < XceptionConfig::min_size() || !(0.0..1.0).contains(&self.label_smoothing) {
+            return Err(Error::Training(format!(
+                "pictures need a side of {} pixels or more, and label smoothing is a share below 1",
+                XceptionConfig::min_size()
             )));
         }
         self.network.validate()
@@ -165,12 +200,14 @@ impl Paths {
     }
 }
 
-/// Trains from the beginning. On own pictures, the network gets as many classes as there are folders.
+/// Trains from the beginning. The network gets as many classes as there are icons or folders for.
 pub fn train(config: &TrainConfig, paths: &Paths) -> Result<()> {
     let supply = supply(config, paths)?;
     let mut config = config.clone();
     config.network.classes = supply.labels().len();
     config.check()?;
+    // What cannot start leaves no folder.
+    beginning(&config, &supply.labels(), &config.device.open()?)?;
     let folder = RunFolder::create(&paths.run, &config)?;
     proceed(&config, &folder, &supply, &paths.out(&config))
 }
@@ -192,7 +229,7 @@ pub fn resume(paths: &Paths) -> Result<()> {
 
 fn supply(config: &TrainConfig, paths: &Paths) -> Result<Supply> {
     Ok(match &config.data {
-        Some(data) => Supply::Pictures(Pictures::read(data, config.seed)?),
+        Some(data) => Supply::Pictures(Pictures::read(data, config.seed, config.side)?),
         None => Supply::Drawings(Drawings::read(&paths.icons, config.hands)?),
     })
 }
@@ -200,12 +237,12 @@ fn supply(config: &TrainConfig, paths: &Paths) -> Result<Supply> {
 /// From where the folder stands to the model file.
 fn proceed(config: &TrainConfig, folder: &RunFolder, supply: &Supply, out: &Path) -> Result<()> {
     let mut run = Run::open(config, folder, supply)?;
-    let bar = progress_bar(run.progress());
+    let shown = Progress::new(run.progress());
     while run.progress() < 1.0 {
-        let line = run.epoch(&bar)?;
-        report(&bar, &line);
+        let line = run.epoch(&shown)?;
+        shown.epoch(&line);
     }
-    bar.finish_and_clear();
+    shown.finish();
     export(&run.averaged(), config, supply, run.state, out)
 }
 
@@ -222,11 +259,15 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn open(config: &'a TrainConfig, folder: &'a RunFolder, supply: &'a Supply) -> Result<Self> {
-        let device = Device::flex().autodiff();
+        let device = config.device.open()?;
         let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).init();
-        let fresh = || fresh(&config.network, &device, config.seed);
-        let (model, averaged, optimizer) = folder.load(fresh(), fresh(), optimizer)?;
         let state = folder.state()?;
+        let first = match state.epochs {
+            0 => beginning(config, &supply.labels(), &device)?,
+            // Any weights will do, the checkpoint's come in their place.
+            _ => fresh(&config.network, &device, config.seed),
+        };
+        let (model, averaged, optimizer) = folder.load(first.clone(), first, optimizer)?;
         let average = Average::new(&averaged, state.samples / config.batch as u64)?;
         Ok(Self { config, folder, supply, model, average, optimizer, state })
     }
@@ -241,7 +282,7 @@ impl<'a> Run<'a> {
     }
 
     /// Trains until the next checkpoint, and writes it.
-    fn epoch(&mut self, bar: &ProgressBar) -> Result<LogLine> {
+    fn epoch(&mut self, shown: &Progress) -> Result<LogLine> {
         let config = self.config;
         let (start, before) = (Instant::now(), self.state.seconds);
         let mut score = Score::default();
@@ -252,20 +293,14 @@ impl<'a> Run<'a> {
         for batch in batches {
             rate = learning_rate(config.rate, self.progress());
             let model = self.model.clone();
-            let (model, one) = step(model, &config.network, &mut self.optimizer, &batch, rate)?;
+            let (model, one) = step(model, config, Pass::of(config), &mut self.optimizer, &batch, rate)?;
             self.model = model;
             self.average.add(&self.model, config.decay)?;
             score.add(one);
             self.state.samples += batch.classes.len() as u64;
             self.state.seconds = before + start.elapsed().as_secs_f64();
-            bar.set_position((self.progress() * BAR) as u64);
-            bar.set_message(format!(
-                "epoch {}, loss {:.3}, {:.1} % right, {:.0} pictures/s",
-                self.state.epochs + 1,
-                score.mean_loss(),
-                100.0 * score.accuracy(),
-                score.count as f64 / start.elapsed().as_secs_f64()
-            ));
+            let speed = score.count as f64 / start.elapsed().as_secs_f64();
+            shown.step(self.progress(), self.state.epochs + 1, &score, speed);
             if self.progress() >= 1.0 {
                 break;
             }
@@ -292,7 +327,7 @@ impl<'a> Run<'a> {
         let mut score = Score::default();
         let model = self.averaged();
         for batch in self.supply.validation(side, self.config.seed) {
-            score.add(validate(&model, &self.config.network, &batch)?);
+            score.add(validate(&model, &batch)?);
         }
         Ok(score)
     }
@@ -320,42 +355,11 @@ fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
     Error::Io { action, path: path.display().to_string(), source }
 }
 
-/// Length of the progress bar's scale.
-const BAR: f64 = 10_000.0;
-
-fn progress_bar(progress: f64) -> ProgressBar {
-    let bar = ProgressBar::new(BAR as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg}, {eta} left") {
-        bar.set_style(style);
-    }
-    bar.set_position((progress * BAR) as u64);
-    bar.reset_eta();
-    bar
-}
-
-/// One line per epoch; printed plainly when there is no terminal for a bar.
-fn report(bar: &ProgressBar, line: &LogLine) {
-    let text = format!(
-        "epoch {:>3}  {:>8} pictures  {:>6.1} min  loss {:.3}  train {:.1} %  validation {:.1} %  rate {:.5}  {:.0} pictures/s",
-        line.state.epochs,
-        line.state.samples,
-        line.state.seconds / 60.0,
-        line.loss,
-        100.0 * line.train_accuracy,
-        100.0 * line.validation_accuracy,
-        line.rate,
-        line.pictures_per_second
-    );
-    if bar.is_hidden() {
-        println!("{text}");
-    } else {
-        bar.println(text);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::classes::labels;
+    use burn::tensor::Device;
+
     use super::super::icons::DEFAULT_DIR;
     use super::*;
     use crate::weights::About;
@@ -403,17 +407,17 @@ mod tests {
         let through = RunFolder::create(&paths[0], &config).unwrap();
         let mut run = Run::open(&config, &through, &drawings).unwrap();
         while run.progress() < 1.0 {
-            run.epoch(&ProgressBar::hidden()).unwrap();
+            run.epoch(&Progress::hidden()).unwrap();
         }
         assert_eq!(run.state.epochs, 2);
 
         let first = RunFolder::create(&paths[1], &config).unwrap();
-        Run::open(&config, &first, &drawings).unwrap().epoch(&ProgressBar::hidden()).unwrap();
+        Run::open(&config, &first, &drawings).unwrap().epoch(&Progress::hidden()).unwrap();
         let (again, same) = RunFolder::open::<TrainConfig>(&paths[1]).unwrap();
         assert_eq!(same, config);
         let mut resumed = Run::open(&same, &again, &drawings).unwrap();
         assert!(resumed.progress() > 0.4 && resumed.progress() < 0.6);
-        resumed.epoch(&ProgressBar::hidden()).unwrap();
+        resumed.epoch(&Progress::hidden()).unwrap();
 
         assert!(weights(&run.model) == weights(&resumed.model));
         assert!(RunFolder::create(&paths[1], &config).is_err());
@@ -440,7 +444,7 @@ mod tests {
         let losses: Vec<f64> = (0..12)
             .map(|_| {
                 let (next, score) =
-                    step(model.clone(), &config.network, &mut optimizer, &batch, 5e-3).unwrap();
+                    step(model.clone(), &config, Pass::Ours, &mut optimizer, &batch, 5e-3).unwrap();
                 model = next;
                 score.mean_loss()
             })

@@ -9,7 +9,7 @@ const END: f64 = 0.005;
 
 /// When a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Budget {
     /// After so many pictures: the same result on every machine.
     Samples(u64),

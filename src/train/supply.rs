@@ -55,8 +55,13 @@ impl Supply {
 
     /// What a model file says of its making.
     pub fn about(&self, config: &TrainConfig, state: State) -> About {
+        let from = match &config.from {
+            None => "nothing".into(),
+            Some(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy(),
+        };
+        let kept = if config.freeze { ", of which only the head was changed" } else { "" };
         let made = format!(
-            "trained from nothing by `xception train` (seed {}, {} pictures, {} px)",
+            "trained from {from}{kept} by `xception train` (seed {}, {} pictures, {} px)",
             config.seed, state.samples, config.side
         );
         let count = self.labels().len();

@@ -8,7 +8,8 @@ use crate::model::config::{Aligned, Order};
 use crate::model::{Dialect, XceptionConfig};
 
 /// Crop of the published weights (`default_cfgs`): those converted from TensorFlow, and those of recipe
-/// `ra3`. `xception65` exists as both with equal shapes: the file cannot tell, and the former is assumed.
+/// `ra3`. `xception65` exists as both with equal shapes: the file cannot tell, and `ra3` is assumed, as timm
+/// itself does for the plain name.
 pub(super) const CROP_TF: f64 = 0.903;
 pub(super) const CROP_RA3: f64 = 0.94;
 
@@ -26,6 +27,7 @@ pub(super) fn is_aligned<'a>(mut names: impl Iterator<Item = &'a str>) -> bool {
 pub(super) fn crop(config: &XceptionConfig) -> f64 {
     match &config.aligned {
         Some(aligned) if aligned.order == Order::Pre => CROP_RA3,
+        _ if config.architecture == "xception65" => CROP_RA3,
         _ => CROP_TF,
     }
 }

@@ -7,7 +7,7 @@
 //! | own safetensors | canonical, after the paper | stored |
 //! | timm aligned family safetensors | `blocks.4.stack.conv1.conv_dw.weight` | timm |
 //! | timm `legacy_xception` safetensors | `block4.rep.1.conv1.weight` | timm |
-//! | PyTorch `.pth`, `pytorch_model.bin` | as timm's | timm |
+//! | PyTorch `.pth`, `pytorch_model.bin`, from before PyTorch 1.6 too | as timm's | timm |
 //! | Keras legacy `.h5`, Keras 3 `.weights.h5` | by layer order | Keras |
 
 mod aligned;
@@ -25,6 +25,8 @@ mod source;
 mod strict;
 mod timm;
 mod torch;
+mod unique;
+mod zip;
 
 use burn::tensor::Device;
 
@@ -108,6 +110,8 @@ impl ModelFile {
             keras::parse(bytes.whole()?)?
         } else if magic.starts_with(ZIP_MAGIC) {
             torch::parse(bytes.whole()?)?
+        } else if magic.starts_with(pickle::LEGACY_MAGIC) {
+            torch::parse_legacy(bytes.whole()?)?
         } else {
             safetensors::parse(bytes)?
         };

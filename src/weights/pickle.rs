@@ -1,10 +1,20 @@
 //! The part of Python's pickle that a PyTorch state dict needs, and nothing else: no class is looked up,
 //! nothing is called. Whatever is not a name, a number, a container or a tensor is refused.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::error::{Error, Result};
 
 /// Most bytes of a pickle, some ten times those of the largest network here; values live in memory.
 const MAX_BYTES: usize = 1 << 20;
+
+/// Longest name, and most sides of a tensor. Names and sides are copied for every tensor that refers to them:
+/// without a limit a small pickle could fill any memory.
+const MAX_NAME: usize = 128;
+const MAX_SIDES: usize = 8;
+
+/// First pickle of a file from before PyTorch 1.6: its magic number.
+pub(super) const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 
 /// Index of a value: containers hold these, so that shared values cost nothing.
 type Id = usize;
@@ -53,10 +63,49 @@ pub(super) fn state_dict(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
     if bytes.len() > MAX_BYTES {
         return Err(refuse(format!("describes its tensors in {} bytes, more than {MAX_BYTES}", bytes.len())));
     }
-    let mut machine =
-        Machine { bytes, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: Vec::new() };
+    let mut machine = Machine::new(bytes);
     let root = machine.run()?;
     machine.tensors(root)
+}
+
+/// What a file from before PyTorch 1.6 says of its tensors.
+pub(super) struct Legacy {
+    /// Names and tensors of the state dict.
+    pub tensors: Vec<(String, Tensor)>,
+    /// Kind of each storage by its key.
+    pub kinds: HashMap<String, String>,
+    /// Keys in the order in which the numbers follow.
+    pub keys: Vec<String>,
+    /// Where the numbers begin.
+    pub end: usize,
+}
+
+/// Reads such a file's pickles, which begin with [`LEGACY_MAGIC`].
+pub(super) fn legacy(bytes: &[u8]) -> Result<Legacy> {
+    let bytes = &bytes[..bytes.len().min(MAX_BYTES)];
+    let mut end = LEGACY_MAGIC.len();
+    let mut next = || -> Result<(Machine, Id)> {
+        let mut machine = Machine::new(&bytes[end..]);
+        let root = machine.run()?;
+        end += machine.at;
+        Ok((machine, root))
+    };
+    // The protocol, and what the writing machine's numbers were like: PyTorch wrote the same on all.
+    next()?;
+    next()?;
+    let (model, root) = next()?;
+    let tensors = model.tensors(root)?;
+    let storages = model.values.into_iter().filter_map(|value| match value {
+        Value::Storage(Storage { kind, key }) => Some((key, kind)),
+        _ => None,
+    });
+    let (list, root) = next()?;
+    let key = |&id: &Id| match &list.values[id] {
+        Value::Text(key) if key.len() <= MAX_NAME => Ok(key.clone()),
+        _ => Err(list.damaged()),
+    };
+    let keys = list.sequence(root)?.iter().map(key).collect::<Result<_>>()?;
+    Ok(Legacy { tensors, kinds: storages.collect(), keys, end })
 }
 
 struct Machine<'a> {
@@ -65,10 +114,14 @@ struct Machine<'a> {
     values: Vec<Value>,
     stack: Vec<Id>,
     marks: Vec<usize>,
-    memo: Vec<(u32, Id)>,
+    memo: HashMap<u32, Id>,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() }
+    }
+
     fn run(&mut self) -> Result<Id> {
         loop {
             let [code] = self.array()?;
@@ -225,15 +278,12 @@ impl Machine<'_> {
 
     fn remember(&mut self, slot: u32) -> Result<()> {
         let top = *self.stack.last().ok_or_else(|| self.damaged())?;
-        self.memo.push((slot, top));
+        self.memo.insert(slot, top);
         Ok(())
     }
 
     fn recall(&mut self, slot: u32) -> Result<()> {
-        // PyTorch counts slots up from 0; the search is for files that do not.
-        let direct = self.memo.get(slot as usize).filter(|(known, _)| *known == slot);
-        let found = direct.or_else(|| self.memo.iter().rfind(|(known, _)| *known == slot));
-        let id = found.map(|&(_, id)| id).ok_or_else(|| self.damaged())?;
+        let id = self.memo.get(&slot).copied().ok_or_else(|| self.damaged())?;
         self.stack.push(id);
         Ok(())
     }
@@ -269,16 +319,28 @@ impl Machine<'_> {
             Value::Int(side) => usize::try_from(side).map_err(|_| self.damaged()),
             _ => Err(self.damaged()),
         };
-        self.sequence(id)?.iter().map(side).collect()
+        match self.sequence(id)? {
+            sides if sides.len() > MAX_SIDES => {
+                Err(refuse(format!("holds a tensor of {} dimensions, more than {MAX_SIDES}", sides.len())))
+            }
+            sides => sides.iter().map(side).collect(),
+        }
     }
 
-    /// `('storage', torch.FloatStorage, key, device, count)`
+    /// `('storage', torch.FloatStorage, key, device, count)`, and before PyTorch 1.6 a view, always None since 0.4.
     fn storage(&mut self) -> Result<()> {
         let id = self.pop()?;
-        let &[_, kind, key, _, _] = self.sequence(id)? else { return Err(self.damaged()) };
+        let (kind, key) = match *self.sequence(id)? {
+            [_, kind, key, _, _] => (kind, key),
+            [_, kind, key, _, _, view] if matches!(self.values[view], Value::Other) => (kind, key),
+            _ => return Err(self.damaged()),
+        };
         let (Value::Global(kind), Value::Text(key)) = (&self.values[kind], &self.values[key]) else {
             return Err(self.damaged());
         };
+        if kind.len().max(key.len()) > MAX_NAME {
+            return Err(self.damaged());
+        }
         let storage = Storage { kind: kind.clone(), key: key.clone() };
         self.push(Value::Storage(storage));
         Ok(())
@@ -293,7 +355,10 @@ impl Machine<'_> {
             ("torch._utils._rebuild_tensor_v2", &[storage, offset, shape, strides, ..]) => {
                 self.tensor(storage, offset, shape, strides)?
             }
-            ("torch._utils._rebuild_parameter", &[tensor, ..]) => self.values[tensor].clone(),
+            ("torch._utils._rebuild_parameter", &[tensor, ..]) => match &self.values[tensor] {
+                Value::Tensor(tensor) => Value::Tensor(tensor.clone()),
+                _ => return Err(self.damaged()),
+            },
             (other, _) => {
                 return Err(refuse(format!(
                     "holds an object of {other}, which is not made here: it could run code"
@@ -350,9 +415,14 @@ impl Machine<'_> {
 
     fn tensors_of(&self, dict: Id) -> Result<Vec<(String, Tensor)>> {
         let Value::Dict(entries) = &self.values[dict] else { return Err(self.damaged()) };
+        let mut seen = HashSet::new();
         entries
             .iter()
             .map(|&(key, value)| match (&self.values[key], &self.values[value]) {
+                (Value::Text(name), _) if name.len() > MAX_NAME => Err(self.damaged()),
+                (Value::Text(name), _) if !seen.insert(name.as_str()) => {
+                    Err(refuse(format!("is damaged: it holds {name} twice")))
+                }
                 (Value::Text(name), Value::Tensor(tensor)) => Ok((name.clone(), tensor.clone())),
                 (Value::Text(name), _) => Err(refuse(format!("holds {name}, which is no tensor"))),
                 _ => Err(self.damaged()),

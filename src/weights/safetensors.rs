@@ -15,7 +15,7 @@ use super::numbers::{read_f32, read_halves, widen_bf16, widen_f16};
 use super::quantize::{self, SCALE, dequantize};
 use super::source::{Quantized, TensorSource};
 use super::strict::Named;
-use super::{ModelFile, timm};
+use super::{ModelFile, timm, unique};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
@@ -141,6 +141,7 @@ fn read_header(bytes: &dyn FileBytes) -> Result<(Header, usize)> {
     let mut json = vec![0; length];
     bytes.read(LENGTH, &mut json)?;
     let header = serde_json::from_slice(&json).map_err(unreadable)?;
+    unique::check(&json)?;
     Ok((header, LENGTH + length))
 }
 

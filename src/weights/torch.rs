@@ -1,5 +1,5 @@
-//! PyTorch's `.pth` and `pytorch_model.bin`: a zip archive of stored entries, with a pickle that says which
-//! tensor lies where.
+//! PyTorch's `.pth` and `pytorch_model.bin`: a pickle that says which tensor lies where, and the numbers. Since
+//! PyTorch 1.6 these are entries of a zip archive; before, they stood one after another.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -7,23 +7,14 @@ use std::ops::Range;
 use half::{bf16, f16};
 
 use super::ModelFile;
-use super::pickle::{self, Tensor};
+use super::pickle::{self, Legacy, Tensor};
 use super::source::TensorSource;
-use super::timm;
+use super::{timm, zip};
 use crate::error::{Error, Result};
-
-/// Sizes and signatures of zip's records.
-const LOCAL: usize = 30;
-const CENTRAL: usize = 46;
-const END: usize = 22;
-const CENTRAL_MAGIC: &[u8] = b"PK\x01\x02";
-const END_MAGIC: &[u8] = b"PK\x05\x06";
-/// A comment may follow the end record.
-const MAX_COMMENT: usize = u16::MAX as usize;
 
 fn damaged(why: impl std::fmt::Display) -> Error {
     Error::Format(format!(
-        "the zip archive {why}; it is damaged, cut short or no PyTorch file: give it whole, or as safetensors"
+        "the PyTorch file {why}; it is damaged or cut short: give it whole, or as safetensors"
     ))
 }
 
@@ -75,9 +66,12 @@ fn width(kind: &str) -> usize {
     }
 }
 
-/// Recognises a state dict of timm's.
+/// Where each storage's numbers lie in the file.
+type Storages = HashMap<String, Range<usize>>;
+
+/// Recognises a state dict of timm's in a zip archive.
 pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
-    let files = directory(&bytes)?;
+    let files = zip::directory(&bytes)?;
     let Some((root, pickle)) =
         files.iter().find_map(|(name, range)| Some((name.strip_suffix("data.pkl")?, range.clone())))
     else {
@@ -88,13 +82,42 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
     if files.get(&format!("{root}byteorder")).is_some_and(|range| bytes[range.clone()] != *b"little") {
         return Err(damaged("holds numbers in another byte order than little endian"));
     }
+    let tensors = pickle::state_dict(&bytes[pickle])?;
+    let folder = format!("{root}data/");
+    let storages = files
+        .iter()
+        .filter_map(|(name, range)| Some((name.strip_prefix(&folder)?.to_owned(), range.clone())))
+        .collect();
+    published(bytes, tensors, &storages)
+}
+
+/// The same in a file from before PyTorch 1.6, which begins with [`pickle::LEGACY_MAGIC`].
+pub(super) fn parse_legacy(bytes: Vec<u8>) -> Result<ModelFile> {
+    let Legacy { tensors, kinds, keys, end } = pickle::legacy(&bytes)?;
+    let (mut storages, mut at) = (Storages::new(), end);
+    for key in keys {
+        // A count of numbers, and the numbers.
+        let count =
+            bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|&count| u64::from_le_bytes(count));
+        let size = count.and_then(|count| usize::try_from(count).ok()?.checked_mul(width(kinds.get(&key)?)));
+        let start = at + size_of::<u64>();
+        let end = size.and_then(|size| start.checked_add(size)).filter(|&end| end <= bytes.len());
+        at = end.ok_or_else(|| damaged(format!("has no whole numbers of storage {key}")))?;
+        if storages.insert(key.clone(), start..at).is_some() {
+            return Err(damaged(format!("holds storage {key} twice")));
+        }
+    }
+    published(bytes, tensors, &storages)
+}
+
+fn published(bytes: Vec<u8>, tensors: Vec<(String, Tensor)>, storages: &Storages) -> Result<ModelFile> {
     let mut entries = Vec::new();
     let mut total = 0usize;
-    for (name, tensor) in pickle::state_dict(&bytes[pickle])? {
+    for (name, tensor) in tensors {
         if timm::is_bookkeeping(&name) {
             continue;
         }
-        let storage = files.get(&format!("{root}data/{}", tensor.storage.key));
+        let storage = storages.get(&tensor.storage.key);
         let storage = storage.ok_or_else(|| damaged(format!("lacks the numbers of the tensor {name}")))?;
         let range = place(&tensor, storage).ok_or_else(|| {
             Error::Weights(format!(
@@ -120,36 +143,4 @@ fn place(tensor: &Tensor, storage: &Range<usize>) -> Option<Range<usize>> {
     let start = storage.start.checked_add(tensor.offset.checked_mul(width)?)?;
     let end = start.checked_add(count)?;
     (end <= storage.end).then_some(start..end)
-}
-
-/// Name and place of every entry, none of them compressed.
-fn directory(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>> {
-    let cut = || damaged("has no whole directory");
-    let short = |at: usize| Some(usize::from(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?)));
-    let long = |at: usize| usize::try_from(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?)).ok();
-    let from = bytes.len().saturating_sub(END + MAX_COMMENT);
-    let end =
-        bytes[from..].windows(END).rposition(|window| window.starts_with(END_MAGIC)).ok_or_else(cut)? + from;
-    let (count, mut at) = (short(end + 10).ok_or_else(cut)?, long(end + 16).ok_or_else(cut)?);
-    let mut files = HashMap::new();
-    for _ in 0..count {
-        let header = bytes.get(at..).filter(|rest| rest.starts_with(CENTRAL_MAGIC)).ok_or_else(cut)?;
-        let field = |offset: usize| short(at + offset).ok_or_else(cut);
-        let (method, name, extra, comment) = (field(10)?, field(28)?, field(30)?, field(32)?);
-        let (size, local) = (long(at + 24).ok_or_else(cut)?, long(at + 42).ok_or_else(cut)?);
-        let name_bytes = header.get(CENTRAL..CENTRAL + name).ok_or_else(cut)?;
-        let name_text = String::from_utf8_lossy(name_bytes).into_owned();
-        if method != 0 {
-            return Err(damaged(format!("holds {name_text} compressed, which PyTorch never does")));
-        }
-        let skip = |offset: usize| local.checked_add(offset).and_then(short);
-        let (Some(local_name), Some(local_extra)) = (skip(26), skip(28)) else { return Err(cut()) };
-        let start = local + LOCAL + local_name + local_extra;
-        let range = start.checked_add(size).filter(|&end| end <= bytes.len()).map(|end| start..end);
-        if files.insert(name_text.clone(), range.ok_or_else(cut)?).is_some() {
-            return Err(damaged(format!("holds {name_text} twice")));
-        }
-        at += CENTRAL + name + extra + comment;
-    }
-    Ok(files)
 }

@@ -1,8 +1,24 @@
-// A timm file of the full Xception: its names and shapes, with numbers that mean nothing.
+// timm files of the full Xception and of a small one: names and shapes, with numbers that mean nothing.
 
 const NORM = ['weight', 'bias', 'running_mean', 'running_var'];
 
-function shapes(classes) {
+/** Output channels, as in `src/model/config.rs`. */
+const FULL = {
+  stem: [32, 64],
+  entry: [128, 256, 728],
+  middle: 8,
+  exit: [728, 1024],
+  tail: [1536, 2048],
+};
+const MINI = {
+  stem: [16, 24],
+  entry: [48, 96, 192],
+  middle: 3,
+  exit: [192, 256],
+  tail: [384, 512],
+};
+
+function shapes({ stem, entry, middle, exit, tail }, classes) {
   const found = [];
   const add = (name, ...shape) => found.push([name, shape]);
   const norm = (name, size) => NORM.forEach((part) => add(`${name}.${part}`, size));
@@ -21,30 +37,40 @@ function shapes(classes) {
     add(`block${number}.skip.weight`, size, from, 1, 1);
     norm(`block${number}.skipbn`, size);
   };
-  add('conv1.weight', 32, 3, 3, 3);
-  norm('bn1', 32);
-  add('conv2.weight', 64, 32, 3, 3);
-  norm('bn2', 64);
-  block(1, 64, [128, 128], 0);
-  block(2, 128, [256, 256], 1);
-  block(3, 256, [728, 728], 1);
-  for (let number = 4; number < 12; number++) block(number, 728, [728, 728, 728], 1);
-  block(12, 728, [728, 1024], 1);
-  separable('conv3', 1024, 1536);
-  norm('bn3', 1536);
-  separable('conv4', 1536, 2048);
-  norm('bn4', 2048);
-  add('fc.weight', classes, 2048);
+  let size = 3;
+  let number = 1;
+  for (const [i, to] of stem.entries()) {
+    add(`conv${i + 1}.weight`, to, size, 3, 3);
+    norm(`bn${i + 1}`, (size = to));
+  }
+  for (const to of entry) {
+    block(number, size, [to, to], number > 1 ? 1 : 0);
+    size = to;
+    number++;
+  }
+  for (let i = 0; i < middle; i++) block(number++, size, [size, size, size], 1);
+  block(number, size, exit, 1);
+  size = exit.at(-1);
+  for (const [i, to] of tail.entries()) {
+    separable(`conv${i + 3}`, size, to);
+    norm(`bn${i + 3}`, (size = to));
+  }
+  add('fc.weight', classes, size);
   add('fc.bias', classes);
   return found;
 }
 
 /** About 91.6 MB for 1000 classes. */
-export function fullXception(classes) {
+export const fullXception = (classes) => timmFile(shapes(FULL, classes));
+
+/** About 5 MB for 1000 classes. */
+export const miniXception = (classes) => timmFile(shapes(MINI, classes));
+
+function timmFile(shapes) {
   const header = {};
   const numbers = [];
   let end = 0;
-  for (const [name, shape] of shapes(classes)) {
+  for (const [name, shape] of shapes) {
     const count = shape.reduce((all, side) => all * side, 1);
     header[name] = { dtype: 'F32', shape, data_offsets: [end, (end += 4 * count)] };
     const plain = /running_var|bn\d?\.weight|rep\.\d\.weight$/.test(name) ? 1 : undefined;

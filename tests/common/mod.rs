@@ -1,6 +1,6 @@
 //! Weights, inputs and files by formula, and what Keras and timm answer to them.
 //!
-//! The formula is written twice: here and in `tests/fixtures/generate.py`, which says what it is.
+//! The formula is written twice: here and in `tests/fixtures/formula.py`, which says what it is.
 
 // Each test file is a crate of its own and uses its part.
 #![allow(dead_code)]
@@ -21,7 +21,7 @@ use xception_web::model::{Dialect, Xception, XceptionConfig};
 pub const LOGIT_TOLERANCE: f32 = 1e-3;
 
 /// Seed of the committed answers.
-const SEED: u64 = 7;
+pub const SEED: u64 = 7;
 
 /// Heights and widths of the committed answers.
 pub const FULL_SIZES: [[usize; 2]; 2] = [[299, 299], [149, 181]];
@@ -73,7 +73,8 @@ fn splitmix64(x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-fn uniform(key: &str, count: usize, lo: f64, hi: f64) -> Vec<f32> {
+/// Numbers from `lo` to `hi`.
+pub fn uniform(key: &str, count: usize, lo: f64, hi: f64) -> Vec<f32> {
     let base = fnv1a64(key);
     (0..count as u64)
         .map(|i| {

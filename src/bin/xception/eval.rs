@@ -1,9 +1,13 @@
 //! `xception eval`: how well a model names drawings in a style that it never saw.
 
+use std::io::Cursor;
 use std::path::PathBuf;
 
+use image::{ImageFormat, RgbImage};
+use serde::Serialize;
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::classify::Classifier;
+use xception_web::train::compare::{Comparison, Disagreement, compare};
 use xception_web::train::eval::{Evaluation, evaluate, evaluate_hard};
 use xception_web::train::hard::{SEED, TAKES};
 use xception_web::train::icons::{DEFAULT_DIR, UNSEEN_SET};
@@ -11,13 +15,20 @@ use xception_web::train::sheet::sheet;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
 
-use super::{model, write};
+use super::{labelled, model, write};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A model that `xception train` made; the bundled one without it.
     #[arg(long)]
     model: Option<String>,
+    /// Another file of the same model, say with fewer bits: how far its answers differ, on plain pictures
+    /// and through a camera.
+    #[arg(long, group = "camera")]
+    compare: Option<String>,
+    /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
+    #[arg(long)]
+    labels: Option<String>,
     /// Folder of the icon sets' npm packages.
     #[arg(long, default_value = DEFAULT_DIR)]
     icons: PathBuf,
@@ -25,13 +36,14 @@ pub struct Args {
     #[arg(long, default_value = UNSEEN_SET)]
     set: String,
     /// Show the drawings as a webcam sees them: small or large, tilted, blurred, in front of other things.
-    #[arg(long)]
+    #[arg(long, group = "camera")]
     hard: bool,
     /// Seed of the hard pictures.
-    #[arg(long, default_value_t = SEED, requires = "hard")]
+    #[arg(long, default_value_t = SEED, requires = "camera")]
     seed: u64,
-    /// Write a contact sheet of the hard pictures with the model's answers, as PNG.
-    #[arg(long, requires = "hard")]
+    /// Write a contact sheet of pictures with the model's answers, as PNG or JPEG: of the hard ones one for
+    /// each class, of the plain ones those that it misnamed.
+    #[arg(long)]
     sheet: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
@@ -43,34 +55,79 @@ pub fn run(args: Args) -> Result<()> {
         Some(path) => model(path)?,
         None => ModelFile::parse(bundled::BYTES.to_vec())?,
     };
+    let labels = args.labels.as_deref();
+    let classifier = classifier(labelled(file, labels)?)?;
+    if let Some(path) = &args.compare {
+        let other = self::classifier(labelled(model(path)?, labels)?)?;
+        let found = pollster::block_on(compare(&classifier, &other, &args.icons, &args.set, args.seed))?;
+        if args.json {
+            return print_json(&found);
+        }
+        print_comparison(&found);
+        return Ok(());
+    }
     let (found, shown) = pollster::block_on(async {
-        let classifier =
-            Classifier::new(&file, Backend::choose(BackendRequest::Named(BackendKind::Cpu)).await?).await?;
         if args.hard {
             evaluate_hard(&classifier, &args.icons, &args.set, args.seed).await
         } else {
-            Ok((evaluate(&classifier, &args.icons, &args.set).await?, Vec::new()))
+            evaluate(&classifier, &args.icons, &args.set).await
         }
     })?;
     if let Some(path) = &args.sheet {
-        let mut png = std::io::Cursor::new(Vec::new());
-        sheet(&shown[..shown.len() / TAKES])
-            .write_to(&mut png, image::ImageFormat::Png)
-            .map_err(|error| Error::Training(format!("cannot write the contact sheet as PNG: {error}")))?;
-        write(path, png.get_ref())?;
+        let shown = if args.hard { &shown[..shown.len() / TAKES] } else { &shown };
+        write(path, &encoded(&sheet(shown), path)?)?;
     }
     if args.json {
-        let text = serde_json::to_string_pretty(&found)
-            .map_err(|error| Error::Training(format!("cannot write the result as JSON: {error}")))?;
-        println!("{text}");
-    } else {
-        print(&found);
+        return print_json(&found);
     }
+    print(&found);
     Ok(())
 }
 
+/// The model on the CPU, where q8 is multiplied in int8.
+fn classifier(file: ModelFile) -> Result<Classifier> {
+    pollster::block_on(async {
+        let backend = Backend::choose(BackendRequest::Named(BackendKind::Cpu)).await?;
+        Classifier::new(&file, backend).await
+    })
+}
+
+/// In the format that the file's name says.
+fn encoded(sheet: &RgbImage, path: &str) -> Result<Vec<u8>> {
+    let failed = |error| Error::Training(format!("cannot write the contact sheet to {path}: {error}"));
+    let format = ImageFormat::from_path(path).map_err(failed)?;
+    let mut bytes = Cursor::new(Vec::new());
+    sheet.write_to(&mut bytes, format).map_err(failed)?;
+    Ok(bytes.into_inner())
+}
+
+fn print_json(found: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(found)
+        .map_err(|error| Error::Training(format!("cannot write the result as JSON: {error}")))?;
+    println!("{text}");
+    Ok(())
+}
+
+fn percent(share: f64) -> String {
+    format!("{:5.1} %", 100.0 * share)
+}
+
+fn print_comparison(found: &Comparison) {
+    println!("{}", found.set);
+    for Disagreement { background, label, answers: [first, other], margin } in &found.disagreements {
+        println!("  {background}: {label} taken for {first}, now for {other} ({margin:.2} logits apart)");
+    }
+    for kind in &found.kinds {
+        println!("{}: {} pictures", kind.pictures_are, kind.pictures);
+        println!("  difference of logits  largest {:.1e}, mean {:.1e}", kind.largest, kind.mean);
+        println!("  named alike           {:6.2} %", 100.0 * kind.agreement);
+        for (what, [reference, other]) in [("top-1", kind.top1), ("top-5", kind.top5)] {
+            println!("  {what}                 {}, now {}", percent(reference), percent(other));
+        }
+    }
+}
+
 fn print(found: &Evaluation) {
-    let percent = |share: f64| format!("{:5.1} %", 100.0 * share);
     println!("{}: {} classes, {} pictures", found.set, found.classes, found.pictures);
     for miss in &found.misses {
         println!(

@@ -5,6 +5,7 @@ macro_rules! println {
     ($($arg:tt)*) => { crate::line(format_args!($($arg)*)) };
 }
 
+mod ablate;
 mod bench;
 mod calibrate;
 mod classify;
@@ -38,12 +39,14 @@ enum Command {
     Convert(convert::Args),
     /// Show what a model file holds.
     Inspect(inspect::Args),
-    /// Train the bundled model from icon sets.
+    /// Train the bundled model from icon sets, or a model of your own pictures.
     Train(train::Args),
     /// Measure a model on a drawing style that it never saw.
     Eval(eval::Args),
     /// Fit how sure a model is to how often it is right, and from when on a picture is known.
     Calibrate(calibrate::Args),
+    /// Try the paper's claims on small networks of equal size.
+    Ablate(ablate::Args),
     /// Measure how long one picture takes.
     Bench(bench::Args),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Calibrate(args) => calibrate::run(args),
+        Command::Ablate(args) => ablate::run(args),
         Command::Bench(args) => bench::run(args),
     };
     match outcome {

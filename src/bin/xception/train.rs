@@ -1,17 +1,13 @@
-//! `xception train`: from icon sets to a model file.
+//! `xception train`: from icon sets, or own pictures, to a model file.
 
 use std::path::PathBuf;
 
 use xception_web::Result;
+use xception_web::train::accelerator::Accelerator;
 use xception_web::train::icons::DEFAULT_DIR;
-use xception_web::train::run::{self, Paths, TrainConfig};
+use xception_web::train::run::{self, Paths};
 use xception_web::train::schedule::Budget;
-
-/// For own pictures: enough for some classes, in a quarter of an hour or so.
-const DEFAULT_OWN_SAMPLES: u64 = 48_000;
-/// Somewhat more than the bundled model saw. That bundled file came from `--minutes 62`, which is not
-/// repeatable to the bit; its provenance says how many pictures that allowed.
-const DEFAULT_SAMPLES: u64 = 384_000;
+use xception_web::train::settings::{Flags, settings};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -24,16 +20,28 @@ pub struct Args {
     /// The model file to write: www/models/emoji.safetensors, or own.safetensors of own pictures.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Folder for checkpoints and the log.
+    /// Folder for checkpoints, log and curves: runs/emoji, or runs/own of own pictures.
+    #[arg(long)]
+    run: Option<PathBuf>,
+    /// Settings as TOML, or as JSON like a run's config.json; flags win. src/train/examples/own.toml shows all.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Continue the run in this folder; its own settings apply.
     #[arg(
         long,
-        default_value = "runs/emoji",
-        default_value_if("data", clap::builder::ArgPredicate::IsPresent, "runs/own")
+        value_name = "RUN",
+        conflicts_with_all = ["run", "config", "data", "from", "freeze", "device", "samples", "minutes", "batch", "rate", "seed"]
     )]
-    run: PathBuf,
-    /// Continue the run in this folder; its own settings apply.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["run", "data", "samples", "minutes", "batch", "rate", "seed"])]
     resume: Option<PathBuf>,
+    /// Start from this model file, and take its network; its head is replaced unless it has the same labels.
+    #[arg(long, value_name = "MODEL")]
+    from: Option<PathBuf>,
+    /// Train the head only, and keep all else as the model of --from has it.
+    #[arg(long)]
+    freeze: bool,
+    /// Where to compute: cpu or webgpu.
+    #[arg(long)]
+    device: Option<Accelerator>,
     /// Pictures to train on; equal seeds and numbers give equal models.
     #[arg(long, conflicts_with = "minutes")]
     samples: Option<u64>,
@@ -56,17 +64,17 @@ pub fn run(args: Args) -> Result<()> {
     if let Some(folder) = args.resume {
         return run::resume(&paths(folder));
     }
-    let default = if args.data.is_some() { DEFAULT_OWN_SAMPLES } else { DEFAULT_SAMPLES };
-    let budget = match args.minutes {
-        Some(minutes) => Budget::Minutes(minutes),
-        None => Budget::Samples(args.samples.unwrap_or(default)),
+    let flags = Flags {
+        budget: args.minutes.map(Budget::Minutes).or(args.samples.map(Budget::Samples)),
+        batch: args.batch,
+        rate: args.rate,
+        seed: args.seed,
+        data: args.data.clone(),
+        from: args.from.clone(),
+        freeze: args.freeze.then_some(true),
+        device: args.device,
     };
-    let mut config = match &args.data {
-        Some(data) => TrainConfig::own(budget, data.clone()),
-        None => TrainConfig::new(budget),
-    };
-    config.batch = args.batch.unwrap_or(config.batch);
-    config.rate = args.rate.unwrap_or(config.rate);
-    config.seed = args.seed.unwrap_or(config.seed);
-    run::train(&config, &paths(args.run.clone()))
+    let config = settings(args.config.as_deref(), &flags)?;
+    let default = if config.data.is_some() { "runs/own" } else { "runs/emoji" };
+    run::train(&config, &paths(args.run.clone().unwrap_or_else(|| default.into())))
 }

@@ -1,0 +1,147 @@
+//! The paper's claims, tried: networks that differ in one thing, with equally many parameters, on the
+//! same pictures, several times each. Start at [`variant`]: it is the list of what is tried.
+
+pub mod network;
+pub mod report;
+pub mod summary;
+pub mod trial;
+pub mod variant;
+pub mod widths;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::summary::Summary;
+use self::trial::{Outcome, Pictures};
+use self::variant::{VARIANTS, Variant, find};
+use crate::error::{Error, Result};
+
+/// What to try.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Runs of each variant.
+    pub seeds: u64,
+    /// Pictures per run.
+    pub samples: u64,
+    /// The variants.
+    pub variants: Vec<&'static Variant>,
+    /// The icon sets.
+    pub icons: PathBuf,
+    /// Folder of the results.
+    pub out: PathBuf,
+}
+
+/// The variants of these names, all without names.
+///
+/// # Errors
+///
+/// When there is none of a name.
+pub fn variants(names: &[String]) -> Result<Vec<&'static Variant>> {
+    if names.is_empty() {
+        return Ok(VARIANTS.iter().collect());
+    }
+    let known = || VARIANTS.map(|variant| variant.name).join(", ");
+    let named = |name: &String| {
+        find(name)
+            .ok_or_else(|| Error::Option(format!("there is no variant {name:?}; choose from {}", known())))
+    };
+    names.iter().map(named).collect()
+}
+
+/// Runs what the folder does not hold yet, and writes table, plot and report of all that was asked for.
+///
+/// # Errors
+///
+/// When the icon sets cannot be read, or the folder holds runs of another size.
+pub fn run(plan: &Plan) -> Result<Summary> {
+    if plan.seeds == 0 || plan.samples < trial::BATCH as u64 {
+        return Err(Error::Option(format!(
+            "{} seeds of {} pictures are too few; give at least one seed and {} pictures",
+            plan.seeds,
+            plan.samples,
+            trial::BATCH
+        )));
+    }
+    let trials = plan.out.join("trials");
+    fs::create_dir_all(&trials).map_err(|source| io("create", &trials, source))?;
+    let mut pictures = None;
+    let mut outcomes = Vec::new();
+    // Seed by seed, so that a plan that is stopped has something of each variant.
+    for seed in 1..=plan.seeds {
+        for variant in &plan.variants {
+            let path = trials.join(format!("{}-{seed}.json", variant.name));
+            if path.exists() {
+                outcomes.push(earlier(&path, plan.samples)?);
+                continue;
+            }
+            let pools = match &pictures {
+                Some(pools) => pools,
+                None => pictures.insert(Pictures::read(&plan.icons)?),
+            };
+            let bar = bar(plan.samples, format!("{}, seed {seed}", variant.name));
+            let outcome = trial::run(variant, pools, seed, plan.samples, |done| bar.set_position(done))?;
+            bar.finish_and_clear();
+            println!(
+                "{:12} seed {seed}  {} parameters  loss {:.3}  validation {:.1} %  unseen style {:.1} %  {:.0} s",
+                variant.name,
+                outcome.parameters,
+                outcome.loss,
+                100.0 * outcome.validation,
+                100.0 * outcome.unseen,
+                outcome.seconds
+            );
+            write(&path, &json(&outcome)?)?;
+            outcomes.push(outcome);
+        }
+    }
+    let summary = Summary::new(plan.samples, outcomes);
+    write(&plan.out.join("results.json"), &json(&summary)?)?;
+    write(&plan.out.join("results.csv"), &report::csv(&summary))?;
+    write(&plan.out.join("plot.svg"), &report::plot(&summary)?)?;
+    write(&plan.out.join("README.md"), &report::markdown(&summary))?;
+    Ok(summary)
+}
+
+/// A run that was finished before.
+fn earlier(path: &Path, samples: u64) -> Result<Outcome> {
+    let text = fs::read_to_string(path).map_err(|source| io("read", path, source))?;
+    let outcome: Outcome = serde_json::from_str(&text)
+        .map_err(|error| Error::Training(format!("{} is damaged: {error}; remove it", path.display())))?;
+    if outcome.samples != samples {
+        return Err(Error::Training(format!(
+            "{} is a run of {1} pictures, not {samples}; choose another --out, or --samples {1}",
+            path.display(),
+            outcome.samples
+        )));
+    }
+    Ok(outcome)
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::Training(format!("cannot write the results as JSON: {error}")))?;
+    Ok(text + "\n")
+}
+
+/// Whole or not at all, so that a stopped plan leaves no half result behind.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let partial = path.with_extension("part");
+    fs::write(&partial, text)
+        .and_then(|()| fs::rename(&partial, path))
+        .map_err(|source| io("write", path, source))
+}
+
+fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+    Error::Io { action, path: path.display().to_string(), source }
+}
+
+fn bar(samples: u64, message: String) -> ProgressBar {
+    let bar = ProgressBar::new(samples);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg}, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.set_message(message);
+    bar
+}

@@ -1,0 +1,225 @@
+//! One training run of one variant.
+
+use std::path::Path;
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::optim::AdamWConfig;
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::super::classes::{CLASSES, Class};
+use super::super::dataset::{Batch, Drawings};
+use super::super::icons::{TRAINING_SETS, UNSEEN_SET};
+use super::super::schedule::learning_rate;
+use super::super::step::{LABEL_SMOOTHING, Score, descend, pictures, right_answers};
+use super::network::Network;
+use super::variant::Variant;
+use super::widths::Widths;
+use crate::error::{Error, Result};
+
+/// What is told apart: different shapes and colours, some of them alike.
+pub const LABELS: [&str; 24] = [
+    "airplane",
+    "apple",
+    "banana",
+    "bear",
+    "bicycle",
+    "bus",
+    "butterfly",
+    "car",
+    "cat",
+    "cow",
+    "crab",
+    "dog",
+    "elephant",
+    "fish",
+    "guitar",
+    "house",
+    "key",
+    "mushroom",
+    "penguin",
+    "pig",
+    "rabbit",
+    "rocket",
+    "turtle",
+    "umbrella",
+];
+/// Side of the pictures.
+pub const SIDE: usize = 32;
+/// Pictures per step.
+pub const BATCH: usize = 64;
+/// Highest learning rate, and AdamW's weight decay: the bundled model's, the same for every variant.
+pub const RATE: f64 = 3e-3;
+const WEIGHT_DECAY: f32 = 0.03;
+/// Versions of each drawing by other hands.
+const HANDS: usize = 4;
+/// Points of a history.
+const POINTS: usize = 8;
+/// Batches that judge at the end, in the training styles and in the unseen one, and on the way.
+const JUDGED: usize = 38;
+const JUDGED_UNSEEN: usize = 19;
+const JUDGED_ON_THE_WAY: usize = 8;
+/// Seed of the pictures that judge: the same for all.
+const JUDGES: u64 = 0;
+
+/// Where a run stood.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Pictures seen.
+    pub samples: u64,
+    /// Mean training loss since the point before.
+    pub loss: f64,
+    /// Accuracy on some pictures held out.
+    pub validation: f64,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Name of the variant.
+    pub variant: String,
+    /// Seed of weights and pictures.
+    pub seed: u64,
+    /// Pictures trained on.
+    pub samples: u64,
+    /// Output channels of each part.
+    pub widths: Widths,
+    /// Numbers that training changes.
+    pub parameters: usize,
+    /// Mean training loss at the end.
+    pub loss: f64,
+    /// Accuracy on pictures held out, in the training styles.
+    pub validation: f64,
+    /// Accuracy in a style never trained on.
+    pub unseen: f64,
+    /// The way there.
+    pub history: Vec<Point>,
+    /// Time spent.
+    pub seconds: f64,
+}
+
+/// Pictures for all runs.
+#[derive(Debug)]
+pub struct Pictures {
+    drawings: Drawings,
+    validation: Vec<Batch>,
+    unseen: Vec<Batch>,
+}
+
+impl Pictures {
+    /// Draws what is in the icon sets below `dir`.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let classes = classes()?;
+        let drawings = Drawings::read_some(dir, TRAINING_SETS, &classes, HANDS)?;
+        let other = Drawings::read_some(dir, &[UNSEEN_SET], &classes, HANDS)?;
+        let judges = |drawings: &Drawings, batches| -> Vec<Batch> {
+            let batch = |i| drawings.validation(SIDE, JUDGES, (i * BATCH) as u64, BATCH);
+            (0..batches).map(batch).collect()
+        };
+        let (validation, unseen) = (judges(&drawings, JUDGED), judges(&other, JUDGED_UNSEEN));
+        Ok(Self { drawings, validation, unseen })
+    }
+
+    /// How many of them judge, in the training styles and in the unseen one.
+    pub const JUDGES: [usize; 2] = [JUDGED * BATCH, JUDGED_UNSEEN * BATCH];
+}
+
+/// The classes of [`LABELS`], in the trainer's order.
+fn classes() -> Result<Vec<Class>> {
+    let known = |label: &&str| CLASSES.iter().find(|class| class.label == *label);
+    LABELS
+        .iter()
+        .map(|label| {
+            known(label)
+                .copied()
+                .ok_or_else(|| Error::Training(format!("there is no class {label:?} to draw")))
+        })
+        .collect()
+}
+
+/// Trains `variant` on `samples` pictures; equal seeds give equal outcomes, time apart.
+pub fn run(
+    variant: &Variant,
+    pools: &Pictures,
+    seed: u64,
+    samples: u64,
+    mut tell: impl FnMut(u64),
+) -> Result<Outcome> {
+    let start = Instant::now();
+    let widths = Widths::of(variant, LABELS.len());
+    let device = Device::flex().autodiff();
+    let mut network = Network::new(variant, &widths, LABELS.len(), seed, &device);
+    let mut optimizer = AdamWConfig::new().with_weight_decay(WEIGHT_DECAY).init();
+    let steps = (samples as usize / BATCH).max(1);
+    let mut history = Vec::new();
+    let mut score = Score::default();
+    for (step, batch) in pools.drawings.epoch(SIDE, seed, 0, steps, BATCH).into_iter().enumerate() {
+        let logits = network.logits(variant, pictures(&batch, &device), true);
+        let rate = learning_rate(RATE, step as f64 / steps as f64);
+        let one;
+        (network, one) = descend(network, logits, &mut optimizer, &batch, rate, LABEL_SMOOTHING)?;
+        score.add(one);
+        let done = step + 1;
+        if done * POINTS / steps > step * POINTS / steps {
+            let judges = &pools.validation[..JUDGED_ON_THE_WAY];
+            let validation = judge(&network, variant, judges)?;
+            let samples = (done * BATCH) as u64;
+            history.push(Point { samples, loss: score.mean_loss(), validation });
+            score = Score::default();
+        }
+        tell((done * BATCH) as u64);
+    }
+    Ok(Outcome {
+        variant: variant.name.into(),
+        seed,
+        samples,
+        widths,
+        parameters: widths.parameters(variant, LABELS.len()),
+        loss: history.last().map_or(f64::NAN, |point| point.loss),
+        validation: judge(&network, variant, &pools.validation)?,
+        unseen: judge(&network, variant, &pools.unseen)?,
+        history,
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
+
+/// Share of right answers, by running statistics.
+fn judge(network: &Network, variant: &Variant, batches: &[Batch]) -> Result<f64> {
+    let network = network.valid();
+    let mut score = Score::default();
+    for batch in batches {
+        let logits = network.logits(variant, pictures(batch, &network.device()), false);
+        score.add(right_answers(logits, batch)?);
+    }
+    Ok(score.accuracy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::icons::DEFAULT_DIR;
+    use super::super::variant::VARIANTS;
+    use super::*;
+
+    #[test]
+    fn every_variant_can_learn_some_pictures_by_heart() {
+        let drawings =
+            Drawings::read_some(Path::new(DEFAULT_DIR), &TRAINING_SETS[..1], &classes().unwrap(), 0);
+        let batch = drawings.unwrap().batch(SIDE, 1, 0, 0, 16);
+        let device = Device::flex().autodiff();
+        for variant in &VARIANTS {
+            let widths = Widths::of(variant, LABELS.len());
+            let mut network = Network::new(variant, &widths, LABELS.len(), 1, &device);
+            let mut optimizer = AdamWConfig::new().init();
+            let mut step = || {
+                let logits = network.logits(variant, pictures(&batch, &device), true);
+                let (next, score) =
+                    descend(network.clone(), logits, &mut optimizer, &batch, RATE, 0.0).unwrap();
+                network = next;
+                score.mean_loss()
+            };
+            let losses: Vec<_> = (0..20).map(|_| step()).collect();
+            assert!(losses[19] < 0.7 * losses[0], "{}: {losses:?}", variant.name);
+        }
+    }
+}

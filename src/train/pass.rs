@@ -1,0 +1,111 @@
+//! How a training step goes through the network.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::accelerator::Accelerator;
+use super::forward;
+use super::run::TrainConfig;
+use crate::model::{Xception, XceptionConfig};
+
+/// The ways that there are; all give the same function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// By the training operations of [`super::ops`]: on the CPU, for the paper's own structure.
+    Ours,
+    /// By Burn's own operations.
+    Plain,
+    /// The backbone as in use, running statistics and all; only the head learns.
+    Head,
+}
+
+impl Pass {
+    /// For that run.
+    pub fn of(config: &TrainConfig) -> Self {
+        match config.device {
+            _ if config.freeze => Self::Head,
+            Accelerator::Cpu if config.network.aligned.is_none() => Self::Ours,
+            _ => Self::Plain,
+        }
+    }
+
+    /// Logits of a batch.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[B, H, W, 3]`, normalised
+    /// - output: `[B, classes]`
+    pub fn logits(self, model: &Xception, network: &XceptionConfig, x: Tensor<4>) -> Tensor<2> {
+        match self {
+            Self::Ours => forward::logits(model, network, x),
+            Self::Plain => model.forward(x.permute([0, 3, 1, 2])),
+            Self::Head => {
+                let features = model.valid().features(x.inner().permute([0, 3, 1, 2]));
+                model.head.forward(features.autodiff())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use burn::optim::AdamWConfig;
+
+    use super::super::dataset::{Batch, Drawings};
+    use super::super::icons::DEFAULT_DIR;
+    use super::super::init::fresh;
+    use super::super::schedule::Budget;
+    use super::super::step::step;
+    use super::*;
+    use crate::model::Dialect;
+
+    /// Two sums of some thousand products in another order, and a step of Adam in between.
+    const TOLERANCE: f64 = 2e-3;
+
+    fn config(device: Accelerator) -> TrainConfig {
+        let network = XceptionConfig {
+            stem: [4, 6],
+            entry: vec![vec![8, 8]],
+            middle_blocks: 1,
+            middle_units: 1,
+            exit: vec![8, 12],
+            tail: vec![16],
+            ..XceptionConfig::mini(Dialect::Timm, super::super::classes::CLASSES.len())
+        };
+        TrainConfig { device, network, ..TrainConfig::new(Budget::Samples(1)) }
+    }
+
+    fn losses(config: &TrainConfig, batch: &Batch) -> Vec<f64> {
+        let mut model = fresh(&config.network, &config.device.open().unwrap(), 1);
+        let mut optimizer = AdamWConfig::new().init();
+        let mut step = || {
+            let (next, score) =
+                step(model.clone(), config, Pass::of(config), &mut optimizer, batch, 1e-2).unwrap();
+            model = next;
+            score.mean_loss()
+        };
+        (0..3).map(|_| step()).collect()
+    }
+
+    #[test]
+    fn a_gpu_takes_the_steps_that_the_cpu_takes() {
+        let batch = Drawings::read(Path::new(DEFAULT_DIR), 0).unwrap().batch(24, 1, 0, 0, 8);
+        let [cpu, gpu] = [Accelerator::Cpu, Accelerator::Webgpu].map(config);
+        assert_eq!([Pass::of(&cpu), Pass::of(&gpu)], [Pass::Ours, Pass::Plain]);
+        let (cpu, gpu) = (losses(&cpu, &batch), losses(&gpu, &batch));
+        assert!(cpu[2] < cpu[0], "{cpu:?}");
+        for (cpu, gpu) in cpu.iter().zip(&gpu) {
+            assert!((cpu - gpu).abs() < TOLERANCE, "{cpu} and {gpu}");
+        }
+    }
+
+    #[test]
+    fn a_frozen_backbone_goes_its_own_way() {
+        let cpu = config(Accelerator::Cpu);
+        assert_eq!(Pass::of(&TrainConfig { freeze: true, ..cpu.clone() }), Pass::Head);
+        let aligned = XceptionConfig::xception41p(2);
+        assert_eq!(Pass::of(&TrainConfig { network: aligned, ..cpu }), Pass::Plain);
+    }
+}

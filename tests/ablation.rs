@@ -1,0 +1,71 @@
+//! The ablation as a user runs it, much too small to say anything.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn ablate(out: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xception"))
+        .args(["ablate", "--out", out.to_str().unwrap()])
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ablation-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    folder
+}
+
+/// The results without the time that they took.
+fn results(out: &Path) -> Value {
+    let mut value: Value = serde_json::from_slice(&fs::read(out.join("results.json")).unwrap()).unwrap();
+    for outcome in value["outcomes"].as_array_mut().unwrap() {
+        outcome.as_object_mut().unwrap().remove("seconds").unwrap();
+    }
+    value
+}
+
+#[test]
+fn equal_seeds_give_equal_numbers_and_finished_runs_are_not_repeated() {
+    let small = ["--only", "separable,plain", "--seeds", "1", "--samples", "512"];
+    let outs = [scratch("first"), scratch("second")];
+    for out in &outs {
+        let output = ablate(out, &small);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(told.contains("undecided, since one seed has no spread"), "{told}");
+    }
+    let first = results(&outs[0]);
+    assert_eq!(first, results(&outs[1]));
+    assert_eq!(first["outcomes"].as_array().unwrap().len(), 2);
+    let report = fs::read_to_string(outs[0].join("README.md")).unwrap();
+    assert!(report.contains("| `plain` |") && report.contains("not tried"), "{report}");
+    assert!(fs::read_to_string(outs[0].join("plot.svg")).unwrap().contains("separable"));
+    assert_eq!(fs::read_to_string(outs[0].join("results.csv")).unwrap().lines().count(), 3);
+
+    // Nothing is left to do, so no icon set is needed.
+    let again = ablate(&outs[0], &[&small[..], &["--icons", "nowhere"]].concat());
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert_eq!(first, results(&outs[0]));
+
+    let other = ablate(&outs[0], &["--only", "plain", "--seeds", "1", "--samples", "576"]);
+    let message = String::from_utf8(other.stderr).unwrap();
+    assert!(!other.status.success() && message.contains("512"), "{message}");
+}
+
+#[test]
+fn a_wrong_name_lists_the_right_ones() {
+    let out = scratch("wrong");
+    let output = ablate(&out, &["--only", "separable,dense"]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    for word in ["\"dense\"", "separable", "no-residual", "inception"] {
+        assert!(message.contains(word), "{message}");
+    }
+    assert!(!out.exists());
+}
