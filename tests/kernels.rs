@@ -17,7 +17,7 @@ use xception_web::model::{Dialect, XceptionConfig};
 
 /// Sums of up to a few hundred products in another order, relative to the largest result.
 const F32_TOLERANCE: f32 = 1e-5;
-/// Each pixel keeps 7 bits and a sign per input; over some ten inputs or more the errors average out.
+/// Each pixel keeps 7 bits per input; over some ten inputs or more the errors average out.
 const Q8_TOLERANCE: f32 = 2e-2;
 
 /// Numbers in −1 … 1 that look like noise and depend on `seed`.
@@ -81,14 +81,17 @@ impl Case {
                 }
             }
             Precision::Q8 => {
-                let values: Vec<i8> = kernel.iter().map(|x| (x * 127.0) as i8).collect();
-                let packed = kernels::pack_q8(&values, self.outputs, self.depth());
-                let len = packed.len();
-                let packed = TensorData::new(packed, [len]);
+                let packed = kernels::pack_q8(&kernel, self.outputs, self.depth());
+                let len = packed.values.len();
+                let values = TensorData::new(packed.values, [len]);
                 let options = (device, burn::tensor::DType::I8);
+                let floats = |x: Vec<f32>| {
+                    Tensor::<1>::from_data(float(x, vec![self.outputs]), device).into_dispatch()
+                };
                 WeightsInput::Q8 {
-                    values: Tensor::<1, burn::tensor::Int>::from_data(packed, options).into_dispatch(),
-                    scales: (vector(self.outputs, 5) * 0.01).into_dispatch(),
+                    values: Tensor::<1, burn::tensor::Int>::from_data(values, options).into_dispatch(),
+                    scales: floats(packed.scales),
+                    sums: floats(packed.sums),
                 }
             }
         };

@@ -69,7 +69,7 @@ pub(super) enum Rows {
 #[allow(clippy::large_enum_variant, reason = "some forty of them in all")]
 pub(super) enum Kernel {
     F32(Tensor<1>),
-    Q8 { values: Tensor<1, Int>, scales: Tensor<1> },
+    Q8 { values: Tensor<1, Int>, scales: Tensor<1>, sums: Tensor<1> },
 }
 
 impl Fused {
@@ -181,9 +181,10 @@ impl Conv {
         };
         let weights = match &self.weights {
             Kernel::F32(values) => WeightsInput::F32 { values: values.clone().into_dispatch() },
-            Kernel::Q8 { values, scales } => WeightsInput::Q8 {
+            Kernel::Q8 { values, scales, sums } => WeightsInput::Q8 {
                 values: values.clone().into_dispatch(),
                 scales: scales.clone().into_dispatch(),
+                sums: sums.clone().into_dispatch(),
             },
         };
         Tensor::from_dispatch(Dispatch::fused_conv(ConvInput {

@@ -67,8 +67,10 @@ pub enum WeightsInput<B: Backend> {
     Q8 {
         /// The panels.
         values: IntTensor<B>,
-        /// `[C']`.
+        /// `[C']`: what a step is worth.
         scales: FloatTensor<B>,
+        /// `[C']`: the sums of the weights.
+        sums: FloatTensor<B>,
     },
 }
 
@@ -211,12 +213,14 @@ impl FusedOps for Flex {
             _ => (Rows::Points { stride }, 1),
         };
         let weights = match weights {
-            WeightsInput::F32 { values } => [Some(Dense::of(values)), None],
-            WeightsInput::Q8 { values, scales } => [Some(Dense::of(scales)), Some(Dense::of(values))],
+            WeightsInput::F32 { values } => vec![Dense::of(values)],
+            WeightsInput::Q8 { values, scales, sums } => [values, scales, sums].map(Dense::of).into(),
         };
-        let weights = match &weights {
-            [Some(scales), Some(values)] => Weights::Q8 { values: values.int8(), scales: scales.slice() },
-            [values, _] => Weights::F32(values.as_ref().map_or(&[], Dense::slice)),
+        let weights = match &weights[..] {
+            [values, scales, sums] => {
+                Weights::Q8 { values: values.int8(), scales: scales.slice(), sums: sums.slice() }
+            }
+            weights => Weights::F32(weights.first().map_or(&[], Dense::slice)),
         };
         let (residual, scale) = match residual {
             ResidualInput::None => (None, None),

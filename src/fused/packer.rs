@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::network::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows, tensor};
 use super::ops::Geometry;
 use crate::error::Result;
-use crate::kernels::{Act, TAPS, pack, pack_q8};
+use crate::kernels::{Act, PackedQ8, TAPS, pack, pack_q8};
 use crate::model::block::{BlockConfig, Lead};
 use crate::model::conv_norm::ConvNormConfig;
 use crate::model::separable::SeparableConvConfig;
@@ -142,13 +142,13 @@ impl Packer<'_> {
                 Kernel::F32(self.tensor(packed, [len]))
             }
             Precision::Q8 => {
-                let (values, scales) = quantise(&kernel, depth);
-                let packed = pack_q8(&values, outputs, depth);
-                let shape = [packed.len()];
+                let PackedQ8 { values, scales, sums } = pack_q8(&kernel, outputs, depth);
+                let shape = [values.len()];
                 let values =
-                    Dispatch::int_from_data(TensorData::new(packed, shape), self.device.as_dispatch());
+                    Dispatch::int_from_data(TensorData::new(values, shape), self.device.as_dispatch());
                 let values = Tensor::from_dispatch(values);
-                Kernel::Q8 { values, scales: self.tensor(scales, [outputs]) }
+                let [scales, sums] = [scales, sums].map(|numbers| self.tensor(numbers, [outputs]));
+                Kernel::Q8 { values, scales, sums }
             }
         };
         (weights, self.tensor(bias, [outputs]))
@@ -203,19 +203,6 @@ fn transposed(values: &[f32], count: usize, [rows, columns]: [usize; 2]) -> Vec<
 
 fn relu_if(condition: bool) -> Act {
     if condition { Act::Relu } else { Act::None }
-}
-
-/// Symmetric int8 per row. Rows that were int8 before come back as they were: their largest is 127.
-fn quantise(values: &[f32], depth: usize) -> (Vec<i8>, Vec<f32>) {
-    let scales: Vec<f32> = values
-        .chunks_exact(depth)
-        .map(|row| row.iter().fold(0.0f32, |largest, x| largest.max(x.abs())) / f32::from(i8::MAX))
-        .collect();
-    let steps = values.chunks_exact(depth).zip(&scales).flat_map(|(row, &scale)| {
-        let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
-        row.iter().map(move |x| (x * inverse).round() as i8)
-    });
-    (steps.collect(), scales)
 }
 
 fn geometry(conv: &ConvNormConfig, lead: Act, act: Act) -> Geometry {

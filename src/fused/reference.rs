@@ -7,7 +7,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::{FloatDType, Shape, Slice};
 
 use super::ops::{ConvInput, Geometry, ResidualInput, RowsInput, WeightsInput};
-use crate::kernels::{Act, PANEL};
+use crate::kernels::{Act, PANEL, STEP};
 
 pub(super) fn conv<B: Backend>(input: ConvInput<B>) -> FloatTensor<B> {
     let ConvInput { x, rows, weights, bias, residual, geometry } = input;
@@ -66,12 +66,12 @@ fn unpack<B: Backend>(weights: WeightsInput<B>, outputs: usize, depth: usize) ->
             let rows = B::float_permute(values, &[0, 2, 1]);
             cut(B::float_reshape(rows, [panels * PANEL, depth].into()))
         }
-        WeightsInput::Q8 { values, scales } => {
-            let even = depth.next_multiple_of(2);
+        WeightsInput::Q8 { values, scales, .. } => {
+            let whole = depth.next_multiple_of(STEP);
             let values = B::int_into_float(values, FloatDType::F32);
-            let values = B::float_reshape(values, Shape::from([panels, even / 2, PANEL, 2]));
+            let values = B::float_reshape(values, Shape::from([panels, whole / 4, PANEL, 4]));
             let rows = B::float_permute(values, &[0, 2, 1, 3]);
-            let kernel = cut(B::float_reshape(rows, [panels * PANEL, even].into()));
+            let kernel = cut(B::float_reshape(rows, [panels * PANEL, whole].into()));
             B::float_mul(kernel, B::float_reshape(scales, [outputs, 1].into()))
         }
     }

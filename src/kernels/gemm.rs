@@ -1,9 +1,10 @@
 //! The matrix product: one tile of `R` pixels by `V` vectors of output channels, held in registers.
 //!
-//! Pixels come as panels `[K, R]` (f32) or `[K / 2, R, 2]` (int8, widened to i16), weights as
-//! [`super::pack`] made them, so both are read from start to end.
+//! Pixels come as panels `[K, R]` (f32) or `[K / 4, R, 4]` (7 bits), weights as [`super::pack`] made them, so
+//! both are read from start to end.
 
 use super::lanes::Lanes;
+use super::pack::STEP;
 
 /// The sums of one tile.
 pub(super) type Tile<L, const R: usize, const V: usize> = [[L; V]; R];
@@ -21,13 +22,12 @@ pub(super) unsafe fn tile_f32<L: Lanes, const R: usize, const V: usize>(
     bias: [L; V],
 ) -> Tile<L, R, V> {
     let mut sums = [bias; R];
+    // NOTE: one step per turn. Unrolled, the compiler loads the pixels of all steps first, engines run out of
+    // registers, and the product takes half as long again.
     for _ in 0..depth {
         // SAFETY: each of the `depth` turns reads the next R and V · N numbers of the promised ones.
         unsafe {
-            let mut w = bias;
-            for (v, w) in w.iter_mut().enumerate() {
-                *w = L::load(weights.add(v * L::N));
-            }
+            let w: [L; V] = std::array::from_fn(|v| L::load(weights.add(v * L::N)));
             for (r, sums) in sums.iter_mut().enumerate() {
                 let x = L::splat(*pixels.add(r));
                 for (sum, &w) in sums.iter_mut().zip(&w) {
@@ -45,29 +45,29 @@ pub(super) unsafe fn tile_f32<L: Lanes, const R: usize, const V: usize>(
 ///
 /// # Safety
 ///
-/// `pixels` is valid for `pairs · 2 R` numbers, `weights` for `pairs · 2 V · L::N`.
+/// `pixels` is valid for `steps · STEP · R` numbers, `weights` for `steps · STEP · V · L::N`.
 #[inline(always)]
 pub(super) unsafe fn tile_q8<L: Lanes, const R: usize, const V: usize>(
-    pairs: usize,
-    mut pixels: *const i16,
+    steps: usize,
+    mut pixels: *const u8,
     mut weights: *const i8,
 ) -> Tile<L, R, V> {
     let mut sums = [[L::zeros(); V]; R];
-    for _ in 0..pairs {
-        // SAFETY: each of the turns reads the next 2 R and 2 V · N numbers of the promised ones.
+    for _ in 0..steps {
+        // SAFETY: each of the turns reads the next STEP times R and V · N numbers of the promised ones.
         unsafe {
-            let mut w = [L::zeros(); V];
+            let mut w = [[L::zeros(); 2]; V];
             for (v, w) in w.iter_mut().enumerate() {
-                *w = L::pairs(weights.add(2 * v * L::N));
+                *w = [L::quads(weights.add(4 * v * L::N)), L::quads(weights.add(4 * (V + v) * L::N))];
             }
             for (r, sums) in sums.iter_mut().enumerate() {
-                let x = L::pair(pixels.add(2 * r));
+                let x = [L::quad(pixels.add(4 * r)), L::quad(pixels.add(4 * (R + r)))];
                 for (sum, &w) in sums.iter_mut().zip(&w) {
                     *sum = L::dot(x, w, *sum);
                 }
             }
-            pixels = pixels.add(2 * R);
-            weights = weights.add(2 * V * L::N);
+            pixels = pixels.add(STEP * R);
+            weights = weights.add(STEP * V * L::N);
         }
     }
     sums.map(|sums| sums.map(L::from_ints))

@@ -38,30 +38,36 @@ pub trait Lanes: Copy {
     /// The larger of both; NaN in `self` stays.
     fn at_least(self, floor: Self) -> Self;
 
+    /// `self − b`.
+    fn sub(self, b: Self) -> Self;
+
     /// All lanes zero.
     fn zeros() -> Self::Ints;
-    /// The pair of i16 at `p`, in every lane.
+    /// The four bytes at `p`, in every lane.
     ///
     /// # Safety
     ///
-    /// `p` is valid for reading two numbers.
-    unsafe fn pair(p: *const i16) -> Self::Ints;
-    /// `N` pairs of i8, widened to i16.
+    /// `p` is valid for reading four numbers.
+    unsafe fn quad(p: *const u8) -> Self::Ints;
+    /// `N` times four bytes.
     ///
     /// # Safety
     ///
-    /// `p` is valid for reading `2 N` numbers.
-    unsafe fn pairs(p: *const i8) -> Self::Ints;
-    /// Adds the products of two pairs of i16 to each lane of `sum`.
-    fn dot(a: Self::Ints, b: Self::Ints, sum: Self::Ints) -> Self::Ints;
+    /// `p` is valid for reading `4 N` numbers.
+    unsafe fn quads(p: *const i8) -> Self::Ints;
+    /// Adds to each lane of `sum` the products of its four bytes of `x[0]`, which are below 128, and of
+    /// `w[0]`, which have signs, and likewise of `x[1]` and `w[1]`. The products of both first halves must
+    /// fit together into an i16, and those of both second halves: [`super::pack_q8`] sees to it.
+    fn dot(x: [Self::Ints; 2], w: [Self::Ints; 2], sum: Self::Ints) -> Self::Ints;
     /// Rounded to the nearest f32.
     fn from_ints(ints: Self::Ints) -> Self;
-    /// Writes `a`, then `b`, rounded to the nearest i16.
+    /// Writes numbers from 0 to 127, rounded to the nearest whole one, ties to even. Of others, NaN among
+    /// them, it writes anything in that range.
     ///
     /// # Safety
     ///
-    /// `p` is valid for writing `2 N` numbers. No number is beyond an i16.
-    unsafe fn narrow(a: Self, b: Self, p: *mut i16);
+    /// `p` is valid for writing `4 N` numbers.
+    unsafe fn narrow(numbers: [Self; 4], p: *mut u8);
 
     /// `[R, K]` to `[K, R]`, in words of 32 bits.
     ///
@@ -92,7 +98,7 @@ impl Portable {
 
 impl Lanes for Portable {
     const N: usize = 4;
-    type Ints = [[i16; 2]; 4];
+    type Ints = [u32; 4];
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -127,51 +133,52 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn sub(self, b: Self) -> Self {
+        self.zip(b, |a, b| a - b)
+    }
+
+    #[inline(always)]
     fn zeros() -> Self::Ints {
-        [[0; 2]; 4]
+        [0; 4]
     }
 
     #[inline(always)]
-    unsafe fn pair(p: *const i16) -> Self::Ints {
+    unsafe fn quad(p: *const u8) -> Self::Ints {
         // SAFETY: the caller's promise is this one.
-        [unsafe { p.cast::<[i16; 2]>().read_unaligned() }; 4]
+        [unsafe { p.cast::<u32>().read_unaligned() }; 4]
     }
 
     #[inline(always)]
-    unsafe fn pairs(p: *const i8) -> Self::Ints {
+    unsafe fn quads(p: *const i8) -> Self::Ints {
         // SAFETY: the caller's promise is this one.
-        unsafe { p.cast::<[[i8; 2]; 4]>().read_unaligned() }.map(|pair| pair.map(i16::from))
+        unsafe { p.cast::<[u32; 4]>().read_unaligned() }
     }
 
     #[inline(always)]
-    fn dot(a: Self::Ints, b: Self::Ints, sum: Self::Ints) -> Self::Ints {
+    fn dot(x: [Self::Ints; 2], w: [Self::Ints; 2], sum: Self::Ints) -> Self::Ints {
         std::array::from_fn(|i| {
-            let product = |j: usize| i32::from(a[i][j]) * i32::from(b[i][j]);
-            split(whole(sum[i]).wrapping_add(product(0)).wrapping_add(product(1)))
+            let products = |half: usize| {
+                let (x, w) = (x[half][i].to_ne_bytes(), w[half][i].to_ne_bytes());
+                let product = |j: usize| u32::from(x[j]).wrapping_mul(i32::from(w[j] as i8) as u32);
+                product(0).wrapping_add(product(1)).wrapping_add(product(2)).wrapping_add(product(3))
+            };
+            sum[i].wrapping_add(products(0)).wrapping_add(products(1))
         })
     }
 
     #[inline(always)]
     fn from_ints(ints: Self::Ints) -> Self {
-        Self(ints.map(|pair| whole(pair) as f32))
+        Self(ints.map(|whole| whole as i32 as f32))
     }
 
     #[inline(always)]
-    unsafe fn narrow(a: Self, b: Self, p: *mut i16) {
-        for (at, x) in a.0.into_iter().chain(b.0).enumerate() {
-            // SAFETY: `at` is below 2 N.
-            unsafe { *p.add(at) = x.round_ties_even() as i16 };
+    unsafe fn narrow(numbers: [Self; 4], p: *mut u8) {
+        for (at, x) in numbers.into_iter().flat_map(|numbers| numbers.0).enumerate() {
+            // SAFETY: `at` is below 4 N.
+            unsafe { *p.add(at) = (x + ROUNDER).to_bits() as u8 & 127 };
         }
     }
 }
 
-/// An i32 as the two i16 that share its bits.
-#[inline(always)]
-fn split(whole: i32) -> [i16; 2] {
-    [whole as i16, (whole >> 16) as i16]
-}
-
-#[inline(always)]
-fn whole([low, high]: [i16; 2]) -> i32 {
-    i32::from(high) << 16 | i32::from(low as u16)
-}
+/// 2²³: a small number added to it is rounded to a whole one, which then lies in its lowest bits.
+pub const ROUNDER: f32 = 8_388_608.0;

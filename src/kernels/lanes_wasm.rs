@@ -2,7 +2,7 @@
 
 use std::arch::wasm32::*;
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, ROUNDER};
 
 /// Four numbers.
 #[derive(Clone, Copy)]
@@ -49,25 +49,43 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
+    fn sub(self, b: Self) -> Self {
+        Self(f32x4_sub(self.0, b.0))
+    }
+
+    #[inline(always)]
     fn zeros() -> v128 {
         i32x4_splat(0)
     }
 
     #[inline(always)]
-    unsafe fn pair(p: *const i16) -> v128 {
+    unsafe fn quad(p: *const u8) -> v128 {
         // SAFETY: the caller's promise is this one.
         unsafe { v128_load32_splat(p.cast()) }
     }
 
     #[inline(always)]
-    unsafe fn pairs(p: *const i8) -> v128 {
+    unsafe fn quads(p: *const i8) -> v128 {
         // SAFETY: the caller's promise is this one.
-        unsafe { i16x8_load_extend_i8x8(p) }
+        unsafe { v128_load(p.cast()) }
     }
 
+    #[cfg(feature = "relaxed-simd")]
     #[inline(always)]
-    fn dot(a: v128, b: v128, sum: v128) -> v128 {
-        i32x4_add(i32x4_dot_i16x8(a, b), sum)
+    fn dot(x: [v128; 2], w: [v128; 2], sum: v128) -> v128 {
+        let products = |i: usize| i16x8_relaxed_dot_i8x16_i7x16(w[i], x[i]);
+        i32x4_add(sum, i32x4_extadd_pairwise_i16x8(i16x8_add(products(0), products(1))))
+    }
+
+    /// Even and odd bytes on their own, as i16.
+    #[cfg(not(feature = "relaxed-simd"))]
+    #[inline(always)]
+    fn dot(x: [v128; 2], w: [v128; 2], sum: v128) -> v128 {
+        let product = |x: v128, w: v128| {
+            let even = i32x4_dot_i16x8(i16x8_shr(i16x8_shl(w, 8), 8), v128_and(x, i16x8_splat(0xff)));
+            i32x4_add(even, i32x4_dot_i16x8(i16x8_shr(w, 8), u16x8_shr(x, 8)))
+        };
+        i32x4_add(sum, i32x4_add(product(x[0], w[0]), product(x[1], w[1])))
     }
 
     #[inline(always)]
@@ -76,10 +94,12 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
-    unsafe fn narrow(a: Self, b: Self, p: *mut i16) {
-        let whole = |x: Self| i32x4_trunc_sat_f32x4(f32x4_nearest(x.0));
+    unsafe fn narrow(numbers: [Self; 4], p: *mut u8) {
+        let (rounder, mask) = (f32x4_splat(ROUNDER), i32x4_splat(127));
+        let [a, b, c, d] = numbers.map(|x| v128_and(f32x4_add(x.0, rounder), mask));
+        let bytes = u8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d));
         // SAFETY: the caller's promise is this one.
-        unsafe { v128_store(p.cast(), i16x8_narrow_i32x4(whole(a), whole(b))) }
+        unsafe { v128_store(p.cast(), bytes) }
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, ROUNDER};
 
 /// Eight numbers. Values of this type are only made in functions with `#[target_feature(enable = "avx2,fma")]`,
 /// which [`super::isa`] calls after asking the processor.
@@ -51,27 +51,37 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn sub(self, b: Self) -> Self {
+        // SAFETY: the processor has AVX2 (see the type).
+        Self(unsafe { _mm256_sub_ps(self.0, b.0) })
+    }
+
+    #[inline(always)]
     fn zeros() -> __m256i {
         // SAFETY: the processor has AVX2 (see the type).
         unsafe { _mm256_setzero_si256() }
     }
 
     #[inline(always)]
-    unsafe fn pair(p: *const i16) -> __m256i {
+    unsafe fn quad(p: *const u8) -> __m256i {
         // SAFETY: the caller's promise, and the processor has AVX2 (see the type).
         unsafe { _mm256_set1_epi32(p.cast::<i32>().read_unaligned()) }
     }
 
     #[inline(always)]
-    unsafe fn pairs(p: *const i8) -> __m256i {
+    unsafe fn quads(p: *const i8) -> __m256i {
         // SAFETY: the caller's promise, and the processor has AVX2 (see the type).
-        unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(p.cast())) }
+        unsafe { _mm256_loadu_si256(p.cast()) }
     }
 
     #[inline(always)]
-    fn dot(a: __m256i, b: __m256i, sum: __m256i) -> __m256i {
+    fn dot(x: [__m256i; 2], w: [__m256i; 2], sum: __m256i) -> __m256i {
         // SAFETY: the processor has AVX2 (see the type).
-        unsafe { _mm256_add_epi32(_mm256_madd_epi16(a, b), sum) }
+        unsafe {
+            let products =
+                _mm256_add_epi16(_mm256_maddubs_epi16(x[0], w[0]), _mm256_maddubs_epi16(x[1], w[1]));
+            _mm256_add_epi32(sum, _mm256_madd_epi16(products, _mm256_set1_epi16(1)))
+        }
     }
 
     #[inline(always)]
@@ -81,12 +91,16 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn narrow(a: Self, b: Self, p: *mut i16) {
+    unsafe fn narrow(numbers: [Self; 4], p: *mut u8) {
         // SAFETY: the caller's promise, and the processor has AVX2 (see the type).
         unsafe {
-            let packed = _mm256_packs_epi32(_mm256_cvtps_epi32(a.0), _mm256_cvtps_epi32(b.0));
-            // Packing works within halves: put the quarters back in order.
-            _mm256_storeu_si256(p.cast(), _mm256_permute4x64_epi64::<0b11_01_10_00>(packed));
+            let (rounder, mask) = (_mm256_set1_ps(ROUNDER), _mm256_set1_epi32(127));
+            let [a, b, c, d] =
+                numbers.map(|x| _mm256_and_si256(_mm256_castps_si256(_mm256_add_ps(x.0, rounder)), mask));
+            let bytes = _mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+            // Packing works within halves: put the words back in order.
+            let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            _mm256_storeu_si256(p.cast(), _mm256_permutevar8x32_epi32(bytes, order));
         }
     }
 }

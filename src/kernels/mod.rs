@@ -8,7 +8,11 @@
 //! Pictures lie here as `[B, H, W, C]`: channels are contiguous, so that everything vectorises over them.
 //! The room `fused` makes Burn operations of this; nothing here knows tensors, models or files.
 
+mod block;
 mod conv;
+mod depthwise;
+#[cfg(test)]
+mod exact;
 mod gemm;
 mod isa;
 mod lanes;
@@ -18,13 +22,15 @@ mod lanes_wasm;
 mod lanes_x86;
 mod pack;
 mod pool;
+mod quantise;
 mod rows;
 mod threads;
+mod tiles;
 mod warm;
 
 pub use conv::{Conv, Residual, conv};
 pub use isa::name as isa;
-pub use pack::{Weights, pack, pack_q8, packed_len, unpack};
+pub use pack::{PackedQ8, STEP, Weights, pack, pack_q8, packed_len, unpack};
 pub use pool::{MaxPool, max_pool, mean};
 pub use rows::Rows;
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]

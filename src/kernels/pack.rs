@@ -1,7 +1,8 @@
 //! Weights in the order in which the matrix product reads them.
 //!
 //! A kernel `[C', K]` becomes panels of [`PANEL`] output channels; the last is filled up with zeros. In f32
-//! a panel is `[K, PANEL]`. In int8 it is `[K / 2, PANEL, 2]`: one step multiplies pairs.
+//! a panel is `[K, PANEL]`. In int8 it is `[K / 4, PANEL, 4]`, K filled up to whole steps of [`STEP`]: one
+//! instruction multiplies four neighbours of each output channel.
 
 use super::PANEL;
 
@@ -10,16 +11,36 @@ use super::PANEL;
 pub enum Weights<'a> {
     /// By [`pack`].
     F32(&'a [f32]),
-    /// By [`pack_q8`], with one scale per output channel.
+    /// By [`pack_q8`].
     Q8 {
         /// The panels.
         values: &'a [i8],
         /// What one step of each output channel is worth.
         scales: &'a [f32],
+        /// The sum of each output channel's weights.
+        sums: &'a [f32],
     },
 }
 
-/// Numbers in the packed f32 form of a kernel of `outputs` by `depth`.
+/// A kernel in int8; see [`Weights::Q8`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct PackedQ8 {
+    /// The panels.
+    pub values: Vec<i8>,
+    /// What one step of each output channel is worth.
+    pub scales: Vec<f32>,
+    /// The sum of each output channel's weights.
+    pub sums: Vec<f32>,
+}
+
+/// Numbers of K that one step of the int8 product takes: two vectors of four per output channel.
+pub const STEP: usize = 8;
+/// Largest number of a quantised pixel: seven bits, as the instruction demands.
+pub(super) const PIXEL_MAX: i32 = 127;
+/// Four products are summed in an i16: what four weights of one sign may add up to, for any pixels.
+const QUARTET_MAX: i32 = i16::MAX as i32 / PIXEL_MAX;
+
+/// Numbers in the packed form of a kernel of `outputs` by `depth`; in int8, `depth` in whole [`STEP`]s.
 pub const fn packed_len(outputs: usize, depth: usize) -> usize {
     outputs.div_ceil(PANEL) * PANEL * depth
 }
@@ -60,16 +81,90 @@ pub fn unpack(packed: &[f32], outputs: usize, depth: usize) -> Vec<f32> {
     (0..outputs * depth).map(|i| at(i / depth, i % depth)).collect()
 }
 
-/// Packs int8 `[outputs, depth]`; an odd depth is filled up with a zero.
-pub fn pack_q8(kernel: &[i8], outputs: usize, depth: usize) -> Vec<i8> {
+/// Quantises `[outputs, depth]` per output channel, symmetrically, and packs it. A row that was int8 before
+/// comes back as it was, unless its products could overflow.
+pub fn pack_q8(kernel: &[f32], outputs: usize, depth: usize) -> PackedQ8 {
     assert_eq!(kernel.len(), outputs * depth, "a kernel holds one number per output and input");
-    let even = depth.next_multiple_of(2);
-    let mut packed = vec![0; packed_len(outputs, even)];
+    let steps = depth.next_multiple_of(STEP);
+    let mut values = vec![0; packed_len(outputs, steps)];
+    let (mut scales, mut sums) = (Vec::with_capacity(outputs), Vec::with_capacity(outputs));
+    let mut whole = vec![0i8; steps];
     for (output, row) in kernel.chunks_exact(depth.max(1)).enumerate() {
-        let panel = &mut packed[output / PANEL * PANEL * even..];
-        for (k, &value) in row.iter().enumerate() {
-            panel[(k / 2 * PANEL + output % PANEL) * 2 + k % 2] = value;
+        let scale = quantise(row, &mut whole);
+        scales.push(scale);
+        sums.push(whole.iter().map(|&x| i32::from(x)).sum::<i32>() as f32 * scale);
+        let panel = &mut values[output / PANEL * PANEL * steps..];
+        for (quad, four) in whole.chunks_exact(4).enumerate() {
+            panel[(quad * PANEL + output % PANEL) * 4..][..4].copy_from_slice(four);
         }
     }
-    packed
+    PackedQ8 { values, scales, sums }
+}
+
+/// Rounds a row to steps of its largest number's 127th, or to the smallest larger step with which no four
+/// products overflow; returns the step.
+fn quantise(row: &[f32], whole: &mut [i8]) -> f32 {
+    let largest = row.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+    // 0 · x is 0 for every finite number: of others the step is NaN, and so is the answer.
+    let poison: f32 = row.iter().map(|x| x * 0.0).sum();
+    let mut step = largest / f32::from(i8::MAX) + poison;
+    loop {
+        let inverse = if step > 0.0 { step.recip() } else { 0.0 };
+        for (whole, x) in whole.iter_mut().zip(row) {
+            *whole = (x * inverse).round() as i8;
+        }
+        let most = whole.chunks_exact(STEP).map(quartets).max().unwrap_or(0);
+        if most <= QUARTET_MAX {
+            return step;
+        }
+        step *= most as f32 / QUARTET_MAX as f32;
+    }
+}
+
+/// The largest sum of weights of one sign among those whose products meet in one i16: of the two vectors
+/// of four, the first halves and the second halves.
+fn quartets(step: &[i8]) -> i32 {
+    let sum = |half: usize, sign: i32| -> i32 {
+        [half, half + 1, half + 4, half + 5].iter().map(|&k| (sign * i32::from(step[k])).max(0)).sum()
+    };
+    [sum(0, 1), sum(0, -1), sum(2, 1), sum(2, -1)].into_iter().max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn int8_rows_come_back_as_they_were() {
+        let row: Vec<f32> = (0..19).map(|k| [127.0, -3.0, 0.0, 45.0, -90.0, 7.0][k % 6] * 0.5).collect();
+        let packed = pack_q8(&row, 1, 19);
+        assert_eq!(packed.scales, [0.5]);
+        assert_eq!(packed.sums, [row.iter().sum::<f32>()]);
+        for (k, x) in row.iter().enumerate() {
+            assert_eq!(f32::from(packed.values[k / 4 * PANEL * 4 + k % 4]) * 0.5, *x);
+        }
+    }
+
+    #[test]
+    fn a_weight_that_is_not_finite_shows() {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let packed = pack_q8(&[1.0, bad, 2.0, 1.0, 1.0, 1.0], 2, 3);
+            assert!(packed.scales[0].is_nan() && packed.sums[0].is_nan() && packed.scales[1] > 0.0);
+        }
+    }
+
+    #[test]
+    fn no_four_products_overflow_whatever_the_weights() {
+        for row in [vec![1.0; 32], vec![-1.0; 9], [1.0, 1.0, -1.0, -1.0].repeat(4), vec![0.0; 8]] {
+            let mut whole = vec![0; row.len().next_multiple_of(STEP)];
+            let step = quantise(&row, &mut whole);
+            assert!(whole.chunks_exact(STEP).all(|step| quartets(step) <= QUARTET_MAX), "{whole:?}");
+            for (whole, x) in whole.iter().zip(row) {
+                assert!(
+                    (f32::from(*whole) * step - x).abs() <= step / 2.0,
+                    "{whole} steps of {step} for {x}"
+                );
+            }
+        }
+    }
 }

@@ -1,5 +1,9 @@
 //! The operations between convolutions: cheap, but only when they pass over memory once.
 
+use std::mem::MaybeUninit;
+
+use super::threads::parallel;
+
 /// A 3×3 max-pool with stride 2, and the sum with the bridge around it.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool<'a> {
@@ -15,31 +19,60 @@ pub struct MaxPool<'a> {
     pub bridge: &'a [f32],
 }
 
+/// Output pixels that a thread takes at once, from the end of the work to its beginning: at least and at most.
+const BLOCK: std::ops::Range<usize> = 8..64;
+/// Channels whose largest numbers are kept in registers while the window passes by.
+const CHANNELS: usize = 16;
+
 /// Runs it; the result is `[B, H', W', C]`. A NaN in a window stays.
 pub fn max_pool(pool: &MaxPool<'_>) -> Vec<f32> {
     let [b, h, w, c] = pool.shape;
     let [out_h, out_w] = pool.output;
     assert_eq!(pool.input.len(), b * h * w * c, "the input's numbers are B·H·W·C");
     assert_eq!(pool.bridge.len(), b * out_h * out_w * c, "the bridge is as large as the output");
-    let mut result = vec![f32::NEG_INFINITY; pool.bridge.len()];
+    // SAFETY: `windows` writes all channels of its pixels.
+    unsafe { parallel(b * out_h * out_w, c, BLOCK, |first, result: &mut [_]| windows(pool, first, result)) }
+}
+
+/// The output pixels from `first` on that `result` has room for.
+fn windows(pool: &MaxPool<'_>, first: usize, result: &mut [MaybeUninit<f32>]) {
+    let [_, h, w, c] = pool.shape;
+    let [out_h, out_w] = pool.output;
     let window = |at: usize, before: usize, size: usize| {
         let start = (2 * at).saturating_sub(before);
         start..(2 * at + 3 - before.min(2 * at + 3)).min(size)
     };
-    for (pixel, (out, bridge)) in result.chunks_exact_mut(c).zip(pool.bridge.chunks_exact(c)).enumerate() {
+    let bridge = pool.bridge[first * c..][..result.len()].chunks_exact(c.max(1));
+    for (i, (out, bridge)) in result.chunks_exact_mut(c.max(1)).zip(bridge).enumerate() {
+        let pixel = first + i;
         let (image, y, x) = (pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w);
-        for i in window(y, pool.before[0], h) {
-            for j in window(x, pool.before[1], w) {
-                let from = &pool.input[((image * h + i) * w + j) * c..][..c];
-                for (out, &x) in out.iter_mut().zip(from) {
-                    // A NaN in x is not at most the largest so far; and once that is NaN, it stays.
-                    *out = if *out >= x || out.is_nan() { *out } else { x };
+        let (ys, xs) = (window(y, pool.before[0], h), window(x, pool.before[1], w));
+        let (whole, rest) = out.as_chunks_mut::<CHANNELS>();
+        let done = whole.len() * CHANNELS;
+        for (n, out) in whole.iter_mut().enumerate() {
+            let mut largest = [f32::NEG_INFINITY; CHANNELS];
+            for y in ys.clone() {
+                for x in xs.clone() {
+                    let at = ((image * h + y) * w + x) * c + n * CHANNELS;
+                    let from = &pool.input[at..at + CHANNELS];
+                    (0..CHANNELS).for_each(|i| largest[i] = larger(largest[i], from[i]));
                 }
             }
+            let bridge = &bridge[n * CHANNELS..][..CHANNELS];
+            (0..CHANNELS).for_each(|i| _ = out[i].write(largest[i] + bridge[i]));
         }
-        out.iter_mut().zip(bridge).for_each(|(out, bridge)| *out += bridge);
+        for (n, out) in (done..).zip(rest) {
+            let inputs = ys.clone().flat_map(|y| xs.clone().map(move |x| ((image * h + y) * w + x) * c + n));
+            let largest = inputs.fold(f32::NEG_INFINITY, |largest, at| larger(largest, pool.input[at]));
+            out.write(largest + bridge[n]);
+        }
     }
-    result
+}
+
+/// A NaN in x is not at most the largest so far; and once that is NaN, it stays.
+#[inline(always)]
+fn larger(largest: f32, x: f32) -> f32 {
+    if largest >= x || largest.is_nan() { largest } else { x }
 }
 
 /// The mean over pixels: `[B, H, W, C]` to `[B, C]`.

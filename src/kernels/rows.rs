@@ -1,5 +1,6 @@
 //! The rows of the matrix product's left side: what each output pixel sees, one row of K numbers.
 
+use super::depthwise::{Windows, depthwise, side_by_side};
 use super::lanes::Lanes;
 use super::{Act, TAPS};
 
@@ -102,6 +103,30 @@ pub(super) fn write<L: Lanes>(rows: &Rows<'_>, picture: Picture<'_>, [y, x]: [us
     }
 }
 
+/// Writes the rows of output pixels `[y, x]` to `[y, x + R - 1]`, where they are cheaper together.
+#[inline(always)]
+pub(super) fn write_side_by_side<L: Lanes, const R: usize>(
+    rows: &Rows<'_>,
+    picture: Picture<'_>,
+    [y, x]: [usize; 2],
+    to: &mut [f32],
+) -> bool {
+    let Rows::Depthwise { kernel, bias, stride: 1, before, between } = *rows else { return false };
+    let [h, w, _] = picture.shape;
+    // The columns that the windows see, from `x - before` on: those inside of the picture.
+    let columns = before[1].saturating_sub(x)..(R + 2).min((w + before[1]).saturating_sub(x));
+    let lines = [0, 1, 2].map(|line| (y + line).checked_sub(before[0]).filter(|&y| y < h));
+    let windows = Windows { lines, first: (x + columns.start).saturating_sub(before[1]), columns };
+    match picture.lead {
+        Act::None => side_by_side::<L, R, false>(picture, kernel, bias, &windows, to),
+        Act::Relu => side_by_side::<L, R, true>(picture, kernel, bias, &windows, to),
+    }
+    if between == Act::Relu {
+        to.iter_mut().for_each(|x| *x = relu(*x));
+    }
+    true
+}
+
 /// The pixel under `tap` of the window of output pixel `[y, x]`, unless it is outside.
 #[inline(always)]
 fn inside(
@@ -136,45 +161,6 @@ fn lead<L: Lanes>(act: Act, from: &[f32], to: &mut [f32]) {
 
 /// NaN stays.
 #[inline(always)]
-fn relu(x: f32) -> f32 {
+pub(super) fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
-}
-
-/// Sums over `taps`, each the start of C numbers in `values` and of their factors in `kernel`.
-#[inline(always)]
-fn depthwise<L: Lanes, const RELU: bool>(
-    values: &[f32],
-    kernel: &[f32],
-    bias: Option<&[f32]>,
-    taps: &[(usize, usize)],
-    row: &mut [f32],
-) {
-    let c = row.len();
-    let whole = c - c % L::N;
-    for &(at, tap) in taps {
-        assert!(at + c <= values.len() && tap + c <= kernel.len(), "every tap lies in the picture");
-    }
-    let zero = L::splat(0.0);
-    for n in (0..whole).step_by(L::N) {
-        let mut sum = match bias {
-            // SAFETY: `n + N` is at most C, the length of the bias.
-            Some(bias) => unsafe { L::load(bias[n..][..L::N].as_ptr()) },
-            None => zero,
-        };
-        for &(at, tap) in taps {
-            // SAFETY: `n + N` is at most C, and the tap's C numbers were found inside above.
-            let (x, k) =
-                unsafe { (L::load(values.as_ptr().add(at + n)), L::load(kernel.as_ptr().add(tap + n))) };
-            let x = if RELU { x.at_least(zero) } else { x };
-            sum = x.mul_add(k, sum);
-        }
-        // SAFETY: `n + N` is at most C, the length of the row.
-        unsafe { sum.store(row.as_mut_ptr().add(n)) };
-    }
-    for n in whole..c {
-        row[n] = taps.iter().fold(bias.map_or(0.0, |bias| bias[n]), |sum, &(at, tap)| {
-            let x = values[at + n];
-            sum + if RELU { relu(x) } else { x } * kernel[tap + n]
-        });
-    }
 }

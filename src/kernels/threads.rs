@@ -1,4 +1,4 @@
-//! Work in parallel: whole blocks of an output, each taken by whoever is free.
+//! Work in parallel: blocks of an output, each taken by whoever is free.
 //!
 //! Natively the pool starts its own threads. In a browser threads are web workers that share this module's
 //! memory: each calls [`work`] and stays there. A WebAssembly build without atomics has one thread.
@@ -8,21 +8,34 @@
     allow(dead_code, reason = "a build without atomics has one thread")
 )]
 
+use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Threads that may work at once, the caller among them; 0 until someone sets it.
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
 static POOL: Pool = Pool {
-    state: Mutex::new(State { job: None, turn: 0, helpers: 0, busy: 0, failed: false }),
+    state: Mutex::new(State { job: None, turn: 0, helpers: 0, asleep: 0, busy: 0, failed: false }),
+    turn: AtomicUsize::new(0),
+    busy: AtomicUsize::new(0),
     begin: Condvar::new(),
     end: Condvar::new(),
 };
 /// Held by the one caller that the pool works for.
 static LEAD: Mutex<()> = Mutex::new(());
 
+/// Looks at a number in memory that take about 50 µs: waking a sleeper takes as long, and the next operation
+/// of a picture follows sooner. After the last one, a helper sleeps: a page at rest takes no processor.
+const LOOKS_FOR_WORK: usize = if cfg!(target_family = "wasm") { 50_000 } else { 2_000 };
+/// The same for the caller, who waits for work that is under way: it ends soon, a block being small.
+const LOOKS_FOR_END: usize = 8 * LOOKS_FOR_WORK;
+
 struct Pool {
     state: Mutex<State>,
+    /// The state's numbers of the same names, to look at without holding it.
+    turn: AtomicUsize,
+    busy: AtomicUsize,
     /// Helpers wait here for a job.
     begin: Condvar,
     /// The caller waits here for the helpers.
@@ -32,9 +45,11 @@ struct Pool {
 struct State {
     job: Option<Job>,
     /// Counts jobs, so that a helper takes part in each once.
-    turn: u64,
+    turn: usize,
     /// Threads that have entered [`work`].
     helpers: usize,
+    /// Those of them that must be woken.
+    asleep: usize,
     /// Helpers that are in the job.
     busy: usize,
     /// A helper panicked in it.
@@ -70,26 +85,44 @@ fn available() -> usize {
     if cfg!(target_feature = "atomics") { POOL.lock().helpers + 1 } else { 1 }
 }
 
-/// Cuts `output` into parts of `size` and calls `work` with each part's number and the part.
-pub(super) fn parallel(output: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
-    let parts: Vec<Mutex<Option<&mut [f32]>>> =
-        output.chunks_mut(size.max(1)).map(|part| Mutex::new(Some(part))).collect();
-    let next = AtomicUsize::new(0);
+/// Makes `units` times `width` numbers: calls `work` with the first unit of each block and the block, until
+/// all are taken. Blocks hold from `sizes.start` to `sizes.end` units, fewer the nearer the end is, so that
+/// nobody waits long for the last one.
+///
+/// # Safety
+///
+/// `work` writes every number of the block.
+pub(super) unsafe fn parallel(
+    units: usize,
+    width: usize,
+    sizes: Range<usize>,
+    work: impl Fn(usize, &mut [MaybeUninit<f32>]) + Sync,
+) -> Vec<f32> {
+    let mut output = Vec::with_capacity(units * width);
+    let limit = threads().min(units.div_ceil(sizes.start)).max(1);
+    let rest = Mutex::new((0, &mut output.spare_capacity_mut()[..units * width]));
+    let take = || {
+        let mut rest = rest.lock().unwrap_or_else(PoisonError::into_inner);
+        let (first, left) = (rest.0, units - rest.0);
+        let share = if limit > 1 { left.div_ceil(2 * limit) } else { left };
+        let size = share.next_multiple_of(sizes.start).min(sizes.end).min(left);
+        let (block, after) = std::mem::take(&mut rest.1).split_at_mut(size * width);
+        *rest = (first + size, after);
+        (size > 0).then_some((first, block))
+    };
     let task = || {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(part) = parts.get(number) else { break };
-            if let Some(output) = part.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                work(number, output);
-            }
+        while let Some((first, block)) = take() {
+            work(first, block);
         }
     };
-    let helpers = threads().min(parts.len()).saturating_sub(1);
-    // Another thread's work is under way: the pool is its.
+    // Another thread's work may be under way: then the pool is its.
     match LEAD.try_lock() {
-        Ok(_lead) if helpers > 0 => POOL.run(&task, helpers),
+        Ok(_lead) if limit > 1 => POOL.run(&task, limit - 1),
         _ => task(),
     }
+    // SAFETY: all units were taken, and the caller promises that each was written.
+    unsafe { output.set_len(units * width) };
+    output
 }
 
 impl Pool {
@@ -106,12 +139,14 @@ impl Pool {
         self.hire(helpers);
         let mut state = self.lock();
         state.job = Some(job);
-        state.turn += 1;
+        state.turn = state.turn.wrapping_add(1);
+        self.turn.store(state.turn, Ordering::Release);
+        let asleep = state.asleep;
         drop(state);
-        if helpers == 1 {
-            self.begin.notify_one();
-        } else {
-            self.begin.notify_all();
+        match asleep {
+            0 => {}
+            _ if helpers == 1 => self.begin.notify_one(),
+            _ => self.begin.notify_all(),
         }
         let leave = Leave(self);
         task();
@@ -142,18 +177,37 @@ impl Pool {
                 Some(job) if state.turn != seen && state.busy + 1 < threads_of(&state) => {
                     seen = state.turn;
                     state.busy += 1;
+                    self.busy.store(state.busy, Ordering::Release);
                     drop(state);
                     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
                     state = self.lock();
                     state.busy -= 1;
+                    self.busy.store(state.busy, Ordering::Release);
                     state.failed |= outcome.is_err();
                     if state.busy == 0 {
                         self.end.notify_all();
                     }
+                    drop(state);
+                    look(LOOKS_FOR_WORK, || self.turn.load(Ordering::Acquire) != seen);
+                    state = self.lock();
                 }
-                _ => state = self.begin.wait(state).unwrap_or_else(PoisonError::into_inner),
+                _ => {
+                    state.asleep += 1;
+                    state = self.begin.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state.asleep -= 1;
+                }
             }
         }
+    }
+}
+
+/// Waits until `done`, but not longer than `times` looks.
+fn look(times: usize, done: impl Fn() -> bool) {
+    for _ in 0..times {
+        if done() {
+            return;
+        }
+        std::hint::spin_loop();
     }
 }
 
@@ -172,6 +226,11 @@ impl Drop for Leave {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.job = None;
+        if state.busy > 0 {
+            drop(state);
+            look(LOOKS_FOR_END, || self.0.busy.load(Ordering::Acquire) == 0);
+            state = self.0.lock();
+        }
         while state.busy > 0 {
             state = self.0.end.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -192,31 +251,41 @@ pub fn work() -> ! {
 mod tests {
     use super::*;
 
+    fn numbers(units: usize, width: usize, bad: Option<usize>) -> Vec<f32> {
+        let work = |first: usize, block: &mut [MaybeUninit<f32>]| {
+            assert!(bad.is_none_or(|bad| first > bad || first * width + block.len() <= bad * width), "bad");
+            for (at, x) in block.iter_mut().enumerate() {
+                x.write((first * width + at) as f32);
+            }
+        };
+        // SAFETY: `work` writes all numbers.
+        unsafe { parallel(units, width, 2..6, work) }
+    }
+
     #[test]
-    fn every_part_is_worked_on_once_whatever_the_number_of_threads() {
+    fn every_unit_is_worked_on_once_whatever_the_number_of_threads() {
         for limit in [1, 2, 5, 0] {
             set_threads(limit);
-            for len in [0, 1, 7, 1000] {
-                let mut output = vec![0.0; len];
-                parallel(&mut output, 3, |part, output| {
-                    for (at, x) in output.iter_mut().enumerate() {
-                        *x += (part * 3 + at + 1) as f32;
-                    }
-                });
-                assert!(output.iter().enumerate().all(|(at, &x)| x == (at + 1) as f32));
+            for (units, width) in [(0, 3), (3, 0), (1, 1), (7, 3), (1000, 2)] {
+                let expected: Vec<f32> = (0..units * width).map(|at| at as f32).collect();
+                assert_eq!(numbers(units, width, None), expected);
             }
         }
         set_threads(0);
     }
 
     #[test]
-    fn a_panic_in_a_part_reaches_the_caller_and_the_next_call_works() {
-        let result = std::panic::catch_unwind(|| {
-            parallel(&mut [0.0; 64], 1, |part, _| assert!(part != 13, "part 13 is bad"));
-        });
-        assert!(result.is_err());
-        let mut output = [0.0; 64];
-        parallel(&mut output, 1, |_, output| output[0] = 1.0);
-        assert_eq!(output, [1.0; 64]);
+    fn helpers_that_sleep_are_woken() {
+        for _ in 0..20 {
+            // Far longer than a helper looks for work.
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            assert_eq!(numbers(100, 1, None).len(), 100);
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_block_reaches_the_caller_and_the_next_call_works() {
+        assert!(std::panic::catch_unwind(|| numbers(64, 1, Some(13))).is_err());
+        assert_eq!(numbers(64, 1, None).len(), 64);
     }
 }

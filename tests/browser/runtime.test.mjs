@@ -2,24 +2,50 @@
 // give one answer.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { PATIENCE, start } from './harness.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Sums in another order, or fused: far below what a label could show. */
 const TOLERANCE = 1e-4;
+
+/** In int8 a number that is rounded elsewhere may fall into the next of 127 steps. */
+const Q8_TOLERANCE = 1e-2;
 
 const PLAIN_HEADERS = {
   'Cross-Origin-Opener-Policy': 'unsafe-none',
   'Cross-Origin-Embedder-Policy': 'unsafe-none',
 };
 
-/** Classifies a sample; `worker` runs in the worker first. */
-async function run({ worker, headers, options }) {
+/** The bundled model in int8. */
+function int8() {
+  const folder = mkdtempSync(join(tmpdir(), 'xception-web-q8-'));
+  try {
+    const [from, to] = [join(ROOT, 'www/models/emoji.safetensors'), join(folder, 'q8.safetensors')];
+    execFileSync(join(ROOT, 'target/release/xception'), ['convert', from, to, '--dtype', 'q8']);
+    return readFileSync(to).toString('base64');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Classifies a sample; `worker` runs in the worker first. `model`: in base64. */
+async function run({ worker, headers, model, options }) {
   const site = await start({ worker, headers });
   try {
     const page = await site.open('/');
-    const got = await page.evaluate(async (options) => {
+    const given = [model, options];
+    const got = await page.evaluate(async ([model, options]) => {
       const { ImageClassifier } = await import('/xception-web/index.js');
+      if (model) {
+        options.model = Uint8Array.from(atob(model), (character) => character.charCodeAt(0));
+      }
       const classifier = await ImageClassifier.create({ backend: 'cpu', ...options });
       const scores = [];
       // More than once: threads must be ready again after each picture.
@@ -30,13 +56,15 @@ async function run({ worker, headers, options }) {
       const { runtime, threads, isolated } = classifier.info;
       classifier.dispose();
       return { runtime, threads, isolated, scores };
-    }, options);
+    }, given);
     for (const scores of got.scores) assert.deepEqual(scores, got.scores[0]);
     return { ...got, scores: got.scores[0] };
   } finally {
     await site.stop();
   }
 }
+
+const worstOf = (a, b) => Math.max(...a.scores.map((score, at) => Math.abs(score - b.scores[at])));
 
 const patience = { timeout: PATIENCE };
 
@@ -61,9 +89,36 @@ test(
     assert.deepEqual([plain.runtime, plain.threads], ['simd128', 1]);
 
     for (const other of [one, apart, unfused, plain]) {
-      const worst = Math.max(...other.scores.map((score, at) => Math.abs(score - two.scores[at])));
+      const worst = worstOf(other, two);
       assert.ok(worst <= TOLERANCE, `${other.runtime} differs by ${worst}`);
     }
     assert.ok(Math.max(...two.scores) > 0.5, 'the umbrella is known');
+  },
+);
+
+test(
+  'int8 gives one answer in every build, close to that of the other weights',
+  patience,
+  async () => {
+    const model = int8();
+    const exact = await run({ options: { threads: 1 } });
+    const worker = 'WebAssembly.validate = () => false;';
+    const builds = [
+      await run({ model, options: { threads: 1 } }),
+      await run({ model, options: { threads: 2 } }),
+      await run({ model, worker, options: { threads: 1 } }),
+      await run({ model, worker, options: { threads: 2 } }),
+    ];
+    assert.deepEqual(
+      builds.map(({ runtime }) => runtime),
+      ['relaxed-simd', 'relaxed-simd+threads', 'simd128', 'simd128+threads'],
+    );
+    for (const build of builds) {
+      const worst = worstOf(build, builds[0]);
+      assert.ok(worst <= Q8_TOLERANCE, `${build.runtime} differs by ${worst}`);
+      const best = ({ scores }) => scores.indexOf(Math.max(...scores));
+      assert.equal(best(build), best(exact));
+      assert.ok(worstOf(build, exact) > 0, 'the int8 kernels ran');
+    }
   },
 );

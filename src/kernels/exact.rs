@@ -1,0 +1,86 @@
+//! In int8, every instruction set gives the same whole numbers: the portable one's, which are those of plain
+//! loops.
+
+use super::PANEL;
+use super::gemm::tile_q8;
+use super::lanes::{Lanes, Portable};
+use super::pack::{STEP, pack_q8};
+use super::quantise::{Step, quantise};
+
+const R: usize = 4;
+/// Depths below, at and above whole vectors and steps.
+const DEPTHS: [usize; 7] = [1, 3, 8, 17, 32, 61, 728];
+
+fn noise(len: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as f32 / u32::MAX as f32 * 2.0 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// Quantised pixels, what their steps are, and the sums of one tile.
+type Found = (Vec<u8>, Vec<[u32; 2]>, Vec<f32>);
+
+#[inline(always)]
+fn run<L: Lanes, const V: usize>(depth: usize) -> Found {
+    let whole_depth = depth.next_multiple_of(STEP);
+    let mut rows = vec![0u8; R * whole_depth];
+    let steps = (0..R).map(|r| {
+        let row: Vec<f32> = noise(depth, r as u32).iter().map(|x| x * 10f32.powi(r as i32) + 3.0).collect();
+        let Step { size, zero } = quantise::<L>(&row, &mut rows[r * whole_depth..][..depth]);
+        [size.to_bits(), zero.to_bits()]
+    });
+    let steps = steps.collect();
+    let mut pixels = vec![0u8; rows.len()];
+    // SAFETY: both hold R rows of a quarter of this depth in words.
+    unsafe { L::weave::<R>(rows.as_ptr().cast(), whole_depth / 4, pixels.as_mut_ptr().cast()) };
+    let packed = pack_q8(&noise(PANEL * depth, 9), PANEL, depth).values;
+    // SAFETY: both hold this depth.
+    let sums = unsafe { tile_q8::<L, R, V>(whole_depth / STEP, pixels.as_ptr(), packed.as_ptr()) };
+    let mut numbers = vec![0.0; R * PANEL];
+    for (at, sum) in sums.into_iter().flatten().enumerate() {
+        // SAFETY: V vectors of N are one panel.
+        unsafe { sum.store(numbers.as_mut_ptr().add(at * L::N)) };
+    }
+    for (at, sum) in numbers.iter().enumerate() {
+        let (r, output) = (at / PANEL, at % PANEL);
+        let product = |k: usize| {
+            let weight = packed[(k / 4 * PANEL + output) * 4 + k % 4];
+            i32::from(rows[r * whole_depth + k]) * i32::from(weight)
+        };
+        assert_eq!(*sum, (0..whole_depth).map(product).sum::<i32>() as f32, "depth {depth}, sum {at}");
+    }
+    (rows, steps, numbers)
+}
+
+#[test]
+fn the_portable_kernel_gives_the_whole_numbers_of_plain_loops() {
+    for depth in DEPTHS {
+        let (rows, ..) = run::<Portable, { PANEL / 4 }>(depth);
+        assert!(rows.iter().all(|&x| x <= 127));
+        if depth > 1 {
+            assert!([0, 127].iter().all(|end| rows.contains(end)), "each row spans its range");
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn avx2_gives_the_same_whole_numbers() {
+    #[target_feature(enable = "avx2,fma")]
+    fn avx2(depth: usize) -> Found {
+        run::<super::lanes_x86::Avx2, 2>(depth)
+    }
+    if super::isa() != "avx2" {
+        return;
+    }
+    for depth in DEPTHS {
+        // SAFETY: the processor has both features.
+        let found = unsafe { avx2(depth) };
+        assert_eq!(found, run::<Portable, { PANEL / 4 }>(depth), "depth {depth}");
+    }
+}
