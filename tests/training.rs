@@ -234,7 +234,10 @@ fn published_formats_are_trained_on_too() {
     draw(&data.join("stripes"), false, 0..8);
     let small = scratch.join("small.toml");
     fs::write(&small, "side = 33\nbatch = 4\nepoch = 8\nbudget = { samples = 8 }").unwrap();
-    for (name, more) in [("mini_timm.safetensors", &["--freeze"][..]), ("mini_aligned.safetensors", &[])] {
+    let frozen = &["--freeze"][..];
+    for (name, more) in
+        [("mini_timm.safetensors", frozen), ("mini_aligned.safetensors", &[]), ("mini_keras.weights.h5", &[])]
+    {
         let given = format!("tests/fixtures/{name}");
         let args = ["--data", text(&data), "--config", text(&small), "--from", &given];
         let (run, out) = trained(&scratch, &name.replace('.', "-"), &[&args[..], more].concat());
