@@ -15,6 +15,10 @@ use crate::model::block::{BlockConfig, Lead};
 use crate::model::conv_norm::ConvNormConfig;
 use crate::model::separable::SeparableConvConfig;
 
+/// Convolutions of fewer channels stay in f32: a fortieth of the arithmetic of the paper's network, but of
+/// small ones the layers whose rounding changes most answers.
+const Q8_MIN_DEPTH: usize = 128;
+
 /// Puts the tensors of planned layers into the kernels' order, with batch norms folded into them on the way.
 pub(super) struct Packer<'a> {
     /// The values of the tensor of a canonical name.
@@ -136,12 +140,7 @@ impl Packer<'_> {
         let outputs = bias.len();
         let depth = kernel.len() / outputs.max(1);
         let weights = match precision {
-            Precision::F32 => {
-                let packed = pack(&kernel, outputs, depth);
-                let len = packed.len();
-                Kernel::F32(self.tensor(packed, [len]))
-            }
-            Precision::Q8 => {
+            Precision::Q8 if depth >= Q8_MIN_DEPTH => {
                 let PackedQ8 { values, scales, sums } = pack_q8(&kernel, outputs, depth);
                 let shape = [values.len()];
                 let values =
@@ -149,6 +148,11 @@ impl Packer<'_> {
                 let values = Tensor::from_dispatch(values);
                 let [scales, sums] = [scales, sums].map(|numbers| self.tensor(numbers, [outputs]));
                 Kernel::Q8 { values, scales, sums }
+            }
+            _ => {
+                let packed = pack(&kernel, outputs, depth);
+                let len = packed.len();
+                Kernel::F32(self.tensor(packed, [len]))
             }
         };
         (weights, self.tensor(bias, [outputs]))
