@@ -88,22 +88,38 @@ build() {
   npm run --prefix www build
 }
 
+# kernel_tests COMMAND...: a Cargo command on the kernels' tests for WebAssembly, once per build.
+kernel_tests() {
+  local features
+  for features in "" relaxed-simd; do
+    RUSTFLAGS="-C target-feature=+simd128" cargo "$1" --manifest-path tests/wasm/Cargo.toml --release --target $WASM \
+      --features "$features" --target-dir target/kernel-tests "${@:2}"
+    if [ "$1" = build ]; then
+      cp target/kernel-tests/$WASM/release/kernel_tests.wasm "target/kernel-tests/${features:-simd128}.wasm"
+    fi
+  done
+}
+
 icons() {
   [ src/train/icons/node_modules/.package-lock.json -nt src/train/icons/package-lock.json ] || npm ci --prefix src/train/icons
 }
 
 tests() {
   node_modules
+  wasm_tools
   say "formatting and types"
   cargo fmt --check
+  cargo fmt --check --manifest-path tests/wasm/Cargo.toml
   npm run --prefix www check
   say "lints"
   icons
   cargo clippy --release --all-targets -- -D warnings
+  kernel_tests clippy -- -D warnings
   say "native tests"
   cargo test --release
   build wasm
   say "browser tests"
+  kernel_tests build
   npm run --prefix www test:browser
   npm run --prefix www test:package
 }

@@ -44,8 +44,13 @@ impl Lanes for Simd128 {
 
     #[inline(always)]
     fn at_least(self, floor: Self) -> Self {
+        // NOTE: where there is relaxed SIMD, LLVM 22 makes `relaxed_max` of `pmax`, and that loses NaN on x86.
+        // A mask of whole lanes leaves nothing to the processor.
+        #[cfg(feature = "relaxed-simd")]
+        return Self(i32x4_relaxed_laneselect(floor.0, self.0, f32x4_lt(self.0, floor.0)));
         // `pmax(a, b)` is `a < b ? b : a`: one instruction on x86, and NaN in `a` stays.
-        Self(f32x4_pmax(self.0, floor.0))
+        #[cfg(not(feature = "relaxed-simd"))]
+        return Self(f32x4_pmax(self.0, floor.0));
     }
 
     #[inline(always)]
