@@ -26,11 +26,12 @@ use crate::model::{Dialect, Xception, XceptionConfig};
 use crate::preprocess::{Filter, Fit, Preprocess};
 use crate::weights::{Dtype, save};
 
-/// Side of the network's input, at the end of training and in use.
-pub const SIDE: usize = 80;
+/// Side of the bundled network's input, at the end of training and in use.
+pub const SIDE: usize = 64;
+/// The same for own pictures, which are photographs more often than not.
+const OWN_SIDE: usize = 80;
 /// Sides before that, each from a share of the run on: small pictures teach the most for their cost.
-const GROWTH: [Growth; 3] =
-    [Growth { from: 0.0, side: 48 }, Growth { from: 0.5, side: 64 }, Growth { from: 0.84, side: SIDE }];
+const GROWTH: [Growth; 2] = [Growth { from: 0.0, side: 48 }, Growth { from: 0.5, side: SIDE }];
 /// Pictures between two checkpoints.
 const EPOCH_SAMPLES: usize = 12_800;
 /// As many checkpoints has a run on own pictures, unless it is long.
@@ -118,7 +119,7 @@ impl TrainConfig {
 
     /// For a user's own pictures in `data`: at one size throughout, as runs are short.
     pub fn own(budget: Budget, data: PathBuf) -> Self {
-        let config = Self { growth: Vec::new(), data: Some(data), ..Self::new(budget) };
+        let config = Self { side: OWN_SIDE, growth: Vec::new(), data: Some(data), ..Self::new(budget) };
         match budget {
             Budget::Samples(samples) => {
                 let epoch = (samples / OWN_EPOCHS).clamp(2 * config.batch as u64, config.epoch as u64);
@@ -429,8 +430,8 @@ mod tests {
     #[test]
     fn pictures_grow_with_the_run() {
         let config = TrainConfig::new(Budget::Samples(1));
-        let sides = [0.0, 0.49, 0.5, 0.83, 0.84, 1.0].map(|progress| config.side_at(progress));
-        assert_eq!(sides, [48, 48, 64, 64, SIDE, SIDE]);
+        let sides = [0.0, 0.49, 0.5, 1.0].map(|progress| config.side_at(progress));
+        assert_eq!(sides, [48, 48, SIDE, SIDE]);
         assert_eq!(TrainConfig { growth: Vec::new(), ..config }.side_at(0.0), SIDE);
     }
 
