@@ -37,6 +37,10 @@ pub struct Figure {
     pub top1: f64,
     /// Share of pictures whose right class is among the five likeliest.
     pub top5: f64,
+    /// Share of the rightly named that the model claims to know.
+    pub known_right: f64,
+    /// The same of the misnamed.
+    pub known_wrong: f64,
 }
 
 /// A picture that was misnamed.
@@ -112,12 +116,20 @@ struct Tally {
     shown: usize,
     first: usize,
     five: usize,
+    known_right: usize,
+    known_wrong: usize,
 }
 
 impl Tally {
     fn figure(&self, background: &'static str) -> Figure {
-        let share = |right: usize| right as f64 / self.shown.max(1) as f64;
-        Figure { background, top1: share(self.first), top5: share(self.five) }
+        let share = |part: usize, of: usize| part as f64 / of.max(1) as f64;
+        Figure {
+            background,
+            top1: share(self.first, self.shown),
+            top5: share(self.five, self.shown),
+            known_right: share(self.known_right, self.first),
+            known_wrong: share(self.known_wrong, self.shown - self.first),
+        }
     }
 }
 
@@ -142,12 +154,15 @@ impl Exam<'_> {
         tally.five += usize::from(answers.iter().any(|answer| answer.label == label));
         let (answer, score) =
             answers.into_iter().next().map_or((String::new(), 0.0), |best| (best.label, best.score));
+        let known = self.classifier.knows(&logits);
         if answer == label {
             tally.first += 1;
+            tally.known_right += usize::from(known);
         } else {
+            tally.known_wrong += usize::from(known);
             self.misses.push(Miss { background, label: label.to_owned(), answer: answer.clone(), score });
         }
-        Ok((answer, score, self.classifier.knows(&logits)))
+        Ok((answer, score, known))
     }
 
     fn end(self, set: &IconSet, classes: usize, pictures: usize, figures: Vec<Figure>) -> Evaluation {

@@ -140,11 +140,13 @@ fn print(found: &Evaluation) {
     }
     for figure in &found.figures {
         println!(
-            "on {:12} top-1 {}  top-5 {}",
+            "on {:16} top-1 {}  top-5 {}  claims to know {} of the right, {} of the wrong",
             figure.background,
             percent(figure.top1),
-            percent(figure.top5)
+            percent(figure.top5),
+            percent(figure.known_right),
+            percent(figure.known_wrong)
         );
     }
-    println!("{:15} top-1 {}  top-5 {}", "all backgrounds", percent(found.top1), percent(found.top5));
+    println!("{:19} top-1 {}  top-5 {}", "all backgrounds", percent(found.top1), percent(found.top5));
 }
