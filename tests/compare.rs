@@ -16,10 +16,8 @@ use xception_web::weights::{Dtype, ModelFile, save};
 const PICTURES: u64 = 500;
 /// Kernels at 11 significant bits move logits by no more.
 const F16_TOLERANCE: f64 = 2e-2;
-/// Share of plain pictures that the int8 model must name as the f32 one does.
+/// Share of pictures, plain ones and all, that the int8 model must name as the f32 one does.
 const Q8_AGREEMENT: f64 = 0.99;
-/// And of all pictures: through the camera the model is often about to toss a coin.
-const Q8_AGREEMENT_OF_ALL: f64 = 0.98;
 /// How far the shares of right answers may be apart.
 const Q8_ACCURACY: f64 = 0.005;
 
@@ -116,7 +114,7 @@ fn fewer_bits_cost_the_bundled_model_next_to_nothing() {
     let [plain, all] = compared(&f32, &q8);
     let [agreement, of_all] = [&plain, &all].map(|kind| number(kind, "agreement"));
     assert!(agreement >= Q8_AGREEMENT, "q8 names {agreement} of the plain pictures alike");
-    assert!(of_all >= Q8_AGREEMENT_OF_ALL, "q8 names {of_all} of the pictures alike");
+    assert!(of_all >= Q8_AGREEMENT, "q8 names {of_all} of the pictures alike");
     let [reference, other] = [0, 1].map(|side| all["top1"][side].as_f64().unwrap());
     assert!((reference - other).abs() <= Q8_ACCURACY, "accuracy {reference}, now {other}");
 }

@@ -8,6 +8,8 @@ import { PATIENCE, start } from './harness.mjs';
 const ROUNDS = 18;
 /** By then the browser has its caches, and collects as many threads' memory as it is given. */
 const SETTLED = 11;
+/** Milliseconds in which the browser lets go of a dead worker's memory; without, it holds some 14 of them. */
+const LINGER = 300;
 /** Megabytes; a worker that stayed would hold more than this in a few rounds. */
 const SLACK = 60;
 
@@ -58,6 +60,7 @@ describe('letting go', { timeout: PATIENCE }, () => {
         for (let picture = 0; picture < 3; picture++) await classifier.classify('/samples/cat.svg');
         classifier.dispose();
       });
+      await page.waitForTimeout(LINGER);
       await page.requestGC();
       sizes.push(await rendererMegabytes(site.browser));
     }
