@@ -4,12 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(deprecated, reason = "burn-ndarray is the plain baseline here")]
 
+#[path = "common/noise.rs"]
+mod noise;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use burn::backend::Dispatch;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
+use noise::noise;
 use xception_web::fused::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use xception_web::fused::{Fused, Precision};
 use xception_web::kernels::{self, Act, PANEL};
@@ -19,18 +23,6 @@ use xception_web::model::{Dialect, XceptionConfig};
 const F32_TOLERANCE: f32 = 1e-5;
 /// Each pixel keeps 7 bits per input; over some ten inputs or more the errors average out.
 const Q8_TOLERANCE: f32 = 2e-2;
-
-/// Numbers in −1 … 1 that look like noise and depend on `seed`.
-fn noise(len: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state as f32 / u32::MAX as f32 * 2.0 - 1.0
-    };
-    (0..len).map(|_| next()).collect()
-}
 
 /// One case of a convolution.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,11 @@
 //! In int8, every instruction set gives the same whole numbers: the portable one's, which are those of plain
 //! loops.
 
+#[path = "../../tests/common/noise.rs"]
+mod noise;
+
+use noise::noise;
+
 use super::PANEL;
 use super::gemm::tile_q8;
 use super::lanes::{Lanes, Portable};
@@ -10,17 +15,6 @@ use super::quantise::{Step, quantise};
 const R: usize = 4;
 /// Depths below, at and above whole vectors and steps.
 const DEPTHS: [usize; 7] = [1, 3, 8, 17, 32, 61, 728];
-
-fn noise(len: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state as f32 / u32::MAX as f32 * 2.0 - 1.0
-    };
-    (0..len).map(|_| next()).collect()
-}
 
 /// Quantised pixels, what their steps are, and the sums of one tile.
 type Found = (Vec<u8>, Vec<[u32; 2]>, Vec<f32>);

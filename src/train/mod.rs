@@ -12,6 +12,7 @@ pub mod checkpoint;
 pub mod classes;
 pub mod compare;
 pub mod confidence;
+pub mod config;
 pub mod curves;
 pub mod dataset;
 pub mod eval;

@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::accelerator::Accelerator;
+use super::config::TrainConfig;
 use super::forward;
-use super::run::TrainConfig;
 use crate::model::{Xception, XceptionConfig};
 
 /// The ways that there are; all give the same function.

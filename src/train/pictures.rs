@@ -6,10 +6,10 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::canvas::{Layer, Pyramid};
+use super::config::preprocess;
 use super::dataset::Batch;
 use super::random::Random;
 use super::render::Drawing;
-use super::run::preprocess;
 use crate::error::{Error, Result};
 use crate::picture::Picture;
 

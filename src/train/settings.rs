@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::accelerator::Accelerator;
-use super::run::TrainConfig;
+use super::config::TrainConfig;
 use super::schedule::Budget;
 use super::start;
 use crate::error::{Error, Result};

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 
+use super::config::{TrainConfig, preprocess};
 use super::init::fresh;
-use super::run::{TrainConfig, preprocess};
 use crate::error::{Error, Result};
 use crate::model::{Xception, XceptionConfig};
 use crate::weights::ModelFile;

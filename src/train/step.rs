@@ -5,9 +5,9 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::config::TrainConfig;
 use super::dataset::Batch;
 use super::pass::Pass;
-use super::run::TrainConfig;
 use crate::error::{Error, Result};
 use crate::model::Xception;
 

@@ -4,9 +4,9 @@ use std::sync::mpsc::Receiver;
 
 use super::checkpoint::State;
 use super::classes;
+use super::config::TrainConfig;
 use super::dataset::{Batch, Drawings, Source, ahead};
 use super::pictures::Pictures;
-use super::run::TrainConfig;
 use crate::weights::About;
 
 /// Drawings held out, and how many pictures are judged at once.

@@ -9,6 +9,9 @@
 //! NOTE: a loop of its own instead of criterion, one of whose dependencies turns on a feature that Burn's share: all
 //! of them would be compiled twice, once for tests and once for the command line.
 
+#[path = "../common/noise.rs"]
+mod noise;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -92,16 +95,9 @@ const SHAPES: [Shape; 17] = [
 /// Side and channels of what the max-pools halve.
 const POOLS: [[usize; 2]; 4] = [[147, 128], [74, 256], [37, 728], [19, 1024]];
 
-/// Numbers in −1 … 1 that look like noise.
+/// Which numbers they are makes no difference to the time.
 fn noise(len: usize) -> Vec<f32> {
-    let mut state = 2_463_534_242_u32;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state as f32 / u32::MAX as f32 * 2.0 - 1.0
-    };
-    (0..len).map(|_| next()).collect()
+    noise::noise(len, 1)
 }
 
 fn convolutions(bench: &Bench) {

@@ -4,7 +4,7 @@
 use crate::Case;
 use crate::conv::{ConvCase, Fill, Kind, Place};
 use crate::kernels::Act;
-use crate::naive::Noise;
+use crate::noise::Noise;
 use crate::others::{MeanCase, PackCase, PoolCase, WarmUp};
 
 /// B, H, W, C; the last has more pixels than a block.

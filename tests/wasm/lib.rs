@@ -10,6 +10,8 @@ pub mod kernels;
 mod cases;
 mod conv;
 mod naive;
+#[path = "../common/noise.rs"]
+mod noise;
 mod others;
 
 use std::ffi::{CString, c_char};

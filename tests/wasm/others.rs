@@ -2,7 +2,8 @@
 
 use crate::Case;
 use crate::kernels::{MaxPool, max_pool, mean, pack, pack_q8, unpack, warm_up};
-use crate::naive::{self, noise, weight_q8};
+use crate::naive::{self, weight_q8};
+use crate::noise::noise;
 
 /// One sum of two f32.
 const POOL_TOLERANCE: f64 = 1e-7;

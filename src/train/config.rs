@@ -1,0 +1,187 @@
+//! All that decides a run's outcome.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::accelerator::Accelerator;
+use super::classes::CLASSES;
+use super::schedule::Budget;
+use super::step::LABEL_SMOOTHING;
+use crate::error::{Error, Result};
+use crate::model::{Dialect, XceptionConfig};
+use crate::preprocess::{Filter, Fit, Preprocess};
+
+/// Side of the bundled network's input, at the end of training and in use.
+pub const SIDE: usize = 64;
+/// The same for own pictures, which are photographs more often than not.
+const OWN_SIDE: usize = 80;
+/// Sides before that, each from a share of the run on: small pictures teach the most for their cost.
+const GROWTH: [Growth; 2] = [Growth { from: 0.0, side: 48 }, Growth { from: 0.5, side: SIDE }];
+/// Pictures between two checkpoints.
+const EPOCH_SAMPLES: usize = 12_800;
+/// As many checkpoints has a run on own pictures, unless it is long.
+const OWN_EPOCHS: u64 = 10;
+
+/// From this share of the run on, pictures have this side.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Growth {
+    /// Share of the run, 0 to 1.
+    pub from: f64,
+    /// Side in pixels.
+    pub side: usize,
+}
+
+/// All that decides a run's outcome; stored in its folder. `examples/own.toml` shows it to users.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// When it ends.
+    pub budget: Budget,
+    /// Pictures per step.
+    pub batch: usize,
+    /// Highest learning rate.
+    pub rate: f64,
+    /// AdamW's weight decay.
+    pub weight_decay: f32,
+    /// Share of the target that is spread over all classes.
+    pub label_smoothing: f32,
+    /// Seed of the weights and the pictures.
+    pub seed: u64,
+    /// Pictures between two checkpoints.
+    pub epoch: usize,
+    /// Side of the network's input, in use.
+    pub side: usize,
+    /// Sides while training; none is `side` throughout.
+    pub growth: Vec<Growth>,
+    /// Weight of the past in the average of the weights.
+    pub decay: f64,
+    /// Redrawn versions of each drawing.
+    pub hands: usize,
+    /// A user's own pictures, one folder per class, instead of the icon sets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Where it computes.
+    pub device: Accelerator,
+    /// A model file to start from instead of fresh weights; its network is taken, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
+    /// Keep all but the head as `from` has it.
+    pub freeze: bool,
+    /// The network.
+    pub network: XceptionConfig,
+}
+
+impl Default for TrainConfig {
+    /// The bundled model's, without a budget.
+    fn default() -> Self {
+        Self::new(Budget::Samples(0))
+    }
+}
+
+impl TrainConfig {
+    /// The bundled model's, for any budget.
+    pub fn new(budget: Budget) -> Self {
+        Self {
+            budget,
+            batch: 64,
+            rate: 3e-3,
+            weight_decay: 0.03,
+            label_smoothing: LABEL_SMOOTHING,
+            seed: 1,
+            epoch: EPOCH_SAMPLES,
+            side: SIDE,
+            growth: GROWTH.to_vec(),
+            decay: 0.998,
+            hands: 10,
+            data: None,
+            device: Accelerator::Cpu,
+            from: None,
+            freeze: false,
+            network: network(CLASSES.len()),
+        }
+    }
+
+    /// For a user's own pictures in `data`: at one size throughout, as runs are short.
+    pub fn own(budget: Budget, data: PathBuf) -> Self {
+        let config = Self { side: OWN_SIDE, growth: Vec::new(), data: Some(data), ..Self::new(budget) };
+        match budget {
+            Budget::Samples(samples) => {
+                let epoch = (samples / OWN_EPOCHS).clamp(2 * config.batch as u64, config.epoch as u64);
+                Self { epoch: epoch as usize, ..config }
+            }
+            Budget::Minutes(_) => config,
+        }
+    }
+
+    /// Side of the pictures at that share of the run.
+    pub fn side_at(&self, progress: f64) -> usize {
+        self.growth.iter().rev().find(|step| progress >= step.from).map_or(self.side, |step| step.side)
+    }
+
+    /// Whether a run can be made of it.
+    ///
+    /// # Errors
+    ///
+    /// When not; the message says what is allowed.
+    pub fn check(&self) -> Result<()> {
+        let positive = match self.budget {
+            Budget::Samples(samples) => samples > 0,
+            Budget::Minutes(minutes) => minutes > 0.0,
+        };
+        if !positive || self.batch < 2 || self.batch > self.epoch || self.rate <= 0.0 {
+            return Err(Error::Training(format!(
+                "a run needs a budget and a rate above zero, and 2 to {} pictures per step",
+                self.epoch
+            )));
+        }
+        if self.freeze && self.from.is_none() {
+            return Err(Error::Training(
+                "only a given model's layers can be frozen; name one with --from, or leave --freeze out"
+                    .into(),
+            ));
+        }
+        if self.side < XceptionConfig::min_size() || !(0.0..1.0).contains(&self.label_smoothing) {
+            return Err(Error::Training(format!(
+                "pictures need a side of {} pixels or more, and label smoothing is a share below 1",
+                XceptionConfig::min_size()
+            )));
+        }
+        self.network.validate()
+    }
+}
+
+/// The bundled network: the mini one with a wider end, where pixels are few and channels cheap.
+pub fn network(classes: usize) -> XceptionConfig {
+    XceptionConfig {
+        exit: vec![192, 320],
+        tail: vec![512, 768],
+        ..XceptionConfig::mini(Dialect::Timm, classes)
+    }
+    .named()
+}
+
+/// What the input of a network trained here must look like.
+pub fn preprocess(side: usize) -> Preprocess {
+    Preprocess {
+        size: side,
+        fit: Fit::CenterCrop { crop_pct: 1.0 },
+        filter: Filter::Bilinear,
+        mean: [0.5; 3],
+        std: [0.5; 3],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_grow_with_the_run() {
+        let config = TrainConfig::new(Budget::Samples(1));
+        let sides = [0.0, 0.49, 0.5, 1.0].map(|progress| config.side_at(progress));
+        assert_eq!(sides, [48, 48, SIDE, SIDE]);
+        assert_eq!(TrainConfig { growth: Vec::new(), ..config }.side_at(0.0), SIDE);
+    }
+}
