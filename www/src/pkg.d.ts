@@ -1,5 +1,5 @@
-// The contract with the generated WebAssembly modules. Once they are built, their own
-// declarations take the place of this one and the compiler holds them against its use.
+// The contract with the generated WebAssembly modules: `npm run check` holds their use against it,
+// whether they are built or not. A build holds it against the modules' own declarations.
 
 declare module '#pkg/*' {
   interface Init {
@@ -11,7 +11,10 @@ declare module '#pkg/*' {
   const init: Init;
   export default init;
 
-  /** In the module with threads only. */
+  /** In the modules for the CPU only. */
+  export function warmUp(): void;
+
+  /** In the modules with threads only. */
   export function work(): void;
   export function threads(): number;
 
