@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
 use crate::error::{Error, Result};
 use crate::preprocess::RgbaView;
@@ -38,9 +38,13 @@ impl Picture {
         let mut limits = Limits::default();
         limits.max_alloc = Some(MAX_ALLOC);
         reader.limits(limits);
+        let format = reader.format();
         let mut decoder = reader.into_decoder().map_err(refuse)?;
         let orientation = decoder.orientation().map_err(refuse)?;
         let mut image = DynamicImage::from_decoder(decoder).map_err(refuse)?;
+        if format == Some(ImageFormat::Jpeg) {
+            image = by_libjpeg(bytes, &image).unwrap_or(image);
+        }
         image.apply_orientation(orientation);
         let rgba = image.into_rgba8();
         let (width, height) = (rgba.width() as usize, rgba.height() as usize);
@@ -64,5 +68,35 @@ impl Picture {
     /// When a side is zero.
     pub fn view(&self) -> Result<RgbaView<'_>> {
         RgbaView::new(&self.rgba, self.width, self.height)
+    }
+}
+
+/// The pixels of a JPEG file, `decoded` before and so known to be whole, as libjpeg decodes it. Decoders round
+/// differently, and libjpeg's are the pixels that Pillow and browsers see. None where it has no RGB for the file.
+fn by_libjpeg(bytes: &[u8], decoded: &DynamicImage) -> Option<DynamicImage> {
+    // It tells of errors by unwinding.
+    let pixels = std::panic::catch_unwind(|| {
+        let mut image = mozjpeg::Decompress::new_mem(bytes)?.rgb()?;
+        let pixels = image.read_scanlines::<[u8; 3]>()?;
+        image.finish()?;
+        Ok::<_, std::io::Error>(pixels.into_flattened())
+    });
+    let size = [decoded.width(), decoded.height()];
+    RgbImage::from_raw(size[0], size[1], pixels.ok()?.ok()?).map(DynamicImage::ImageRgb8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jpeg_files_have_the_pixels_that_pillow_sees() {
+        let read = |name: &str| std::fs::read(format!("tests/fixtures/pictures/{name}")).unwrap();
+        for stored in ["420", "422", "444", "progressive", "gray"] {
+            let found = Picture::decode(&read(&format!("jpeg-{stored}.jpg"))).unwrap();
+            // What Pillow decoded, stored without loss.
+            let expected = Picture::decode(&read(&format!("jpeg-{stored}.png"))).unwrap();
+            assert!(found == expected, "{stored}");
+        }
     }
 }
