@@ -82,6 +82,8 @@ build() {
   # Threads for browsers without fused multiply-add.
   wasm_module threads-simd128 cpu "$profile"
   wasm_module ndarray ndarray "$profile"
+  # Reads Keras's HDF5 for all the others, which are half as large without.
+  wasm_module keras cpu,keras "$profile"
   # The WebGPU module holds the CPU backend too: the GPU must first give its answer to a known picture.
   wasm_module webgpu webgpu,cpu "$profile"
   say "package and page"

@@ -1,11 +1,11 @@
-//! Keras's weights in HDF5: the legacy `.h5` (published and saved by users) and Keras 3's `.weights.h5`.
+//! An Xception out of Keras: the architecture by layer order, and which tensor goes where.
 //!
-//! Both list layers in the order of `model.layers`. The residual convolutions and their batch norms
-//! have no stable names, so a layer is told by its kind (the ranks of its tensors) and its turn.
+//! Files list layers in the order of `model.layers`. The residual convolutions and their batch norms have no
+//! stable names, so a layer is told by its kind (the ranks of its tensors) and its turn.
 
 use std::collections::{HashMap, HashSet};
 
-use hdf5_pure::{AttrValue, File, Group};
+use serde::{Deserialize, Serialize};
 
 use super::ModelFile;
 use super::metadata::About;
@@ -20,15 +20,6 @@ use crate::preprocess::Preprocess;
 /// Input side of the published weights (`keras.applications.Xception`).
 const INPUT_SIZE: usize = 299;
 
-/// Most bytes that a compressed file may unpack to beyond its own size: one full network at f32.
-const MAX_UNPACKED: usize = 128 << 20;
-
-/// Where Keras 3 keeps its layers: today, and in the first releases of `.weights.h5`.
-const KERAS3_ROOTS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
-
-/// Most groups that a legacy file may have, some ten times Keras's: groups may be linked in a circle.
-const MAX_GROUPS: usize = 4096;
-
 /// Separable convolutions per block, fixed in `keras.applications.Xception`.
 const UNITS_PER_DOWN: usize = 2;
 const UNITS_PER_MIDDLE: usize = 3;
@@ -36,7 +27,7 @@ const TAIL_UNITS: usize = 2;
 const STEM_CONVS: usize = 2;
 
 /// What a layer is, by the ranks of its tensors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Kind {
     Conv,
     Separable,
@@ -44,15 +35,37 @@ enum Kind {
     Dense,
 }
 
-struct Layer {
-    kind: Kind,
-    name: String,
-    /// Path and shape of each tensor, in Keras's order.
-    tensors: Vec<(String, Vec<usize>)>,
+/// Which Keras wrote the file.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Saved {
+    /// Before Keras 3, or as its `.h5`.
+    Legacy,
+    /// As `.weights.h5`.
+    Keras3,
 }
 
+/// What a file holds, without the values.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Contents {
+    pub(super) saved: Saved,
+    /// In the order of `model.layers`.
+    pub(super) layers: Vec<Layer>,
+}
+
+/// A layer with weights.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Layer {
+    kind: Kind,
+    pub name: String,
+    /// Path and shape of each tensor, in Keras's order.
+    pub tensors: Vec<(String, Vec<usize>)>,
+}
+
+/// Reads the tensor at a path, from wherever the file is.
+pub(super) type Read = Box<dyn Fn(&str) -> Result<Vec<f32>>>;
+
 struct Source {
-    file: File,
+    read: Read,
     tensors: Vec<(String, Vec<usize>)>,
 }
 
@@ -62,33 +75,22 @@ impl TensorSource for Source {
     }
 
     fn read(&self, name: &str) -> Result<Vec<f32>> {
-        let values = self
-            .file
-            .dataset(name)
-            .and_then(|dataset| dataset.read_f32())
-            .map_err(|error| damaged(name, error))?;
+        let values = (self.read)(name)?;
         let expected =
             self.tensors.iter().find(|(known, _)| known == name).map(|(_, shape)| shape.iter().product());
         if expected != Some(values.len()) {
-            return Err(damaged(name, "it holds another count of numbers than its shape says"));
+            return Err(Error::Weights(format!(
+                "the tensor {name} holds {} numbers, which is not what its shape says; the file is damaged",
+                values.len()
+            )));
         }
         Ok(values)
     }
 }
 
-fn damaged(what: &str, why: impl std::fmt::Display) -> Error {
-    Error::Format(format!("cannot read {what} in the HDF5 file: {why}; the file is damaged or cut short"))
-}
-
-/// Recognises either layout, and the architecture by layer order.
-pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
-    let size = bytes.len();
-    let file = File::from_bytes(bytes).map_err(|error| damaged("the structure", error))?;
-    let (format, layers) = match legacy_root(&file)? {
-        Some((path, root)) => ("Keras legacy HDF5", legacy_layers(&path, &root)?),
-        None => ("Keras 3 weights HDF5", keras3_layers(&file)?),
-    };
-    check_size(&layers, size)?;
+/// The network that these layers make.
+pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
+    let Contents { saved, layers } = contents;
     let (config, rows) = arrange(&layers)?;
     let tensors = layers.into_iter().flat_map(|layer| layer.tensors).collect();
     Ok(ModelFile {
@@ -96,143 +98,21 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
         preprocess: Preprocess::keras(INPUT_SIZE),
         labels: Labels::default(),
         about: About::default(),
-        format,
+        format: match saved {
+            Saved::Legacy => "Keras legacy HDF5",
+            Saved::Keras3 => "Keras 3 weights HDF5",
+        },
         calibration: Calibration::default(),
         assumed: true,
         digest: None,
-        source: Box::new(Source { file, tensors }),
+        source: Box::new(Source { read, tensors }),
         rows,
     })
 }
 
-/// A compressed file may unpack to more than its size, but not without bound.
-fn check_size(layers: &[Layer], file_size: usize) -> Result<()> {
-    let allowed = file_size.saturating_add(MAX_UNPACKED);
-    let numbers = layers
-        .iter()
-        .flat_map(|layer| &layer.tensors)
-        .map(|(_, shape)| shape.iter().fold(1usize, |product, &side| product.saturating_mul(side)))
-        .fold(0usize, usize::saturating_add);
-    if numbers.saturating_mul(size_of::<f32>()) <= allowed {
-        return Ok(());
-    }
-    Err(damaged(
-        "the shapes",
-        format!("they ask for {numbers} numbers, more than {file_size} bytes can hold"),
-    ))
-}
-
-/// The group with `layer_names`: the root, or `model_weights` in a whole saved model.
-fn legacy_root(file: &File) -> Result<Option<(String, Group)>> {
-    let mut groups = vec![(String::new(), file.root())];
-    groups.extend(file.group("model_weights").ok().map(|group| ("model_weights/".to_string(), group)));
-    for (path, group) in groups {
-        let attributes = group.attrs().map_err(|error| damaged("the attributes", error))?;
-        // Keras splits a list that outgrows one attribute into layer_names0, layer_names1, …
-        if attributes.contains_key("layer_names") || attributes.contains_key("layer_names0") {
-            return Ok(Some((path, group)));
-        }
-    }
-    Ok(None)
-}
-
-fn legacy_layers(path: &str, root: &Group) -> Result<Vec<Layer>> {
-    let mut layers = Vec::new();
-    for name in string_list(root, "layer_names")? {
-        let group = root.group(&name).map_err(|error| damaged(&name, error))?;
-        let mut tensors = Vec::new();
-        for weight in string_list(&group, "weight_names")? {
-            tensors.push((format!("{path}{name}/{weight}"), shape(&group, &weight)?));
-        }
-        layers.extend(Layer::new(name, tensors)?);
-    }
-    let listed: HashSet<&str> =
-        layers.iter().flat_map(|layer| &layer.tensors).map(|(name, _)| name.as_str()).collect();
-    match stored(root, path.trim_end_matches('/'))?.iter().find(|name| !listed.contains(name.as_str())) {
-        Some(name) => Err(Error::Weights(format!(
-            "the file holds the tensor {name}, which none of its lists of names mentions and this network has no place for"
-        ))),
-        None => Ok(layers),
-    }
-}
-
-/// Paths of all datasets below `root`, whose own path is `path`.
-fn stored(root: &Group, path: &str) -> Result<Vec<String>> {
-    let below = |path: &str, name: &str| {
-        if path.is_empty() { name.to_string() } else { format!("{path}/{name}") }
-    };
-    let mut groups = vec![(path.to_string(), root.clone())];
-    let mut found = Vec::new();
-    for at in 0.. {
-        let Some((path, group)) = groups.get(at).cloned() else { break };
-        if at == MAX_GROUPS {
-            return Err(damaged(&path, format!("there are more than {MAX_GROUPS} groups")));
-        }
-        let datasets = group.datasets().map_err(|error| damaged(&path, error))?;
-        found.extend(datasets.iter().map(|name| below(&path, name)));
-        for name in group.groups().map_err(|error| damaged(&path, error))? {
-            let inner = group.group(&name).map_err(|error| damaged(&name, error))?;
-            groups.push((below(&path, &name), inner));
-        }
-    }
-    Ok(found)
-}
-
-/// The string-list attribute `name`, whole or in numbered parts; absent is empty.
-fn string_list(group: &Group, name: &str) -> Result<Vec<String>> {
-    let attributes = group.attrs().map_err(|error| damaged(name, error))?;
-    let names = |value: &AttrValue| match value.as_strings() {
-        Some(names) => Ok(names.to_vec()),
-        // An empty list is stored as floats by h5py.
-        None if value.as_f64().is_none() => Ok(Vec::new()),
-        None => Err(damaged(name, "it is no list of names")),
-    };
-    if let Some(value) = attributes.get(name) {
-        return names(value);
-    }
-    let mut all = Vec::new();
-    for value in (0..).map_while(|part| attributes.get(&format!("{name}{part}"))) {
-        all.extend(names(value)?);
-    }
-    Ok(all)
-}
-
-fn shape(group: &Group, name: &str) -> Result<Vec<usize>> {
-    let shape =
-        group.dataset(name).and_then(|dataset| dataset.shape()).map_err(|error| damaged(name, error))?;
-    shape.into_iter().map(|side| usize::try_from(side).map_err(|error| damaged(name, error))).collect()
-}
-
-/// Keras 3 names each layer by its class and a count of its own per class: `conv2d`, `conv2d_1`, …
-fn keras3_layers(file: &File) -> Result<Vec<Layer>> {
-    let Some((path, root)) = KERAS3_ROOTS.iter().find_map(|path| Some((path, file.group(path).ok()?))) else {
-        return Err(Error::Format(
-            "the HDF5 file holds no Keras weights (neither layer_names nor a group layers); save them with save_weights".into(),
-        ));
-    };
-    let mut layers = Vec::new();
-    for name in root.groups().map_err(|error| damaged(path, error))? {
-        let Ok(group) = root.group(&format!("{name}/vars")) else { continue };
-        let mut names = group.datasets().map_err(|error| damaged(&name, error))?;
-        names.sort_by_key(|name| name.parse::<usize>().unwrap_or(usize::MAX));
-        let mut tensors = Vec::new();
-        for variable in names {
-            tensors.push((format!("{path}/{name}/vars/{variable}"), shape(&group, &variable)?));
-        }
-        layers.extend(Layer::new(name, tensors)?);
-    }
-    layers.sort_by_key(|layer| turn(&layer.name));
-    Ok(layers)
-}
-
-/// The count at the end of a Keras 3 group name; the first of a class has none.
-fn turn(name: &str) -> usize {
-    name.rsplit('_').next().and_then(|count| count.parse().ok()).unwrap_or(0)
-}
-
 impl Layer {
     /// `None` for a layer without weights.
-    fn new(name: String, tensors: Vec<(String, Vec<usize>)>) -> Result<Option<Self>> {
+    pub fn new(name: String, tensors: Vec<(String, Vec<usize>)>) -> Result<Option<Self>> {
         let ranks: Vec<usize> = tensors.iter().map(|(_, shape)| shape.len()).collect();
         let kind = match ranks[..] {
             [] => return Ok(None),

@@ -13,6 +13,8 @@
 mod aligned;
 mod bytes;
 mod digest;
+#[cfg(feature = "keras")]
+mod hdf5;
 mod keras;
 mod metadata;
 mod names;
@@ -32,6 +34,9 @@ use burn::tensor::Device;
 
 pub use bytes::FileBytes;
 pub use digest::Digest;
+#[cfg(feature = "keras")]
+pub use hdf5::KerasFile;
+pub use keras::Contents;
 pub use metadata::{About, Dtype};
 pub use source::Quantized;
 
@@ -107,7 +112,7 @@ impl ModelFile {
         let known = bytes.size().min(magic.len());
         bytes.read(0, &mut magic[..known])?;
         let file = if magic.starts_with(HDF5_MAGIC) {
-            keras::parse(bytes.whole()?)?
+            Self::from_hdf5(bytes)?
         } else if magic.starts_with(ZIP_MAGIC) {
             torch::parse(bytes.whole()?)?
         } else if magic.starts_with(pickle::LEGACY_MAGIC) {
@@ -115,12 +120,38 @@ impl ModelFile {
         } else {
             safetensors::parse(bytes)?
         };
-        file.config.validate()?;
-        file.preprocess.validate()?;
-        file.calibration.validate()?;
-        file.labels.check_count(file.config.classes)?;
-        strict::check(&file.rows, &*file.source)?;
-        Ok(file)
+        file.checked()
+    }
+
+    #[cfg(feature = "keras")]
+    fn from_hdf5(bytes: Box<dyn FileBytes>) -> Result<Self> {
+        let (contents, file) = KerasFile::open(bytes.whole()?)?;
+        keras::parse(contents, Box::new(move |path| file.read(path)))
+    }
+
+    #[cfg(not(feature = "keras"))]
+    fn from_hdf5(_: Box<dyn FileBytes>) -> Result<Self> {
+        Err(Error::Format(
+            "this is an HDF5 file, which this build does not read; add the feature keras".into(),
+        ))
+    }
+
+    /// A Keras file that another program or module has opened: its layers, and how to read a tensor by its path.
+    ///
+    /// # Errors
+    ///
+    /// When the layers are not exactly one network of the Xception family.
+    pub fn from_keras(contents: Contents, read: impl Fn(&str) -> Result<Vec<f32>> + 'static) -> Result<Self> {
+        keras::parse(contents, Box::new(read))?.checked()
+    }
+
+    fn checked(self) -> Result<Self> {
+        self.config.validate()?;
+        self.preprocess.validate()?;
+        self.calibration.validate()?;
+        self.labels.check_count(self.config.classes)?;
+        strict::check(&self.rows, &*self.source)?;
+        Ok(self)
     }
 
     /// The network with these weights on `device`, batch norms unfolded.

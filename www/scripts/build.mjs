@@ -8,9 +8,9 @@ import { build } from 'esbuild';
 
 process.chdir(new URL('..', import.meta.url).pathname);
 
-const RUNTIMES = ['cpu', 'relaxed', 'threads', 'threads-simd128', 'ndarray', 'webgpu'];
+const MODULES = ['cpu', 'relaxed', 'threads', 'threads-simd128', 'ndarray', 'webgpu', 'keras'];
 const MODEL = 'models/emoji.safetensors';
-const needed = [...RUNTIMES.map((name) => `pkg/${name}/xception_web_bg.wasm`), MODEL];
+const needed = [...MODULES.map((name) => `pkg/${name}/xception_web_bg.wasm`), MODEL];
 const missing = needed.filter((file) => !existsSync(file));
 if (missing.length > 0) {
   console.error(`Missing: www/${missing.join(', www/')}. Run build.sh first.`);
@@ -67,7 +67,7 @@ await build({
 for (const config of ['tsconfig.worker.json', 'tsconfig.page.json']) {
   execFileSync('node_modules/.bin/tsc', ['-p', config], { stdio: 'inherit' });
 }
-for (const name of RUNTIMES) {
+for (const name of MODULES) {
   cpSync(`pkg/${name}/xception_web_bg.wasm`, `dist/wasm/${name}_bg.wasm`);
 }
 cpSync(MODEL, 'dist/models/emoji.safetensors');

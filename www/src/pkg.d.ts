@@ -18,9 +18,18 @@ declare module '#pkg/*' {
   export function work(): void;
   export function threads(): number;
 
+  /** In the module for Keras files only. */
+  export class KerasFile {
+    constructor(bytes: Uint8Array);
+    contents(): string;
+    read(path: string): Float32Array;
+    free(): void;
+  }
+
   export class Session {
     private constructor();
     static create(model: Uint8Array, backend: string): Promise<Session>;
+    static createFromKeras(file: KerasFile, backend: string): Promise<Session>;
     classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<unknown>;
     info(): unknown;
     setLabels(json: string): void;

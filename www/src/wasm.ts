@@ -1,6 +1,7 @@
 // The only file that sees the generated WebAssembly modules.
 
 import * as cpu from '#pkg/cpu';
+import * as keras from '#pkg/keras';
 import * as ndarray from '#pkg/ndarray';
 import * as relaxed from '#pkg/relaxed';
 import * as threaded from '#pkg/threads';
@@ -124,8 +125,30 @@ export async function loadRuntime(
   // While the model is still on its way.
   if (backend === 'cpu' && 'warmUp' in module) module.warmUp();
   return {
-    open: async (model, backend) => wrap(await module.Session.create(model, backend)),
+    open: async (model, backend) => {
+      if (!isHdf5(model)) return wrap(await module.Session.create(model, backend));
+      const file = await openKeras(model);
+      try {
+        return wrap(await module.Session.createFromKeras(file, backend));
+      } finally {
+        file.free();
+      }
+    },
   };
+}
+
+const HDF5_MAGIC = [0x89, 0x48, 0x44, 0x46];
+
+function isHdf5(model: Uint8Array): boolean {
+  return HDF5_MAGIC.every((byte, i) => model[i] === byte);
+}
+
+/** Opens a Keras file in the module for such files, which is nearly as large as one that computes. */
+async function openKeras(model: Uint8Array): Promise<keras.KerasFile> {
+  const url = new URL('./wasm/keras_bg.wasm', import.meta.url).href;
+  const response = await open({ url, what: 'the module that reads Keras files' });
+  await keras.default({ module_or_path: await compile(response) });
+  return new keras.KerasFile(model);
 }
 
 function wrap(built: Awaited<ReturnType<Module['Session']['create']>>): Session {

@@ -1,26 +1,16 @@
-//! The boundary to JavaScript: converts types, decides nothing.
-//!
-//! The model file stays JavaScript's, and its tensors are fetched one by one; per picture RGBA, width and
-//! height go in and a short list comes out.
-
-use std::ops::Range;
+//! One model on one backend.
 
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+use super::bytes::JsBytes;
 use crate::backend::{Backend, BackendRequest};
 use crate::classify::Classifier;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::preprocess::RgbaView;
-use crate::weights::{Digest, FileBytes, ModelFile};
-
-/// Errors inside a promise show where they came from.
-#[wasm_bindgen(start)]
-pub fn start() {
-    console_error_panic_hook::set_once();
-}
+use crate::weights::{Digest, ModelFile};
 
 /// What a web worker that shares this module's memory does for the rest of its life: a share of each picture.
 #[cfg(target_feature = "atomics")]
@@ -48,21 +38,16 @@ extern "C" {
     /// Web Crypto: fast and on a thread of its own, but browsers keep it to pages on https:// and localhost.
     #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"], js_name = digest)]
     fn subtle_digest(algorithm: &str, bytes: &Uint8Array) -> Result<Promise, JsValue>;
-}
 
-/// A file that JavaScript holds.
-struct JsBytes(Uint8Array);
+    /// A Keras file, opened by the module for such files.
+    #[wasm_bindgen(typescript_type = "{ contents(): string; read(path: string): Float32Array }")]
+    pub type KerasFile;
 
-impl FileBytes for JsBytes {
-    fn size(&self) -> usize {
-        self.0.length() as usize
-    }
+    #[wasm_bindgen(method)]
+    fn contents(this: &KerasFile) -> String;
 
-    fn read(&self, start: usize, part: &mut [u8]) -> Result<()> {
-        let Range { start, end } = self.range(start, part.len())?;
-        self.0.subarray(start as u32, end as u32).copy_to(part);
-        Ok(())
-    }
+    #[wasm_bindgen(method, catch)]
+    fn read(this: &KerasFile, path: &str) -> Result<Vec<f32>, js_sys::Error>;
 }
 
 /// The hash of what `digest` covers, from wherever it comes fastest.
@@ -89,40 +74,25 @@ impl Session {
     /// Parses the model and builds its network on `backend` (`cpu`, `ndarray` or `webgpu`). The bytes must not
     /// change until then, and are not needed afterwards.
     pub async fn create(model: Uint8Array, backend: String) -> Result<Session, JsError> {
-        let request: BackendRequest = backend.parse()?;
         let file = ModelFile::open(Box::new(JsBytes(model.clone())))?;
         // Hashed while the network is built.
         let covered = |digest: &Digest| model.subarray(digest.start() as u32, model.length());
         let hashing = file.digest().map(|digest| (subtle_digest("SHA-256", &covered(digest)), digest));
-        // The page downloads one module per backend and falls back between them itself.
-        let backend = match request {
-            BackendRequest::Named(kind) => Backend::named(kind).await?,
-            BackendRequest::Auto => Backend::choose(request).await?,
-        };
-        let built = Classifier::new(&file, backend).await;
+        let built = Self::of(&file, &backend).await;
         // Of a damaged file this is the error to tell, whatever else the damage led to.
         if let Some((started, digest)) = hashing {
             digest.check(&hash(started, digest).await?)?;
         }
-        let classifier = built?;
-        let chosen = classifier.backend();
-        let info = serde_json::json!({
-            "backend": chosen.kind.name(),
-            "reason": chosen.reason,
-            "runtime": chosen.runtime(),
-            "threads": chosen.threads(),
-            "architecture": file.config.architecture,
-            "dialect": file.config.dialect.name(),
-            "format": file.format,
-            "classes": file.config.classes,
-            "parameters": file.numbers(),
-            "inputSize": file.preprocess.size,
-            "labels": file.labels.names(),
-            "title": file.about.title,
-            "licence": file.about.licence,
-            "provenance": file.about.provenance,
-        });
-        Ok(Self { classifier, info })
+        Ok(built?)
+    }
+
+    /// The same for a Keras file, whose layers another module has found. It is not needed afterwards.
+    #[wasm_bindgen(js_name = createFromKeras)]
+    pub async fn create_from_keras(keras: KerasFile, backend: String) -> Result<Session, JsError> {
+        let contents = serde_json::from_str(&keras.contents())?;
+        let read =
+            move |path: &str| keras.read(path).map_err(|error| Error::Weights(String::from(error.message())));
+        Ok(Self::of(&ModelFile::from_keras(contents, read)?, &backend).await?)
     }
 
     /// What the model file says of itself, and the backend that runs.
@@ -167,6 +137,36 @@ impl Session {
             ("known", self.classifier.knows(&logits).into()),
             ("timings", timings),
         ]))
+    }
+}
+
+impl Session {
+    async fn of(file: &ModelFile, backend: &str) -> Result<Self> {
+        let request: BackendRequest = backend.parse()?;
+        // The page downloads one module per backend and falls back between them itself.
+        let backend = match request {
+            BackendRequest::Named(kind) => Backend::named(kind).await?,
+            BackendRequest::Auto => Backend::choose(request).await?,
+        };
+        let classifier = Classifier::new(file, backend).await?;
+        let chosen = classifier.backend();
+        let info = serde_json::json!({
+            "backend": chosen.kind.name(),
+            "reason": chosen.reason,
+            "runtime": chosen.runtime(),
+            "threads": chosen.threads(),
+            "architecture": file.config.architecture,
+            "dialect": file.config.dialect.name(),
+            "format": file.format,
+            "classes": file.config.classes,
+            "parameters": file.numbers(),
+            "inputSize": file.preprocess.size,
+            "labels": file.labels.names(),
+            "title": file.about.title,
+            "licence": file.about.licence,
+            "provenance": file.about.provenance,
+        });
+        Ok(Self { classifier, info })
     }
 }
 
