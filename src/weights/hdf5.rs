@@ -32,10 +32,11 @@ impl KerasFile {
     pub fn open(bytes: impl FileBytes + Send + Sync + 'static) -> Result<(Contents, Self)> {
         let size = bytes.size();
         let file = File::from_source(Source(bytes)).map_err(|error| damaged("the structure", error))?;
-        let (saved, layers) = match legacy_root(&file)? {
+        let (saved, mut layers) = match legacy_root(&file)? {
             Some((path, root)) => (Saved::Legacy, legacy_layers(&path, &root)?),
             None => (Saved::Keras3, keras3_layers(&file)?),
         };
+        layers.retain(|layer| !layer.tensors.is_empty());
         check_size(&layers, size)?;
         Ok((Contents { saved, layers }, Self(file)))
     }
@@ -111,7 +112,7 @@ fn legacy_layers(path: &str, root: &Group) -> Result<Vec<Layer>> {
         for weight in string_list(&group, "weight_names")? {
             tensors.push((format!("{path}{name}/{weight}"), shape(&group, &weight)?));
         }
-        layers.extend(Layer::new(name, tensors)?);
+        layers.push(Layer { name, tensors });
     }
     let listed: HashSet<&str> =
         layers.iter().flat_map(|layer| &layer.tensors).map(|(name, _)| name.as_str()).collect();
@@ -186,7 +187,7 @@ fn keras3_layers(file: &File) -> Result<Vec<Layer>> {
         for variable in names {
             tensors.push((format!("{path}/{name}/vars/{variable}"), shape(&group, &variable)?));
         }
-        layers.extend(Layer::new(name, tensors)?);
+        layers.push(Layer { name, tensors });
     }
     layers.sort_by_key(|layer| turn(&layer.name));
     Ok(layers)

@@ -27,7 +27,7 @@ const TAIL_UNITS: usize = 2;
 const STEM_CONVS: usize = 2;
 
 /// What a layer is, by the ranks of its tensors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Conv,
     Separable,
@@ -55,7 +55,6 @@ pub struct Contents {
 /// A layer with weights.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Layer {
-    kind: Kind,
     pub name: String,
     /// Path and shape of each tensor, in Keras's order.
     pub tensors: Vec<(String, Vec<usize>)>,
@@ -111,23 +110,19 @@ pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
 }
 
 impl Layer {
-    /// `None` for a layer without weights.
-    pub fn new(name: String, tensors: Vec<(String, Vec<usize>)>) -> Result<Option<Self>> {
-        let ranks: Vec<usize> = tensors.iter().map(|(_, shape)| shape.len()).collect();
-        let kind = match ranks[..] {
-            [] => return Ok(None),
+    fn kind(&self) -> Result<Kind> {
+        let ranks: Vec<usize> = self.tensors.iter().map(|(_, shape)| shape.len()).collect();
+        match ranks[..] {
             // With one of its two kernels missing, a separable convolution would pass for a plain one.
-            [4] if !name.contains("sep") => Kind::Conv,
-            [4, 4] => Kind::Separable,
-            [1, 1, 1, 1] => Kind::Norm,
-            [2, 1] => Kind::Dense,
-            _ => {
-                return Err(Error::Architecture(format!(
-                    "the layer {name} holds tensors of ranks {ranks:?}; an Xception has only convolutions without bias, separable convolutions, batch norms and a dense layer"
-                )));
-            }
-        };
-        Ok(Some(Self { kind, name, tensors }))
+            [4] if !self.name.contains("sep") => Ok(Kind::Conv),
+            [4, 4] => Ok(Kind::Separable),
+            [1, 1, 1, 1] => Ok(Kind::Norm),
+            [2, 1] => Ok(Kind::Dense),
+            _ => Err(Error::Architecture(format!(
+                "the layer {} holds tensors of ranks {ranks:?}; an Xception has only convolutions without bias, separable convolutions, batch norms and a dense layer",
+                self.name
+            ))),
+        }
     }
 
     fn out(&self) -> usize {
@@ -137,7 +132,9 @@ impl Layer {
 
 /// The architecture by layer order, and which tensor goes where.
 fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, Vec<Row>)> {
-    let of = |kind: Kind| layers.iter().filter(move |layer| layer.kind == kind).collect::<Vec<_>>();
+    let kinds = layers.iter().map(|layer| Ok((layer.kind()?, layer))).collect::<Result<Vec<_>>>()?;
+    let of =
+        |kind| kinds.iter().filter(move |(own, _)| *own == kind).map(|&(_, layer)| layer).collect::<Vec<_>>();
     let (convs, separables, norms, dense) =
         (of(Kind::Conv), of(Kind::Separable), of(Kind::Norm), of(Kind::Dense));
     check_partners(&convs, &separables, &norms, &dense)?;

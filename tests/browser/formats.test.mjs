@@ -1,0 +1,93 @@
+// Every format that is published, in the browser: the same scores as on the command line, which is
+// held against Keras and timm.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { PATIENCE, start } from './harness.mjs';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const FIXTURES = `${ROOT}tests/fixtures/`;
+const FILES = [
+  'mini_timm.safetensors',
+  'mini_aligned.safetensors',
+  'mini_aligned_p.pth',
+  'mini_aligned_p_legacy.pth',
+  'mini_keras_legacy.h5',
+  'mini_keras_model.h5',
+  'mini_keras.weights.h5',
+];
+/** f32 sums in another order. */
+const SAME = 1e-5;
+
+/** The scores by class that `xception classify` prints. */
+function expected(model, picture) {
+  const command = ['run', '--release', '--quiet', '--bin', 'xception', '--', 'classify', '--json'];
+  const options = ['--backend', 'cpu', '--top-k', '100', '--model', model, picture];
+  const [{ predictions }] = JSON.parse(
+    execFileSync('cargo', [...command, ...options], { cwd: ROOT }),
+  );
+  return new Map(predictions.map(({ index, score }) => [index, score]));
+}
+
+describe('each published format gets the same scores', { timeout: PATIENCE }, () => {
+  let site, page;
+  before(async () => {
+    site = await start({
+      first({ url }, response) {
+        const file = FILES.find((file) => url === `/${file}`);
+        if (!file) return false;
+        response.writeHead(200, { 'Content-Type': 'application/octet-stream' });
+        response.end(readFileSync(FIXTURES + file));
+        return true;
+      },
+    });
+    page = await site.open('/icon.svg');
+    await page.goto(`${site.origin}/samples/cat.svg`);
+  });
+  after(() => site.stop());
+
+  for (const file of FILES) {
+    test(file, async () => {
+      const picture = `${FIXTURES}pictures/picture.png`;
+      const png = readFileSync(picture).toString('base64');
+      const requested = site.requests.length;
+      const found = await page.evaluate(
+        async ([model, png]) => {
+          const { ImageClassifier } = await import('/xception-web/index.js');
+          const classifier = await ImageClassifier.create({ model, backend: 'cpu', topK: 100 });
+          const blob = await (await fetch(`data:image/png;base64,${png}`)).blob();
+          const { predictions } = await classifier.classify(blob);
+          classifier.dispose();
+          return predictions.map(({ index, score }) => [index, score]);
+        },
+        [`/${file}`, png],
+      );
+      const scores = expected(FIXTURES + file, picture);
+      assert.equal(found.length, scores.size);
+      for (const [index, score] of found) {
+        assert.ok(Math.abs(score - scores.get(index)) < SAME, `${index}: ${score}`);
+      }
+      const reader = site.requests.slice(requested).some((url) => url.endsWith('keras_bg.wasm'));
+      assert.equal(reader, file.includes('keras'), 'the reader of HDF5 is fetched for HDF5 only');
+    });
+  }
+
+  test('a damaged Keras file is an error of the model', async () => {
+    const whole = readFileSync(`${FIXTURES}mini_keras_legacy.h5`);
+    const message = await page.evaluate(
+      async (base64) => {
+        const { ImageClassifier } = await import('/xception-web/index.js');
+        const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+        return ImageClassifier.create({ model: bytes, backend: 'cpu' }).then(
+          () => 'a classifier',
+          ({ code, message }) => `${code}: ${message}`,
+        );
+      },
+      whole.subarray(0, whole.length / 2).toString('base64'),
+    );
+    assert.match(message, /^invalid-model: .*HDF5/);
+  });
+});
