@@ -4,6 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
+#[path = "mangled/pickles.rs"]
+mod pickles;
+#[path = "mangled/safetensors.rs"]
+mod safetensors;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -83,10 +87,11 @@ fn mangled_files_are_errors_within_bounds_and_never_panics() {
     }
     absurd_shapes();
     names_given_twice();
-    storages_out_of_place();
+    pickles::storages_out_of_place();
     numbers_that_are_none();
     a_changed_tensor_of_a_pth_file();
-    hostile_pickles();
+    pickles::hostile_pickles();
+    safetensors::pictures_too_small();
 }
 
 fn cut_and_changed(name: &str, whole: &[u8]) {
@@ -142,28 +147,6 @@ fn unchecked(mut zip: Vec<u8>) -> Vec<u8> {
     assert!(!headers.is_empty());
     headers.into_iter().for_each(|at| zip[at + 16..at + 20].fill(0));
     zip
-}
-
-/// The same tensors as PyTorch wrote them before 1.6: the order of the storages is part of the file.
-fn storages_out_of_place() {
-    let legacy = read_fixture("mini_aligned_p_legacy.pth");
-    // The list of keys: the pickle that begins with an empty list.
-    let list = find(&legacy, b"\x80\x02]q\0(");
-    let key = list + 6 + 5;
-    let next = key + usize::from(legacy[key - 4]) + 2 + 5;
-    let length = usize::from(legacy[key - 4]);
-    let mut twice = legacy.clone();
-    twice.copy_within(key..key + length, next);
-    refused("a storage twice", twice, &["twice"]);
-    let mut unknown = legacy.clone();
-    unknown[key..key + length].fill(b'x');
-    refused("a storage of no tensor", unknown, &["no whole numbers of storage xxx"]);
-    let end = list + legacy[list..].iter().position(|&byte| byte == b'.').unwrap() + 1;
-    for count in [0, 2, u64::MAX] {
-        let mut changed = legacy.clone();
-        changed[end..end + 8].copy_from_slice(&count.to_le_bytes());
-        refused("another count", changed, &[]);
-    }
 }
 
 fn names_given_twice() {
@@ -235,116 +218,4 @@ fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     bytes.extend(directory);
     bytes.extend([&b"PK\x05\x06\0\0\0\0"[..], &count, &count, &size, &at, &[0; 2]].concat());
     bytes
-}
-
-/// A file of PyTorch's with this pickle of protocol 2 and one storage of eight bytes.
-fn pickle(codes: &[u8]) -> Vec<u8> {
-    zip(&[("a/data.pkl", &[b"\x80\x02", codes].concat()), ("a/data/0", &[0; 8])])
-}
-
-/// Pickle codes of a text.
-fn text(text: &str) -> Vec<u8> {
-    [&b"X"[..], &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat()
-}
-
-/// Codes of a storage with this key.
-fn storage(key: &str) -> Vec<u8> {
-    [&b"("[..], &text("storage"), b"ctorch\nFloatStorage\n", &text(key), &text("cpu"), b"K\x02tQ"].concat()
-}
-
-fn hostile_pickles() {
-    // What a pickle can do to who unpickles it.
-    let trace = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("a-pickle-ran");
-    let command = text(&format!("touch {}", trace.display()));
-    let run = [&b"cos\nsystem\n"[..], &command, b"\x85R."].concat();
-    refused("os.system", pickle(&run), &["os.system", "could run code"]);
-    let parameter = [&b"ctorch._utils\n_rebuild_parameter\ncos\nsystem\n"[..], b"\x85R."].concat();
-    refused("a parameter of os.system", pickle(&parameter), &["damaged"]);
-    assert!(!trace.exists());
-
-    let named = |name: &str| [&b"}"[..], &text(name)].concat();
-    for (what, codes, words) in [
-        ("an unknown code", b"\xff.".to_vec(), "0xff"),
-        ("a code of a later protocol", b"\x8c\x01a.".to_vec(), "0x8c"),
-        ("another protocol", b"\x80\x05}.".to_vec(), "0x80"),
-        ("no object at all", b".".to_vec(), "damaged"),
-        ("no end", b"}".to_vec(), "damaged"),
-        ("a global as the model", b"cos\nsystem\n.".to_vec(), "no state dict"),
-        ("a global without an end", b"cos\nsys".to_vec(), "damaged"),
-        ("an empty slot of the memo", b"h\x07.".to_vec(), "damaged"),
-        ("the last slot of the memo", b"j\xff\xff\xff\xff.".to_vec(), "damaged"),
-        ("a call of nothing", b"R.".to_vec(), "damaged"),
-        ("a pair of nothing", b"}s.".to_vec(), "damaged"),
-        ("pairs without a mark", b"}u.".to_vec(), "damaged"),
-        ("a mark above the stack", b"}NN(st.".to_vec(), "damaged"),
-        ("half a pair", b"}(Nu.".to_vec(), "damaged"),
-        ("items for a dict", b"}N\x61.".to_vec(), "damaged"),
-        ("a text of 4 GB", b"X\xff\xff\xff\xff.".to_vec(), "damaged"),
-        ("a text that is none", b"X\x01\0\0\0\xff.".to_vec(), "damaged"),
-        ("a number of 255 bytes", b"\x8a\xff.".to_vec(), "damaged"),
-        ("a number as a tensor", [&named("w")[..], b"K\x01s."].concat(), "w, which is no tensor"),
-        ("a dict in itself", [&b"}q\0"[..], &text("model"), b"h\0s."].concat(), "several"),
-        ("a storage as a tensor", [&named("w")[..], &storage("0"), b"s."].concat(), "w, which is no tensor"),
-    ] {
-        refused(what, pickle(&codes), &[words]);
-    }
-    tensors_out_of_place();
-    bombs();
-}
-
-/// A state dict with one tensor `w`, whose shape and strides are these codes.
-fn tensor(key: &str, offset: &[u8], shape: &[u8], strides: &[u8]) -> Vec<u8> {
-    let rebuild = b"ctorch._utils\n_rebuild_tensor_v2\n(";
-    let codes =
-        [&b"}"[..], &text("w"), rebuild, &storage(key), offset, shape, strides, b"\x89Nt", b"R", b"s."];
-    pickle(&codes.concat())
-}
-
-fn tensors_out_of_place() {
-    let (nought, pair, ones) = (b"K\0", b"K\x02\x85", b"K\x01\x85");
-    // Right in itself, but no network of this family.
-    refused("a lone tensor", tensor("0", nought, pair, ones), &["lacks the tensor"]);
-    refused("no storage", tensor("1", nought, pair, ones), &["lacks the numbers of the tensor w"]);
-    refused("beyond its storage", tensor("0", b"K\x01", pair, ones), &["tensor w has shape [2]", "8 bytes"]);
-    refused("before its storage", tensor("0", b"J\xff\xff\xff\xff", pair, ones), &["damaged"]);
-    refused("a negative side", tensor("0", nought, b"J\xff\xff\xff\xff\x85", ones), &["damaged"]);
-    refused("turned", tensor("0", nought, b"K\x02K\x02\x86", b"K\x01K\x02\x86"), &["rows after rows"]);
-    let huge = b"\x8a\x08\0\0\0\0\0\0\0\x40";
-    let shape = [&huge[..], huge, b"\x86"].concat();
-    refused(
-        "an absurd shape",
-        tensor("0", nought, &shape, &[&huge[..], b"K\x01\x86"].concat()),
-        &["tensor w"],
-    );
-    let many = [&b"("[..], &b"K\x01".repeat(9), b"t"].concat();
-    refused("nine sides", tensor("0", nought, &many, &many), &["9 dimensions"]);
-    refused("a long key", tensor(&"0".repeat(129), nought, pair, ones), &["damaged"]);
-}
-
-/// Small files that ask for large memory or deep recursion.
-fn bombs() {
-    const MOST: usize = 1 << 20;
-    // Lists in lists, as deep as there is room.
-    let deep = MOST / 2 - 2;
-    refused(
-        "lists in lists",
-        pickle(&[&b"]".repeat(deep)[..], &b"a".repeat(deep - 1), b"."].concat()),
-        &["no state dict"],
-    );
-    refused("marks", pickle(&b"(".repeat(MOST - 2)), &["damaged"]);
-    refused("values", pickle(&b"N".repeat(MOST - 2)), &["damaged"]);
-    refused("one byte too many", pickle(&b"N".repeat(MOST - 1)), &["more than"]);
-    // A list of half the pickle, copied once for each of the other half's calls.
-    let list = [&b"("[..], &b"N".repeat(MOST / 2), b"tq\x01"].concat();
-    let call = b"ctorch._utils\n_rebuild_parameter\nh\x01\x85R";
-    refused("copies of a list", pickle(&[&list[..], &call.repeat(10_000)].concat()), &["damaged"]);
-    // The same with the name of a tensor, and with the key of a storage.
-    let name = [&b"}"[..], &text(&"n".repeat(MOST / 2)), b"q\x01"].concat();
-    let value = [&b"ctorch._utils\n_rebuild_tensor_v2\n("[..], &storage("0"), b"K\0))tRq\x02"].concat();
-    let pairs = [&name[..], &value, b"s", &b"h\x01h\x02s".repeat(80_000), b"."].concat();
-    refused("copies of a name", pickle(&pairs), &["damaged"]);
-    let name = [&b"}"[..], &text("w"), b"q\x01"].concat();
-    refused("a name twice", pickle(&[&name[..], &value, b"sh\x01h\x02s."].concat()), &["w twice"]);
-    let key = [&storage(&"0".repeat(MOST / 2))[..], b"q\x02"].concat();
-    refused("copies of a key", pickle(&key), &["damaged"]);
 }

@@ -86,6 +86,14 @@ impl Plan {
         entry.chain(middle).chain([("exit".to_string(), &self.exit)])
     }
 
+    /// Smallest picture side that leaves a pixel after the stem; nothing later can reach zero.
+    pub fn smallest_side(&self) -> usize {
+        self.stem.iter().rev().fold(1, |side, conv| {
+            let window = if conv.padding == PaddingConfig2d::Valid { conv.kernel } else { 1 };
+            (side - 1) * conv.stride + window
+        })
+    }
+
     /// Every tensor of the network, in the order of its modules.
     pub fn tensors(&self) -> Vec<Named> {
         let mut found = Vec::new();
@@ -157,6 +165,14 @@ mod tests {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             self.found.push((self.path.join("."), param.lazy_shape().to_vec()));
         }
+    }
+
+    #[test]
+    fn only_unpadded_stems_need_more_than_a_pixel() {
+        let smallest = |config: XceptionConfig| config.plan().smallest_side();
+        assert_eq!(smallest(XceptionConfig::xception(Dialect::Keras, 10)), XceptionConfig::min_size());
+        assert_eq!(smallest(XceptionConfig::mini(Dialect::Timm, 10)), XceptionConfig::min_size());
+        assert_eq!(smallest(XceptionConfig::xception65p(10)), 1);
     }
 
     #[test]

@@ -148,6 +148,12 @@ impl ModelFile {
     fn checked(self) -> Result<Self> {
         self.config.validate()?;
         self.preprocess.validate()?;
+        let (size, smallest) = (self.preprocess.size, self.config.plan().smallest_side());
+        if size < smallest {
+            return Err(Error::Preprocess(format!(
+                "the input size is {size}, but this network needs at least {smallest}; correct the model file"
+            )));
+        }
         self.calibration.validate()?;
         self.labels.check_count(self.config.classes)?;
         strict::check(&self.rows, &*self.source)?;
