@@ -47,3 +47,28 @@ pub enum Error {
     #[error("{0}")]
     Preprocess(String),
 }
+
+/// Longest text of a file's own that a message quotes, in characters.
+const QUOTED: usize = 120;
+
+/// Text out of a file, short enough for a message: names may be as long as the file.
+pub(crate) fn short(text: impl std::fmt::Display) -> String {
+    let mut text = text.to_string();
+    if let Some((end, _)) = text.char_indices().nth(QUOTED) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_long_text_is_cut_and_between_characters() {
+        assert_eq!(short("conv1.weight"), "conv1.weight");
+        assert_eq!(short("é".repeat(QUOTED)), "é".repeat(QUOTED));
+        assert_eq!(short("é".repeat(QUOTED + 1)), "é".repeat(QUOTED) + "…");
+    }
+}

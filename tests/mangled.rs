@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
+#[path = "mangled/hdf5.rs"]
+mod hdf5;
 #[path = "mangled/pickles.rs"]
 mod pickles;
 #[path = "mangled/safetensors.rs"]
@@ -87,6 +89,7 @@ fn mangled_files_are_errors_within_bounds_and_never_panics() {
     }
     absurd_shapes();
     names_given_twice();
+    hdf5::asking_for_memory();
     pickles::storages_out_of_place();
     numbers_that_are_none();
     a_changed_tensor_of_a_pth_file();

@@ -12,7 +12,7 @@ use super::metadata::About;
 use super::names::{Layout, Row, table};
 use super::source::TensorSource;
 use crate::calibration::Calibration;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 use crate::labels::Labels;
 use crate::model::{Dialect, XceptionConfig};
 use crate::preprocess::Preprocess;
@@ -79,7 +79,8 @@ impl TensorSource for Source {
             self.tensors.iter().find(|(known, _)| known == name).map(|(_, shape)| shape.iter().product());
         if expected != Some(values.len()) {
             return Err(Error::Weights(format!(
-                "the tensor {name} holds {} numbers, which is not what its shape says; the file is damaged",
+                "the tensor {} holds {} numbers, which is not what its shape says; the file is damaged",
+                short(name),
                 values.len()
             )));
         }
@@ -119,8 +120,9 @@ impl Layer {
             [1, 1, 1, 1] => Ok(Kind::Norm),
             [2, 1] => Ok(Kind::Dense),
             _ => Err(Error::Architecture(format!(
-                "the layer {} holds tensors of ranks {ranks:?}; an Xception has only convolutions without bias, separable convolutions, batch norms and a dense layer",
-                self.name
+                "the layer {} holds tensors of ranks {}; an Xception has only convolutions without bias, separable convolutions, batch norms and a dense layer",
+                short(&self.name),
+                short(format!("{ranks:?}"))
             ))),
         }
     }
@@ -190,12 +192,13 @@ fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, Vec<Row>)> {
 fn check_partners(convs: &[&Layer], separables: &[&Layer], norms: &[&Layer], dense: &[&Layer]) -> Result<()> {
     let kernels: HashSet<&str> = convs.iter().chain(separables).map(|layer| layer.name.as_str()).collect();
     let lacks = |name: &str| {
+        let name = short(name);
         Err(Error::Weights(format!("the file lacks the layer {name}; the whole network must be in it")))
     };
     let unused = |layer: &Layer| {
         Err(Error::Weights(format!(
             "the file holds the layer {}, which this network has no place for",
-            layer.name
+            short(&layer.name)
         )))
     };
     let is_norm = |name: &str| norms.iter().any(|norm| norm.name == name);
@@ -213,7 +216,7 @@ fn check_partners(convs: &[&Layer], separables: &[&Layer], norms: &[&Layer], den
     let pairs = convs.len() + separables.len();
     if norms.len() != pairs {
         let loose = norms.iter().rfind(|norm| !norm.name.starts_with("block"));
-        let last = loose.map_or(String::new(), |norm| format!(", the last of them {},", norm.name));
+        let last = loose.map_or(String::new(), |norm| format!(", the last of them {},", short(&norm.name)));
         return Err(Error::Weights(format!(
             "the file holds {} batch norms{last} for {pairs} convolutions; each convolution has one of its own",
             norms.len()

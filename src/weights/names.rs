@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::numbers::not_finite;
 use super::source::TensorSource;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 use crate::model::XceptionConfig;
 
 /// How a foreign tensor lies in memory, compared to ours (`[out, in, H, W]`, linear `[in, out]`).
@@ -105,7 +105,7 @@ impl Row {
         if let Some(bad) = not_finite(&values) {
             return Err(Error::Weights(format!(
                 "the tensor {} holds {bad}; every weight must be finite: the file is damaged or its training diverged",
-                self.name
+                short(&self.name)
             )));
         }
         Ok(self.layout.arrange(values, &self.shape))

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 
 /// Most bytes of a pickle, some ten times those of the largest network here; values live in memory.
 const MAX_BYTES: usize = 1 << 20;
@@ -361,7 +361,8 @@ impl<'a> Machine<'a> {
             },
             (other, _) => {
                 return Err(refuse(format!(
-                    "holds an object of {other}, which is not made here: it could run code"
+                    "holds an object of {}, which is not made here: it could run code",
+                    short(other)
                 )));
             }
         };

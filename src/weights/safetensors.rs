@@ -17,7 +17,7 @@ use super::source::{Quantized, TensorSource};
 use super::strict::Named;
 use super::{ModelFile, timm, unique};
 use crate::calibration::Calibration;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 use crate::labels::Labels;
 use crate::model::XceptionConfig;
 use crate::preprocess::Preprocess;
@@ -147,7 +147,8 @@ fn read_header(bytes: &dyn FileBytes) -> Result<(Header, usize)> {
 
 fn unreadable(why: impl std::fmt::Display) -> Error {
     Error::Format(format!(
-        "the file is neither safetensors nor HDF5, or it is cut short ({why}); give a model as safetensors, .h5 or .weights.h5"
+        "the file is neither safetensors nor HDF5, or it is cut short ({}); give a model as safetensors, .h5 or .weights.h5",
+        short(why)
     ))
 }
 
@@ -158,7 +159,7 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
         ))
     };
     let metadata: Metadata =
-        serde_json::from_str(json).map_err(|error| damaged(format!("cannot be read ({error})")))?;
+        serde_json::from_str(json).map_err(|error| damaged(format!("cannot be read ({})", short(error))))?;
     if metadata.version != VERSION {
         return Err(damaged(format!("has version {}, this build reads version {VERSION}", metadata.version)));
     }

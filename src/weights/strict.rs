@@ -7,7 +7,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::names::Row;
 use super::source::TensorSource;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 use crate::model::Xception;
 
 /// Canonical name, shape and values of one tensor.
@@ -30,7 +30,8 @@ pub(super) fn check(rows: &[Row], source: &dyn TensorSource) -> Result<()> {
     for (name, shape) in &stored {
         if shapes.insert(name, shape).is_some() {
             return Err(Error::Weights(format!(
-                "the file holds the tensor {name} twice; each must appear once"
+                "the file holds the tensor {} twice; each must appear once",
+                short(name)
             )));
         }
     }
@@ -46,7 +47,7 @@ pub(super) fn check(rows: &[Row], source: &dyn TensorSource) -> Result<()> {
             Some(&found) if found != expected => {
                 return Err(Error::Weights(format!(
                     "the tensor {} has shape {found:?}, but this network needs {expected:?}",
-                    row.name
+                    short(&row.name)
                 )));
             }
             Some(_) => {}
@@ -55,7 +56,8 @@ pub(super) fn check(rows: &[Row], source: &dyn TensorSource) -> Result<()> {
     let used: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
     match stored.iter().find(|(name, _)| !used.contains(name.as_str())) {
         Some((name, shape)) => Err(Error::Weights(format!(
-            "the file holds the tensor {name} of shape {shape:?}, which this network has no place for"
+            "the file holds the tensor {} of shape {shape:?}, which this network has no place for",
+            short(name)
         ))),
         None => Ok(()),
     }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 
 /// Fails on a name that stands twice in the JSON object `header`.
 pub(super) fn check(header: &[u8]) -> Result<()> {
@@ -34,7 +34,7 @@ impl<'de> Visitor<'de> for Unique {
         let mut seen = HashSet::new();
         while let Some((name, IgnoredAny)) = map.next_entry::<String, _>()? {
             if let Some(twice) = seen.replace(name) {
-                return Err(A::Error::custom(format!("{twice} stands in it twice")));
+                return Err(A::Error::custom(format!("{} stands in it twice", short(twice))));
             }
         }
         Ok(self)

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crc::{CRC_32_ISO_HDLC, Crc, Table};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 
 /// Sizes and signatures of zip's records.
 const LOCAL: usize = 30;
@@ -25,27 +25,27 @@ fn damaged(why: impl std::fmt::Display) -> Error {
 /// Name and place of every entry, none of them compressed, each with the numbers that it was saved with.
 pub(super) fn directory(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>> {
     let cut = || damaged("has no whole directory");
-    let short = |at: usize| Some(usize::from(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?)));
-    let long = |at: usize| usize::try_from(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?)).ok();
+    let two = |at: usize| Some(usize::from(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?)));
+    let four = |at: usize| usize::try_from(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?)).ok();
     let from = bytes.len().saturating_sub(END + MAX_COMMENT);
     let end =
         bytes[from..].windows(END).rposition(|window| window.starts_with(END_MAGIC)).ok_or_else(cut)? + from;
-    let (count, mut at) = (short(end + 10).ok_or_else(cut)?, long(end + 16).ok_or_else(cut)?);
+    let (count, mut at) = (two(end + 10).ok_or_else(cut)?, four(end + 16).ok_or_else(cut)?);
     // Made when needed: in the module that browsers download, the table would take 16 kB.
     let crc = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
     let (mut files, mut total) = (HashMap::new(), 0usize);
     for _ in 0..count {
         let header = bytes.get(at..).filter(|rest| rest.starts_with(CENTRAL_MAGIC)).ok_or_else(cut)?;
-        let field = |offset: usize| short(at + offset).ok_or_else(cut);
+        let field = |offset: usize| two(at + offset).ok_or_else(cut);
         let (method, name, extra, comment) = (field(10)?, field(28)?, field(30)?, field(32)?);
-        let long_field = |offset: usize| long(at + offset).ok_or_else(cut);
+        let long_field = |offset: usize| four(at + offset).ok_or_else(cut);
         let (checksum, size, local) = (long_field(16)?, long_field(24)?, long_field(42)?);
         let name_bytes = header.get(CENTRAL..CENTRAL + name).ok_or_else(cut)?;
         let name_text = String::from_utf8_lossy(name_bytes).into_owned();
         if method != 0 {
-            return Err(damaged(format!("holds {name_text} compressed, which PyTorch never does")));
+            return Err(damaged(format!("holds {} compressed, which PyTorch never does", short(&name_text))));
         }
-        let skip = |offset: usize| local.checked_add(offset).and_then(short);
+        let skip = |offset: usize| local.checked_add(offset).and_then(two);
         let (Some(local_name), Some(local_extra)) = (skip(26), skip(28)) else { return Err(cut()) };
         let start = local + LOCAL + local_name + local_extra;
         let range = start.checked_add(size).filter(|&end| end <= bytes.len()).map(|end| start..end);
@@ -57,10 +57,10 @@ pub(super) fn directory(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>> {
         }
         // PyTorch can be told to leave checksums out: then they are 0.
         if checksum != 0 && crc.checksum(&bytes[range.clone()]) as usize != checksum {
-            return Err(damaged(format!("holds {name_text} with other bytes than were saved")));
+            return Err(damaged(format!("holds {} with other bytes than were saved", short(&name_text))));
         }
         if files.insert(name_text.clone(), range).is_some() {
-            return Err(damaged(format!("holds {name_text} twice")));
+            return Err(damaged(format!("holds {} twice", short(&name_text))));
         }
         at += CENTRAL + name + extra + comment;
     }

@@ -3,22 +3,30 @@
 //! This reader is larger than all the rest that a browser downloads, so there it is a module of its own, fetched
 //! for such files only.
 
+mod dataset;
+mod source;
+
 use std::collections::HashSet;
 
-use hdf5_pure::{AttrValue, File, FormatError, Group};
+use hdf5_pure::{AttrValue, File, Group};
 
 use super::FileBytes;
 use super::keras::{Contents, Layer, Saved};
-use crate::error::{Error, Result};
-
-/// Most bytes that a compressed file may unpack to beyond its own size: one full network at f32.
-const MAX_UNPACKED: usize = 128 << 20;
+use crate::error::{Error, Result, short};
+use dataset::{Sizes, values};
+use source::{Allowance, Source};
 
 /// Where Keras 3 keeps its layers: today, and in the first releases of `.weights.h5`.
 const KERAS3_ROOTS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
 
-/// Most groups that a legacy file may have, some ten times Keras's: groups may be linked in a circle.
+/// Most bytes that are read to find the layers: some ten times what Keras's files of the largest network take.
+const MAX_STRUCTURE: u64 = 16 << 20;
+
+/// Most groups that a file may have, some ten times Keras's, how deep they may lie, twice Keras's, and how long
+/// the path of one may be: groups may be linked in a circle.
 const MAX_GROUPS: usize = 4096;
+const MAX_DEPTH: usize = 8;
+const MAX_PATH: usize = 512;
 
 /// An opened Keras file, whose values are read one tensor at a time.
 pub struct KerasFile(File);
@@ -31,14 +39,17 @@ impl KerasFile {
     /// When the file is damaged, or holds what is no layer of an Xception.
     pub fn open(bytes: impl FileBytes + Send + Sync + 'static) -> Result<(Contents, Self)> {
         let size = bytes.size();
-        let file = File::from_source(Source(bytes)).map_err(|error| damaged("the structure", error))?;
-        let (saved, mut layers) = match legacy_root(&file)? {
-            Some((path, root)) => (Saved::Legacy, legacy_layers(&path, &root)?),
-            None => (Saved::Keras3, keras3_layers(&file)?),
-        };
-        layers.retain(|layer| !layer.tensors.is_empty());
-        check_size(&layers, size)?;
-        Ok((Contents { saved, layers }, Self(file)))
+        let allowance = Allowance::new(MAX_STRUCTURE);
+        let source = Source { bytes, allowance: allowance.clone() };
+        let opened = File::from_source(source)
+            .map_err(|error| damaged("the structure", error))
+            .and_then(|file| Ok((contents(&file, size)?, Self(file))));
+        // Whatever came of it: the library leaves out attributes that it cannot read.
+        if allowance.is_used_up() {
+            return Err(damaged("the names", format!("they take more than {MAX_STRUCTURE} bytes")));
+        }
+        allowance.lift();
+        opened
     }
 
     /// The values of the tensor at `path`, row-major in Keras's layout.
@@ -47,47 +58,27 @@ impl KerasFile {
     ///
     /// When there is none, or its bytes cannot be read.
     pub fn read(&self, path: &str) -> Result<Vec<f32>> {
-        self.0.dataset(path).and_then(|dataset| dataset.read_f32()).map_err(|error| damaged(path, error))
-    }
-}
-
-/// What the HDF5 library reads from.
-struct Source<B>(B);
-
-impl<B: FileBytes> hdf5_pure::Source for Source<B> {
-    fn len(&self) -> u64 {
-        self.0.size() as u64
-    }
-
-    fn read_at(&self, offset: u64, part: &mut [u8]) -> Result<(), FormatError> {
-        let beyond = |_| FormatError::OffsetOverflow { offset, length: part.len() as u64 };
-        let start = usize::try_from(offset).map_err(beyond)?;
-        self.0.read(start, part).map_err(|_| FormatError::UnexpectedEof {
-            expected: start.saturating_add(part.len()),
-            available: self.0.size(),
-        })
+        values(&self.0, path)
     }
 }
 
 fn damaged(what: &str, why: impl std::fmt::Display) -> Error {
-    Error::Format(format!("cannot read {what} in the HDF5 file: {why}; the file is damaged or cut short"))
+    Error::Format(format!(
+        "cannot read {} in the HDF5 file: {}; the file is damaged or cut short",
+        short(what),
+        short(why)
+    ))
 }
 
-/// A compressed file may unpack to more than its size, but not without bound.
-fn check_size(layers: &[Layer], file_size: usize) -> Result<()> {
-    let allowed = file_size.saturating_add(MAX_UNPACKED);
-    let numbers = layers
-        .iter()
-        .flat_map(|layer| &layer.tensors)
-        .map(|(_, shape)| shape.iter().fold(1usize, |product, &side| product.saturating_mul(side)))
-        .fold(0usize, usize::saturating_add);
-    if numbers.saturating_mul(size_of::<f32>()) <= allowed {
-        return Ok(());
-    }
-    Err(damaged(
-        "the shapes",
-        format!("they ask for {numbers} numbers, more than {file_size} bytes can hold"),
-    ))
+fn contents(file: &File, size: usize) -> Result<Contents> {
+    let mut sizes = Sizes::default();
+    let (saved, mut layers) = match legacy_root(file)? {
+        Some((path, root)) => (Saved::Legacy, legacy_layers(&path, &root, &mut sizes)?),
+        None => (Saved::Keras3, keras3_layers(file, &mut sizes)?),
+    };
+    layers.retain(|layer| !layer.tensors.is_empty());
+    sizes.check(size)?;
+    Ok(Contents { saved, layers })
 }
 
 /// The group with `layer_names`: the root, or `model_weights` in a whole saved model.
@@ -104,13 +95,13 @@ fn legacy_root(file: &File) -> Result<Option<(String, Group)>> {
     Ok(None)
 }
 
-fn legacy_layers(path: &str, root: &Group) -> Result<Vec<Layer>> {
+fn legacy_layers(path: &str, root: &Group, sizes: &mut Sizes) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
     for name in string_list(root, "layer_names")? {
         let group = root.group(&name).map_err(|error| damaged(&name, error))?;
         let mut tensors = Vec::new();
         for weight in string_list(&group, "weight_names")? {
-            tensors.push((format!("{path}{name}/{weight}"), shape(&group, &weight)?));
+            tensors.push((format!("{path}{name}/{weight}"), sizes.shape(&group, &weight)?));
         }
         layers.push(Layer { name, tensors });
     }
@@ -118,7 +109,8 @@ fn legacy_layers(path: &str, root: &Group) -> Result<Vec<Layer>> {
         layers.iter().flat_map(|layer| &layer.tensors).map(|(name, _)| name.as_str()).collect();
     match stored(root, path.trim_end_matches('/'))?.iter().find(|name| !listed.contains(name.as_str())) {
         Some(name) => Err(Error::Weights(format!(
-            "the file holds the tensor {name}, which none of its lists of names mentions and this network has no place for"
+            "the file holds the tensor {}, which none of its lists of names mentions and this network has no place for",
+            short(name)
         ))),
         None => Ok(layers),
     }
@@ -135,6 +127,12 @@ fn stored(root: &Group, path: &str) -> Result<Vec<String>> {
         let Some((path, group)) = groups.get(at).cloned() else { break };
         if at == MAX_GROUPS {
             return Err(damaged(&path, format!("there are more than {MAX_GROUPS} groups")));
+        }
+        if path.len() > MAX_PATH || path.matches('/').count() > MAX_DEPTH {
+            return Err(damaged(
+                &path,
+                format!("groups lie deeper than {MAX_DEPTH} levels or {MAX_PATH} characters"),
+            ));
         }
         let datasets = group.datasets().map_err(|error| damaged(&path, error))?;
         found.extend(datasets.iter().map(|name| below(&path, name)));
@@ -165,14 +163,8 @@ fn string_list(group: &Group, name: &str) -> Result<Vec<String>> {
     Ok(all)
 }
 
-fn shape(group: &Group, name: &str) -> Result<Vec<usize>> {
-    let shape =
-        group.dataset(name).and_then(|dataset| dataset.shape()).map_err(|error| damaged(name, error))?;
-    shape.into_iter().map(|side| usize::try_from(side).map_err(|error| damaged(name, error))).collect()
-}
-
 /// Keras 3 names each layer by its class and a count of its own per class: `conv2d`, `conv2d_1`, …
-fn keras3_layers(file: &File) -> Result<Vec<Layer>> {
+fn keras3_layers(file: &File, sizes: &mut Sizes) -> Result<Vec<Layer>> {
     let Some((path, root)) = KERAS3_ROOTS.iter().find_map(|path| Some((path, file.group(path).ok()?))) else {
         return Err(Error::Format(
             "the HDF5 file holds no Keras weights (neither layer_names nor a group layers); save them with save_weights".into(),
@@ -185,7 +177,7 @@ fn keras3_layers(file: &File) -> Result<Vec<Layer>> {
         names.sort_by_key(|name| name.parse::<usize>().unwrap_or(usize::MAX));
         let mut tensors = Vec::new();
         for variable in names {
-            tensors.push((format!("{path}/{name}/vars/{variable}"), shape(&group, &variable)?));
+            tensors.push((format!("{path}/{name}/vars/{variable}"), sizes.shape(&group, &variable)?));
         }
         layers.push(Layer { name, tensors });
     }
