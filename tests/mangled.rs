@@ -95,6 +95,7 @@ fn mangled_files_are_errors_within_bounds_and_never_panics() {
     a_changed_tensor_of_a_pth_file();
     pickles::hostile_pickles();
     safetensors::pictures_too_small();
+    safetensors::too_much_of_all();
 }
 
 fn cut_and_changed(name: &str, whole: &[u8]) {

@@ -25,8 +25,11 @@ use crate::preprocess::Preprocess;
 /// Bytes of the header's length, which comes first.
 const LENGTH: usize = size_of::<u64>();
 
-/// Longest header that is read: the format's own limit.
-const MAX_HEADER: usize = 100_000_000;
+/// Longest header that is read, in bytes, of which a hundred thousand classes' names take most; more tensors than
+/// ten of the largest network have, and more sides than any. A header is held several times over while it is read.
+const MAX_HEADER: usize = 8 << 20;
+const MAX_TENSORS: usize = 10_000;
+const MAX_SIDES: usize = 8;
 
 /// A tensor's place in the file.
 struct Entry {
@@ -39,7 +42,10 @@ struct Entry {
 
 struct Source {
     bytes: Rc<dyn FileBytes>,
+    /// In file order.
     entries: Vec<Entry>,
+    /// Where in the list each name is.
+    places: HashMap<String, usize>,
 }
 
 impl TensorSource for Source {
@@ -87,14 +93,19 @@ impl TensorSource for Source {
 }
 
 impl Source {
+    fn new(bytes: Rc<dyn FileBytes>, entries: Vec<Entry>) -> Self {
+        let places = entries.iter().enumerate().map(|(at, entry)| (entry.name.clone(), at)).collect();
+        Self { bytes, entries, places }
+    }
+
     /// Without PyTorch's counters.
     fn without_bookkeeping(mut self) -> Self {
         self.entries.retain(|entry| !timm::is_bookkeeping(&entry.name));
-        self
+        Self::new(self.bytes, self.entries)
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.name == name)
+        self.entries.get(*self.places.get(name)?)
     }
 
     /// Whether a tensor is a part of another.
@@ -112,6 +123,7 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
     if described != there {
         return Err(unreadable(format!("the header describes {described} bytes of tensors, {there} follow")));
     }
+    check_counts(&header)?;
     let own = header.metadata().as_ref().and_then(|map| map.get(KEY)).cloned();
     let entry = |name: String| {
         let info = header.info(&name)?;
@@ -119,10 +131,27 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
         Some(Entry { shape: info.shape.clone(), dtype: info.dtype, range, name })
     };
     let entries: Vec<Entry> = header.offset_keys().into_iter().filter_map(entry).collect();
-    let source = Source { bytes: bytes.into(), entries };
+    let source = Source::new(bytes.into(), entries);
     match own {
         Some(json) => parse_own(&json, data, source),
         None => timm::published("timm safetensors", Box::new(source.without_bookkeeping())),
+    }
+}
+
+/// Refuses more than any network here has, of which all that follows would take time and memory.
+fn check_counts(header: &Header) -> Result<()> {
+    let names = header.offset_keys();
+    let long = |name: &String| header.info(name).is_some_and(|info| info.shape.len() > MAX_SIDES);
+    match names.iter().find(|name| long(name)) {
+        Some(name) => Err(Error::Weights(format!(
+            "the tensor {} has more than {MAX_SIDES} dimensions; give the weights of an Xception",
+            short(name)
+        ))),
+        None if names.len() > MAX_TENSORS => Err(Error::Weights(format!(
+            "the file holds {} tensors, more than {MAX_TENSORS}; give the weights of an Xception",
+            names.len()
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -136,7 +165,7 @@ fn read_header(bytes: &dyn FileBytes) -> Result<(Header, usize)> {
     let length = u64::from_le_bytes(length);
     let room = MAX_HEADER.min(bytes.size() - LENGTH);
     let Some(length) = usize::try_from(length).ok().filter(|&length| length <= room) else {
-        return Err(unreadable(format!("its header would have {length} bytes")));
+        return Err(unreadable(format!("its header would have {length} bytes of at most {room}")));
     };
     let mut json = vec![0; length];
     bytes.read(LENGTH, &mut json)?;
@@ -230,6 +259,12 @@ pub(super) fn write(
             Ok((name.as_str(), view))
         })
         .collect::<Result<Vec<_>>>()?;
-    safetensors::tensor::serialize(views, Some(HashMap::from([(KEY.to_string(), json)])))
-        .map_err(|error| Error::Format(format!("cannot write the model file: {error}")))
+    let whole = safetensors::tensor::serialize(views, Some(HashMap::from([(KEY.to_string(), json)])))
+        .map_err(|error| Error::Format(format!("cannot write the model file: {error}")))?;
+    match read_header(&whole) {
+        Ok(_) => Ok(whole),
+        Err(_) => Err(Error::Format(format!(
+            "the model file's names and labels take more than {MAX_HEADER} bytes; give shorter labels"
+        ))),
+    }
 }
