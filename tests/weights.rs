@@ -280,6 +280,27 @@ fn the_own_format_at_f16_is_half_as_large_and_close() {
 }
 
 #[test]
+fn a_weight_too_large_for_f16_is_an_error_and_not_infinity() {
+    let written = |name: &str, value: f32, dtype| {
+        let mut changed = tensors();
+        changed.iter_mut().find(|tensor| tensor.name == name).unwrap().values[3] = value;
+        ModelFile::parse(timm_file(&changed)).unwrap().convert(dtype)
+    };
+    let (stem, depthwise) = ("conv1.weight", "block1.rep.0.conv1.weight");
+    for (name, canonical, dtype) in [
+        (stem, "stem.0.conv.weight", Dtype::F16),
+        (depthwise, "entry.0.units.0.depthwise.conv.weight", Dtype::F16),
+        (depthwise, "entry.0.units.0.depthwise.conv.weight", Dtype::Q8),
+    ] {
+        let message = written(name, -7e4, dtype).unwrap_err().to_string();
+        assert!([canonical, "-70000", "f32"].iter().all(|part| message.contains(part)), "{message}");
+        assert!(written(name, 65504.0, dtype).is_ok(), "{name}: f16's largest number");
+    }
+    // In int8 with a scale in f32 there is room for any number.
+    assert!(written(stem, -7e4, Dtype::Q8).is_ok());
+}
+
+#[test]
 fn a_changed_weight_in_the_own_format_is_found_by_its_digest() {
     let file = ModelFile::parse(read_fixture("mini_timm.safetensors")).unwrap();
     let mut bytes = file.convert(Dtype::F32).unwrap();

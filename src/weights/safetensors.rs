@@ -208,6 +208,17 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
     })
 }
 
+/// The bytes of these values in half precision.
+fn halves(name: &str, values: &[f32]) -> Result<Vec<u8>> {
+    match values.iter().find(|&&value| !f16::from_f32(value).is_finite()) {
+        Some(value) => Err(Error::Weights(format!(
+            "the tensor {name} holds {value}, which is beyond the largest number of f16 ({}); keep the model in f32",
+            f16::MAX
+        ))),
+        None => Ok(values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect()),
+    }
+}
+
 /// The own format: canonical names in the order given, one JSON document of metadata.
 pub(super) fn write(
     tensors: impl Iterator<Item = Result<Named>>,
@@ -228,10 +239,7 @@ pub(super) fn write(
                 encoded.push((format!("{name}{SCALE}"), StoredDtype::F32, vec![scales.len()], wide(&scales)));
                 (StoredDtype::I8, levels)
             }
-            Dtype::F16 | Dtype::Q8 if shape.len() > 1 => (
-                StoredDtype::F16,
-                values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
-            ),
+            Dtype::F16 | Dtype::Q8 if shape.len() > 1 => (StoredDtype::F16, halves(&name, &values)?),
             _ => (StoredDtype::F32, wide(&values)),
         };
         encoded.push((name, stored, shape, bytes));
