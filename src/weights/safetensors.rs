@@ -99,9 +99,10 @@ impl Source {
     }
 
     /// Without PyTorch's counters.
-    fn without_bookkeeping(mut self) -> Self {
-        self.entries.retain(|entry| !timm::is_bookkeeping(&entry.name));
-        Self::new(self.bytes, self.entries)
+    fn without_counters(self) -> Self {
+        let Self { bytes, mut entries, places } = self;
+        entries.retain(|entry| !timm::is_counter(&entry.name, &entry.shape, |name| places.contains_key(name)));
+        Self::new(bytes, entries)
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
@@ -134,7 +135,7 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
     let source = Source::new(bytes.into(), entries);
     match own {
         Some(json) => parse_own(&json, data, source),
-        None => timm::published("timm safetensors", Box::new(source.without_bookkeeping())),
+        None => timm::published("timm safetensors", Box::new(source.without_counters())),
     }
 }
 

@@ -46,9 +46,10 @@ pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> 
     })
 }
 
-/// PyTorch's counters beside each batch norm; no part of the function.
-pub(super) fn is_bookkeeping(name: &str) -> bool {
-    name.ends_with(".num_batches_tracked")
+/// PyTorch's counter beside a batch norm, of which the file `has` the tensors too; no part of the function.
+pub(super) fn is_counter(name: &str, shape: &[usize], has: impl Fn(&str) -> bool) -> bool {
+    let norm = name.strip_suffix(".num_batches_tracked").filter(|_| shape.is_empty());
+    norm.is_some_and(|norm| has(&format!("{norm}.running_mean")))
 }
 
 /// timm's name for a canonical one.

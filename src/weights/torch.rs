@@ -1,7 +1,7 @@
 //! PyTorch's `.pth` and `pytorch_model.bin`: a pickle that says which tensor lies where, and the numbers. Since
 //! PyTorch 1.6 these are entries of a zip archive; before, they stood one after another.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use half::{bf16, f16};
@@ -113,8 +113,9 @@ pub(super) fn parse_legacy(bytes: Vec<u8>) -> Result<ModelFile> {
 fn published(bytes: Vec<u8>, tensors: Vec<(String, Tensor)>, storages: &Storages) -> Result<ModelFile> {
     let mut entries = Vec::new();
     let mut total = 0usize;
+    let names: HashSet<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
     for (name, tensor) in tensors {
-        if timm::is_bookkeeping(&name) {
+        if timm::is_counter(&name, &tensor.shape, |name| names.contains(name)) {
             continue;
         }
         let storage = storages.get(&tensor.storage.key);

@@ -19,6 +19,11 @@ use source::{Allowance, Source};
 /// Where Keras 3 keeps its layers: today, and in the first releases of `.weights.h5`.
 const KERAS3_ROOTS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
 
+/// What training leaves beside the weights: no part of the function, whatever is in it.
+const TRAINING: [&str; 3] = ["optimizer", "optimizer_weights", "metrics"];
+/// The same within a layer, of dropout and augmentation.
+const SEEDS: &str = "seed_generator";
+
 /// Most bytes that are read to find the layers: some ten times what Keras's files of the largest network take.
 const MAX_STRUCTURE: u64 = 16 << 20;
 
@@ -78,6 +83,7 @@ fn contents(file: &File, size: usize) -> Result<Contents> {
     };
     layers.retain(|layer| !layer.tensors.is_empty());
     sizes.check(size)?;
+    check_unused(file, &layers)?;
     Ok(Contents { saved, layers })
 }
 
@@ -105,23 +111,30 @@ fn legacy_layers(path: &str, root: &Group, sizes: &mut Sizes) -> Result<Vec<Laye
         }
         layers.push(Layer { name, tensors });
     }
-    let listed: HashSet<&str> =
+    Ok(layers)
+}
+
+/// Refuses tensors that belong to no layer, but for what training leaves.
+fn check_unused(file: &File, layers: &[Layer]) -> Result<()> {
+    let used: HashSet<&str> =
         layers.iter().flat_map(|layer| &layer.tensors).map(|(name, _)| name.as_str()).collect();
-    match stored(root, path.trim_end_matches('/'))?.iter().find(|name| !listed.contains(name.as_str())) {
+    let is_unused =
+        |name: &&String| !used.contains(name.as_str()) && !name.split('/').any(|part| part == SEEDS);
+    match stored(&file.root())?.iter().find(is_unused) {
         Some(name) => Err(Error::Weights(format!(
-            "the file holds the tensor {}, which none of its lists of names mentions and this network has no place for",
+            "the file holds the tensor {}, which belongs to none of its layers and this network has no place for",
             short(name)
         ))),
-        None => Ok(layers),
+        None => Ok(()),
     }
 }
 
-/// Paths of all datasets below `root`, whose own path is `path`.
-fn stored(root: &Group, path: &str) -> Result<Vec<String>> {
+/// Paths of all datasets below `root`, but for those that training left.
+fn stored(root: &Group) -> Result<Vec<String>> {
     let below = |path: &str, name: &str| {
         if path.is_empty() { name.to_string() } else { format!("{path}/{name}") }
     };
-    let mut groups = vec![(path.to_string(), root.clone())];
+    let mut groups = vec![(String::new(), root.clone())];
     let mut found = Vec::new();
     for at in 0.. {
         let Some((path, group)) = groups.get(at).cloned() else { break };
@@ -137,8 +150,10 @@ fn stored(root: &Group, path: &str) -> Result<Vec<String>> {
         let datasets = group.datasets().map_err(|error| damaged(&path, error))?;
         found.extend(datasets.iter().map(|name| below(&path, name)));
         for name in group.groups().map_err(|error| damaged(&path, error))? {
-            let inner = group.group(&name).map_err(|error| damaged(&name, error))?;
-            groups.push((below(&path, &name), inner));
+            let inner = below(&path, &name);
+            if !TRAINING.contains(&inner.as_str()) {
+                groups.push((inner, group.group(&name).map_err(|error| damaged(&name, error))?));
+            }
         }
     }
     Ok(found)

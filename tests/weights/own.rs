@@ -1,0 +1,158 @@
+//! The project's own format keeps what it is given, at each number format.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use burn::tensor::Device;
+use xception_web::model::{Dialect, XceptionConfig};
+use xception_web::weights::{Dtype, FileBytes, ModelFile};
+
+use super::common::{
+    BATCH, MINI_SIZES, logits, network_input, read_fixture, timm_file, timm_tensors,
+};
+use super::{REAL_FILES, check_logits, parse_error, tensors};
+use super::common::LOGIT_TOLERANCE;
+
+/// Kernels at 11 significant bits: each is off by up to 2^-12 of itself, and 20 layers of sums of such
+/// errors of random sign stay near 1e-3 of logits of about 2.
+const F16_TOLERANCE: f32 = 2e-2;
+
+#[test]
+fn the_own_format_at_f32_keeps_every_bit() {
+    for (name, dialect) in REAL_FILES {
+        let foreign = ModelFile::parse(read_fixture(name)).unwrap();
+        let bytes = foreign.convert(Dtype::F32).unwrap();
+        let own = ModelFile::parse(bytes.clone()).unwrap();
+        assert_eq!(own.config, foreign.config, "{name}");
+        assert_eq!(own.preprocess, foreign.preprocess, "{name}");
+        let device = Device::flex();
+        let logits_of = |file: &ModelFile| {
+            logits(&file.build(&device).unwrap(), network_input(MINI_SIZES[1], BATCH, &device))
+        };
+        assert_eq!(logits_of(&own), logits_of(&foreign), "{name}");
+        assert_eq!(own.convert(Dtype::F32).unwrap(), bytes, "{name}: written again");
+        check_logits(&own, dialect, LOGIT_TOLERANCE);
+    }
+}
+
+#[test]
+fn the_own_format_at_f16_is_half_as_large_and_close() {
+    for (name, dialect) in REAL_FILES {
+        let foreign = ModelFile::parse(read_fixture(name)).unwrap();
+        let bytes = foreign.convert(Dtype::F16).unwrap();
+        check_logits(&ModelFile::parse(bytes).unwrap(), dialect, F16_TOLERANCE);
+    }
+}
+
+#[test]
+fn a_weight_too_large_for_f16_is_an_error_and_not_infinity() {
+    let written = |name: &str, value: f32, dtype| {
+        let mut changed = tensors();
+        changed.iter_mut().find(|tensor| tensor.name == name).unwrap().values[3] = value;
+        ModelFile::parse(timm_file(&changed)).unwrap().convert(dtype)
+    };
+    let (stem, depthwise) = ("conv1.weight", "block1.rep.0.conv1.weight");
+    for (name, canonical, dtype) in [
+        (stem, "stem.0.conv.weight", Dtype::F16),
+        (depthwise, "entry.0.units.0.depthwise.conv.weight", Dtype::F16),
+        (depthwise, "entry.0.units.0.depthwise.conv.weight", Dtype::Q8),
+    ] {
+        let message = written(name, -7e4, dtype).unwrap_err().to_string();
+        assert!([canonical, "-70000", "f32"].iter().all(|part| message.contains(part)), "{message}");
+        assert!(written(name, 65504.0, dtype).is_ok(), "{name}: f16's largest number");
+    }
+    // In int8 with a scale in f32 there is room for any number.
+    assert!(written(stem, -7e4, Dtype::Q8).is_ok());
+}
+
+#[test]
+fn a_changed_weight_in_the_own_format_is_found_by_its_digest() {
+    let file = ModelFile::parse(read_fixture("mini_timm.safetensors")).unwrap();
+    let mut bytes = file.convert(Dtype::F32).unwrap();
+    let last = bytes.len() - 2;
+    bytes[last] ^= 1;
+    assert!(parse_error(bytes).contains("SHA-256"));
+}
+
+/// An int8 step is 1/254 of a channel's largest weight: some 1e-3 of each sum, over 20 layers.
+const Q8_TOLERANCE: f32 = 2e-1;
+
+#[test]
+fn the_own_format_at_q8_is_close_and_hands_out_its_int8_kernels() {
+    for (name, dialect) in REAL_FILES {
+        let bytes = ModelFile::parse(read_fixture(name)).unwrap().convert(Dtype::Q8).unwrap();
+        let file = ModelFile::parse(bytes).unwrap();
+        check_logits(&file, dialect, Q8_TOLERANCE);
+        let pointwise = file.quantized("middle.0.units.1.pointwise.conv.weight").unwrap();
+        assert_eq!((pointwise.shape, pointwise.scales.len()), (&[13, 13, 1, 1][..], 13));
+        assert_eq!(file.quantized("head.weight").unwrap().scales.len(), 7);
+        assert!(file.quantized("middle.0.units.1.depthwise.conv.weight").is_none());
+    }
+}
+
+/// The download sizes that the README promises, in bytes.
+#[test]
+fn the_full_network_takes_what_is_promised_at_each_dtype() {
+    let config = XceptionConfig::xception(Dialect::Timm, 1000);
+    let file = ModelFile::parse(timm_file(&timm_tensors(&config, "full"))).unwrap();
+    for (dtype, megabytes) in [(Dtype::F32, 91.7), (Dtype::F16, 46.2), (Dtype::Q8, 23.7)] {
+        let found = file.convert(dtype).unwrap().len() as f64 / 1e6;
+        println!("{dtype:?}: {found:.2} MB");
+        assert!(found <= megabytes, "{dtype:?}: {found} MB");
+    }
+}
+
+#[test]
+fn a_scale_that_is_missing_or_misshapen_is_an_error_that_names_the_kernel() {
+    let whole = ModelFile::parse(read_fixture("mini_timm.safetensors")).unwrap().convert(Dtype::Q8).unwrap();
+    // The header is JSON of the same length: another name, and the kernel has no scale.
+    let text = b"\"head.weight.scale\"";
+    let at = whole.windows(text.len()).position(|window| window == text).unwrap();
+    let mut damaged = whole;
+    damaged[at + 1] = b'x';
+    assert!(parse_error(damaged).contains("xead.weight.scale"));
+}
+
+/// First bytes of a file, looked at twice: they tell the format.
+const MAGIC: usize = 16;
+
+/// A file that is not in this program's memory, and what was asked of it.
+struct Elsewhere {
+    bytes: Vec<u8>,
+    largest: Rc<Cell<usize>>,
+    total: Rc<Cell<usize>>,
+}
+
+impl FileBytes for Elsewhere {
+    fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn read(&self, start: usize, part: &mut [u8]) -> xception_web::Result<()> {
+        self.largest.set(self.largest.get().max(part.len()));
+        self.total.set(self.total.get() + part.len());
+        self.bytes.read(start, part)
+    }
+}
+
+#[test]
+fn safetensors_are_read_tensor_by_tensor_and_each_byte_once() {
+    let own = ModelFile::parse(read_fixture("mini_timm.safetensors")).unwrap();
+    for dtype in [Dtype::F32, Dtype::F16, Dtype::Q8] {
+        let bytes = own.convert(dtype).unwrap();
+        let size = bytes.len();
+        let header = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+        let (largest, total) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let file = Elsewhere { bytes, largest: largest.clone(), total: total.clone() };
+        let file = ModelFile::open(Box::new(file)).unwrap();
+        assert_eq!(total.get(), MAGIC + 8 + header, "only the header was read");
+        largest.set(0);
+        let network = file.build(&Device::flex()).unwrap();
+        assert_eq!(total.get(), MAGIC + size, "{dtype:?}");
+        assert!(largest.get() <= 21 * 18 * 4, "{} bytes at once", largest.get());
+        drop(network);
+        let digest = file.digest().unwrap();
+        digest.check(&digest.compute().unwrap()).unwrap();
+        assert!(digest.check(&[0; 32]).is_err());
+    }
+}
