@@ -101,7 +101,8 @@ impl Source {
     /// Without PyTorch's counters.
     fn without_counters(self) -> Self {
         let Self { bytes, mut entries, places } = self;
-        entries.retain(|entry| !timm::is_counter(&entry.name, &entry.shape, |name| places.contains_key(name)));
+        entries
+            .retain(|entry| !timm::is_counter(&entry.name, &entry.shape, |name| places.contains_key(name)));
         Self::new(bytes, entries)
     }
 

@@ -40,13 +40,21 @@ fn tensors(names: impl Iterator<Item = String>, shape: &str) -> Vec<u8> {
 /// Names and shapes that would take long or much; the largest header that is read at all has 8 MiB.
 pub fn too_much_of_all() {
     let sides = |count: usize| vec!["1"; count].join(",");
-    refused("nine sides", tensors(["w".to_string()].into_iter(), &sides(9)), &["tensor w", "more than 8 dim"]);
+    refused(
+        "nine sides",
+        tensors(["w".to_string()].into_iter(), &sides(9)),
+        &["tensor w", "more than 8 dim"],
+    );
     refused("millions of sides", tensors(["w".to_string()].into_iter(), &sides(4_000_000)), &["dimensions"]);
     refused("a long header", tensors(["w".to_string()].into_iter(), &sides(5_000_000)), &["at most 8388608"]);
     let names = |count: usize| (0..count).map(|at| format!("t{at}.scale"));
     refused("10,001 tensors", tensors(names(10_001), ""), &["10001 tensors", "more than 10000"]);
     refused("10,000 tensors", tensors(names(10_000), ""), &["lacks the tensor conv1.weight"]);
-    refused("a long name", tensors(["n".repeat(100_000)].into_iter(), ""), &["lacks the tensor conv1.weight"]);
+    refused(
+        "a long name",
+        tensors(["n".repeat(100_000)].into_iter(), ""),
+        &["lacks the tensor conv1.weight"],
+    );
     let more = |header: &str| {
         let end = header.trim_end().len() - 1;
         let name = "n".repeat(100_000);

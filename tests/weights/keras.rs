@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use hdf5_pure::{FileBuilder, FinishedGroup, GroupBuilder};
+use half::f16;
+use hdf5_pure::{
+    DatasetBuilder, Datatype, DatatypeByteOrder, FileBuilder, FinishedGroup, FloatingPointLayout,
+    GroupBuilder,
+};
 use xception_web::model::Dialect;
 use xception_web::weights::ModelFile;
 
-use super::common::{
-    LOGIT_TOLERANCE, Strings, keras_layers, keras_legacy_file, mini, timm_tensors,
-};
+use super::common::{LOGIT_TOLERANCE, Strings, keras_layers, keras_legacy_file, mini, timm_tensors};
+use super::own::F16_TOLERANCE;
 use super::{check_logits, parse_error};
 
 #[test]
@@ -85,27 +88,32 @@ fn an_unused_keras_layer_is_an_error_that_names_it() {
 /// Shapes and values by their paths.
 type Datasets = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
+/// Gives a dataset its values.
+type Write<'a> = &'a dyn Fn(&mut DatasetBuilder, &[f32]);
+
 /// What stands below `path` in a group.
-fn filled(mut group: GroupBuilder, path: &str, all: &Datasets) -> FinishedGroup {
+fn filled(mut group: GroupBuilder, path: &str, all: &Datasets, write: Write) -> FinishedGroup {
     let mut inner = BTreeSet::new();
     for (name, (shape, values)) in all.iter().filter_map(|(at, data)| Some((at.strip_prefix(path)?, data))) {
         match name.split_once('/') {
             Some((name, _)) => drop(inner.insert(name)),
             None => {
                 let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
-                group.create_dataset(name).with_f32_data(values).with_shape(&shape);
+                let dataset = group.create_dataset(name);
+                write(dataset, values);
+                dataset.with_shape(&shape);
             }
         }
     }
     for name in inner {
         let below = group.create_group(name);
-        group.add_group(filled(below, &format!("{path}{name}/"), all));
+        group.add_group(filled(below, &format!("{path}{name}/"), all, write));
     }
     group.finish()
 }
 
 /// As Keras 3 lays a file out, with a tensor of one number beside the layers.
-fn keras3_file(beside: &str) -> Vec<u8> {
+fn keras3_file(beside: &str, write: Write) -> Vec<u8> {
     let config = mini(Dialect::Keras);
     let mut all = Datasets::from([(beside.to_string(), (vec![1], vec![0.5]))]);
     let mut counts: HashMap<&str, usize> = HashMap::new();
@@ -128,19 +136,73 @@ fn keras3_file(beside: &str) -> Vec<u8> {
     let roots: BTreeSet<&str> = all.keys().filter_map(|path| path.split('/').next()).collect();
     for root in roots {
         let group = file.create_group(root);
-        file.add_group(filled(group, &format!("{root}/"), &all));
+        file.add_group(filled(group, &format!("{root}/"), &all, write));
     }
     file.finish().unwrap()
+}
+
+fn as_f32(dataset: &mut DatasetBuilder, values: &[f32]) {
+    dataset.with_f32_data(values);
 }
 
 #[test]
 fn what_training_leaves_in_a_keras_3_file_is_accepted_and_nothing_else() {
     for beside in ["optimizer/vars/2", "metrics/mean/vars/0", "layers/dropout/seed_generator/vars/0"] {
-        let file = ModelFile::parse(keras3_file(beside)).unwrap_or_else(|error| panic!("{beside}: {error}"));
+        let file = ModelFile::parse(keras3_file(beside, &as_f32))
+            .unwrap_or_else(|error| panic!("{beside}: {error}"));
         check_logits(&file, Dialect::Keras, LOGIT_TOLERANCE);
     }
     for beside in ["junk/x", "layers/extra", "layers/dropout/extra", "layers/conv2d_9/more/vars/0"] {
-        let message = parse_error(keras3_file(beside));
+        let message = parse_error(keras3_file(beside, &as_f32));
         assert!(message.contains(beside), "{message}");
+    }
+}
+
+/// A two-byte number's type.
+fn half(byte_order: DatatypeByteOrder, exponent_size: u8) -> Datatype {
+    let mantissa_size = 15 - exponent_size;
+    let layout = FloatingPointLayout {
+        bit_offset: 0,
+        bit_precision: 16,
+        exponent_location: mantissa_size,
+        exponent_size,
+        mantissa_location: 0,
+        mantissa_size,
+        exponent_bias: (1 << (exponent_size - 1)) - 1,
+    };
+    Datatype::FloatingPoint { size: 2, byte_order, layout }
+}
+
+#[test]
+fn keras_tensors_are_read_in_f16_f32_and_f64_and_in_no_other_type() {
+    let little = |dataset: &mut DatasetBuilder, values: &[f32]| {
+        let bytes = values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect();
+        dataset.with_raw_data(half(DatatypeByteOrder::LittleEndian, 5), bytes, values.len() as u64);
+    };
+    let big = |dataset: &mut DatasetBuilder, values: &[f32]| {
+        let bytes = values.iter().flat_map(|&value| f16::from_f32(value).to_be_bytes()).collect();
+        dataset.with_raw_data(half(DatatypeByteOrder::BigEndian, 5), bytes, values.len() as u64);
+    };
+    let double = |dataset: &mut DatasetBuilder, values: &[f32]| {
+        let values: Vec<f64> = values.iter().map(|&value| value.into()).collect();
+        dataset.with_f64_data(&values);
+    };
+    for (write, tolerance) in
+        [(&little as Write, F16_TOLERANCE), (&big, F16_TOLERANCE), (&double, LOGIT_TOLERANCE)]
+    {
+        let file = ModelFile::parse(keras3_file("optimizer/vars/0", write)).unwrap();
+        check_logits(&file, Dialect::Keras, tolerance);
+    }
+    let whole = |dataset: &mut DatasetBuilder, values: &[f32]| {
+        dataset.with_i32_data(&vec![1; values.len()]);
+    };
+    let bfloat = |dataset: &mut DatasetBuilder, values: &[f32]| {
+        let bytes = vec![0; 2 * values.len()];
+        dataset.with_raw_data(half(DatatypeByteOrder::LittleEndian, 8), bytes, values.len() as u64);
+    };
+    for (write, kind) in [(&whole as Write, "i32 numbers"), (&bfloat, "numbers")] {
+        let message = parse_error(keras3_file("optimizer/vars/0", write));
+        assert!(message.contains(kind) && message.contains("F16"), "{message}");
+        assert!(message.contains("tensor ") && !message.contains("damaged"), "{message}");
     }
 }

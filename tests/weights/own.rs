@@ -8,14 +8,13 @@ use xception_web::model::{Dialect, XceptionConfig};
 use xception_web::weights::{Dtype, FileBytes, ModelFile};
 
 use super::common::{
-    BATCH, MINI_SIZES, logits, network_input, read_fixture, timm_file, timm_tensors,
+    BATCH, LOGIT_TOLERANCE, MINI_SIZES, logits, network_input, read_fixture, timm_file, timm_tensors,
 };
 use super::{REAL_FILES, check_logits, parse_error, tensors};
-use super::common::LOGIT_TOLERANCE;
 
 /// Kernels at 11 significant bits: each is off by up to 2^-12 of itself, and 20 layers of sums of such
 /// errors of random sign stay near 1e-3 of logits of about 2.
-const F16_TOLERANCE: f32 = 2e-2;
+pub const F16_TOLERANCE: f32 = 2e-2;
 
 #[test]
 fn the_own_format_at_f32_keeps_every_bit() {

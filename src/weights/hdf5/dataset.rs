@@ -1,9 +1,10 @@
 //! One dataset: its shape, how much memory its values take, and the values.
 
-use hdf5_pure::{Dataset, File, Group};
+use hdf5_pure::{DType, Dataset, Datatype, DatatypeByteOrder, File, FloatingPointLayout, Group};
 
 use super::damaged;
-use crate::error::Result;
+use crate::error::{Error, Result, short};
+use crate::weights::numbers::widen_f16;
 
 /// Most bytes that a compressed file may unpack to beyond its own size: one full network at f32.
 const MAX_UNPACKED: usize = 128 << 20;
@@ -11,6 +12,17 @@ const MAX_UNPACKED: usize = 128 << 20;
 /// Filters that leave as many bytes as there were (shuffling) or add a checksum. All others pack; the library
 /// knows how much the last of them may unpack to, and no other.
 const PLAIN_FILTERS: [u16; 2] = [2, 3];
+
+/// IEEE 754 half precision, for which the library has neither name nor reader.
+const F16: FloatingPointLayout = FloatingPointLayout {
+    bit_offset: 0,
+    bit_precision: 16,
+    exponent_location: 10,
+    exponent_size: 5,
+    mantissa_location: 0,
+    mantissa_size: 10,
+    exponent_bias: 15,
+};
 
 /// What all tensors of a file take in memory, as their headers say.
 #[derive(Default)]
@@ -22,6 +34,14 @@ impl Sizes {
         let failed = |error| damaged(name, error);
         let dataset = group.dataset(name).map_err(failed)?;
         let shape = dataset.shape().map_err(failed)?;
+        let dtype = dataset.dtype().map_err(failed)?;
+        if !matches!(dtype, DType::F32 | DType::F64) && half(&dtype).is_none() {
+            return Err(Error::Weights(format!(
+                "the tensor {} holds {} numbers; F32, F64 and F16 are read: save the weights in one of these",
+                short(name),
+                short(dtype)
+            )));
+        }
         let packed = dataset.filters().iter().filter(|filter| !PLAIN_FILTERS.contains(filter)).count();
         if packed > 1 {
             return Err(damaged(name, format!("it is packed {packed} times over")));
@@ -51,7 +71,33 @@ fn bytes(dataset: &Dataset, shape: &[u64]) -> Result<usize, hdf5_pure::Error> {
     Ok(usize::try_from(most).unwrap_or(usize::MAX))
 }
 
+/// The byte order of numbers in half precision.
+fn half(dtype: &DType) -> Option<&DatatypeByteOrder> {
+    match dtype {
+        DType::Other(other) => match &**other {
+            Datatype::FloatingPoint { size: 2, byte_order, layout }
+                if *layout == F16 && *byte_order != DatatypeByteOrder::Vax =>
+            {
+                Some(byte_order)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// The values of the dataset at `path`, row-major.
 pub(super) fn values(file: &File, path: &str) -> Result<Vec<f32>> {
-    file.dataset(path).and_then(|dataset| dataset.read_f32()).map_err(|error| damaged(path, error))
+    let read = |dataset: Dataset| match half(&dataset.dtype()?) {
+        None => dataset.read_f32(),
+        Some(order) => {
+            let number = match order {
+                DatatypeByteOrder::BigEndian => u16::from_be_bytes,
+                _ => u16::from_le_bytes,
+            };
+            let halves = dataset.read_raw()?;
+            Ok(halves.as_chunks().0.iter().map(|&bytes| widen_f16(number(bytes))).collect())
+        }
+    };
+    file.dataset(path).and_then(read).map_err(|error| damaged(path, error))
 }
