@@ -70,6 +70,18 @@ impl Network {
         Ok(Self::Plain(file.build(device)?.fold()))
     }
 
+    /// What an answer that is no number may come from.
+    fn doubt(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Fused(_) => {
+                "its weights lead to numbers beyond f32: the file is damaged or its training diverged"
+            }
+            #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+            Self::Plain(_) => "its weights or this backend cannot be trusted: try the backend cpu",
+        }
+    }
+
     /// The logits of pictures of this shape.
     async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
         match self {
@@ -242,9 +254,7 @@ fn rank(calibration: &Calibration, logits: &[f32], top_k: usize) -> Vec<(usize, 
 async fn run(network: &Network, input: Vec<f32>, size: usize, device: &Device) -> Result<Vec<f32>> {
     let logits = network.logits(input, [1, 3, size, size], device).await?;
     match logits.iter().find(|logit| !logit.is_finite()) {
-        Some(bad) => Err(Error::Backend(format!(
-            "the network answered {bad}; its weights or this backend cannot be trusted: try the backend cpu"
-        ))),
+        Some(bad) => Err(Error::Backend(format!("the network answered {bad}; {}", network.doubt()))),
         None => Ok(logits),
     }
 }

@@ -108,6 +108,13 @@ impl Row {
                 short(&self.name)
             )));
         }
+        let least = values.iter().copied().fold(0.0, f32::min);
+        if least < 0.0 && self.canonical.ends_with(".running_var") {
+            return Err(Error::Weights(format!(
+                "the tensor {} holds {least}; a variance must be at least 0: the file is damaged",
+                short(&self.name)
+            )));
+        }
         Ok(self.layout.arrange(values, &self.shape))
     }
 }

@@ -60,34 +60,30 @@ impl TensorSource for Source {
 
     fn quantized(&self, name: &str) -> Option<Quantized<'_>> {
         let entry = self.entry(name).filter(|entry| entry.dtype == StoredDtype::I8)?;
-        let scales = self.read(&format!("{name}{SCALE}")).ok()?;
-        if scales.len() != quantize::channels(&entry.shape) {
-            return None;
-        }
-        let mut values = vec![0; entry.range.len()];
-        self.bytes.read(entry.range.start, &mut values).ok()?;
-        Some(Quantized { shape: &entry.shape, values, scales })
+        let scales = self.scales(entry).ok()?;
+        Some(Quantized { shape: &entry.shape, values: self.levels(entry).ok()?, scales })
     }
 
-    fn read(&self, name: &str) -> Result<Vec<f32>> {
-        let entry =
-            self.entry(name).ok_or_else(|| Error::Weights(format!("the file lacks the tensor {name}")))?;
-        let (bytes, start, size) = (&*self.bytes, entry.range.start, entry.range.len());
+    fn check(&self, name: &str) -> Result<()> {
+        let entry = self.found(name)?;
         match entry.dtype {
-            StoredDtype::F32 => read_f32(bytes, start, size / 4),
-            StoredDtype::F16 => read_halves(bytes, start, size / 2, widen_f16),
-            StoredDtype::BF16 => read_halves(bytes, start, size / 2, widen_bf16),
-            StoredDtype::I8 => match self.quantized(name) {
-                Some(Quantized { shape, values, scales }) => Ok(dequantize(&values, &scales, shape)),
-                None => Err(Error::Weights(format!(
-                    "the tensor {name} of shape {:?} holds int8 numbers, but the file lacks {name}{SCALE} with one number for each of its {} output channels",
-                    entry.shape,
-                    quantize::channels(&entry.shape)
-                ))),
-            },
+            StoredDtype::F32 | StoredDtype::F16 | StoredDtype::BF16 => Ok(()),
+            StoredDtype::I8 => self.scale(entry).map(|_| ()),
             other => Err(Error::Weights(format!(
                 "the tensor {name} holds {other:?} numbers; F32, F16, BF16 and scaled I8 are read: convert the file first"
             ))),
+        }
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>> {
+        self.check(name)?;
+        let entry = self.found(name)?;
+        let (bytes, start, size) = (&*self.bytes, entry.range.start, entry.range.len());
+        match entry.dtype {
+            StoredDtype::F16 => read_halves(bytes, start, size / 2, widen_f16),
+            StoredDtype::BF16 => read_halves(bytes, start, size / 2, widen_bf16),
+            StoredDtype::I8 => Ok(dequantize(&self.levels(entry)?, &self.scales(entry)?, &entry.shape)),
+            _ => read_f32(bytes, start, size / 4),
         }
     }
 }
@@ -108,6 +104,41 @@ impl Source {
 
     fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.get(*self.places.get(name)?)
+    }
+
+    fn found(&self, name: &str) -> Result<&Entry> {
+        self.entry(name).ok_or_else(|| Error::Weights(format!("the file lacks the tensor {name}")))
+    }
+
+    /// The int8 values of a kernel.
+    fn levels(&self, kernel: &Entry) -> Result<Vec<u8>> {
+        let mut values = vec![0; kernel.range.len()];
+        self.bytes.read(kernel.range.start, &mut values)?;
+        Ok(values)
+    }
+
+    /// Where the scales of an int8 kernel are.
+    fn scale(&self, kernel: &Entry) -> Result<&Entry> {
+        let (name, channels) = (&kernel.name, quantize::channels(&kernel.shape));
+        let scale = self.entry(&format!("{name}{SCALE}"));
+        scale.filter(|scale| scale.dtype == StoredDtype::F32 && scale.shape == [channels]).ok_or_else(|| {
+            Error::Weights(format!(
+                "the tensor {name} of shape {:?} holds int8 numbers, but the file lacks {name}{SCALE} with one F32 number for each of its {channels} output channels",
+                kernel.shape
+            ))
+        })
+    }
+
+    fn scales(&self, kernel: &Entry) -> Result<Vec<f32>> {
+        let scale = self.scale(kernel)?;
+        let scales = read_f32(&*self.bytes, scale.range.start, scale.range.len() / size_of::<f32>())?;
+        match scales.iter().find(|&&scale| !(scale >= 0.0 && scale.is_finite())) {
+            Some(bad) => Err(Error::Weights(format!(
+                "the tensor {} holds {bad}; a scale must be finite and at least 0: the file is damaged",
+                scale.name
+            ))),
+            None => Ok(scales),
+        }
     }
 
     /// Whether a tensor is a part of another.

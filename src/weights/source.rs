@@ -28,6 +28,11 @@ pub(super) trait TensorSource {
         None
     }
 
+    /// Fails if the file says by itself that this tensor's values cannot be read.
+    fn check(&self, _name: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// The values of one tensor, row-major in the file's own layout.
     fn read(&self, name: &str) -> Result<Vec<f32>>;
 }

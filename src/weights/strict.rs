@@ -23,7 +23,7 @@ pub(super) fn export(network: &Xception) -> Result<Vec<Named>> {
     }
 }
 
-/// Fails on the first tensor that is missing, misshaped or unused, and names it.
+/// Fails on the first tensor that is missing, misshaped, of an unknown type or unused, and names it.
 pub(super) fn check(rows: &[Row], source: &dyn TensorSource) -> Result<()> {
     let stored = source.tensors();
     let mut shapes: HashMap<&str, &[usize]> = HashMap::new();
@@ -50,7 +50,7 @@ pub(super) fn check(rows: &[Row], source: &dyn TensorSource) -> Result<()> {
                     short(&row.name)
                 )));
             }
-            Some(_) => {}
+            Some(_) => source.check(&row.name)?,
         }
     }
     let used: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();

@@ -10,13 +10,18 @@ use super::ModelFile;
 use super::pickle::{self, Legacy, Tensor};
 use super::source::TensorSource;
 use super::{timm, zip};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 
 fn damaged(why: impl std::fmt::Display) -> Error {
     Error::Format(format!(
         "the PyTorch file {why}; it is damaged or cut short: give it whole, or as safetensors"
     ))
 }
+
+/// Kinds of storage whose numbers are read.
+const FLOAT: &str = "torch.FloatStorage";
+const HALF: &str = "torch.HalfStorage";
+const BFLOAT: &str = "torch.BFloat16Storage";
 
 struct Entry {
     name: String,
@@ -35,31 +40,39 @@ impl TensorSource for Source {
         self.entries.iter().map(|entry| (entry.name.clone(), entry.shape.clone())).collect()
     }
 
+    fn check(&self, name: &str) -> Result<()> {
+        match self.found(name)?.kind.as_str() {
+            FLOAT | HALF | BFLOAT => Ok(()),
+            other => Err(Error::Weights(format!(
+                "the tensor {name} lies in a {}; Float, Half and BFloat16 are read: convert the file first",
+                short(other)
+            ))),
+        }
+    }
+
     fn read(&self, name: &str) -> Result<Vec<f32>> {
-        let entry = self.entries.iter().find(|entry| entry.name == name);
-        let entry = entry.ok_or_else(|| Error::Weights(format!("the file lacks the tensor {name}")))?;
+        self.check(name)?;
+        let entry = self.found(name)?;
         let bytes = &self.bytes[entry.range.clone()];
         Ok(match entry.kind.as_str() {
-            "torch.FloatStorage" => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-            "torch.HalfStorage" => {
-                bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect()
-            }
-            "torch.BFloat16Storage" => {
-                bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect()
-            }
-            other => {
-                return Err(Error::Weights(format!(
-                    "the tensor {name} lies in a {other}; Float, Half and BFloat16 are read: convert the file first"
-                )));
-            }
+            HALF => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
+            BFLOAT => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
+            _ => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
         })
+    }
+}
+
+impl Source {
+    fn found(&self, name: &str) -> Result<&Entry> {
+        let entry = self.entries.iter().find(|entry| entry.name == name);
+        entry.ok_or_else(|| Error::Weights(format!("the file lacks the tensor {name}")))
     }
 }
 
 /// Bytes per number.
 fn width(kind: &str) -> usize {
     match kind {
-        "torch.HalfStorage" | "torch.BFloat16Storage" | "torch.ShortStorage" => 2,
+        HALF | BFLOAT | "torch.ShortStorage" => 2,
         "torch.LongStorage" | "torch.DoubleStorage" => 8,
         "torch.ByteStorage" | "torch.CharStorage" | "torch.BoolStorage" => 1,
         _ => 4,

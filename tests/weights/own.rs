@@ -1,9 +1,11 @@
 //! The project's own format keeps what it is given, at each number format.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use burn::tensor::Device;
+use safetensors::tensor::{Dtype as StoredDtype, SafeTensors, TensorView};
 use xception_web::model::{Dialect, XceptionConfig};
 use xception_web::weights::{Dtype, FileBytes, ModelFile};
 
@@ -101,15 +103,71 @@ fn the_full_network_takes_what_is_promised_at_each_dtype() {
     }
 }
 
+/// The mini network in int8, with this done to its tensors.
+fn q8_file(change: impl Fn(&mut Tensors)) -> Vec<u8> {
+    let whole = ModelFile::parse(read_fixture("mini_timm.safetensors")).unwrap().convert(Dtype::Q8).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&whole).unwrap();
+    let metadata = header.metadata().clone();
+    let view = |(name, view): (String, TensorView)| {
+        (name, (view.dtype(), view.shape().to_vec(), view.data().to_vec()))
+    };
+    let mut all: Tensors =
+        SafeTensors::deserialize(&whole).unwrap().tensors().into_iter().map(view).collect();
+    change(&mut all);
+    let views = all.iter().map(|(name, (dtype, shape, bytes))| {
+        (name.clone(), TensorView::new(*dtype, shape.clone(), bytes).unwrap())
+    });
+    safetensors::serialize(views, metadata).unwrap()
+}
+
+/// Types, shapes and bytes by their names.
+type Tensors = BTreeMap<String, (StoredDtype, Vec<usize>, Vec<u8>)>;
+
+/// The error of a file whose digest is not looked at, when it is opened.
+fn open_error(bytes: Vec<u8>) -> String {
+    ModelFile::open(Box::new(bytes)).unwrap_err().to_string()
+}
+
 #[test]
 fn a_scale_that_is_missing_or_misshapen_is_an_error_that_names_the_kernel() {
-    let whole = ModelFile::parse(read_fixture("mini_timm.safetensors")).unwrap().convert(Dtype::Q8).unwrap();
-    // The header is JSON of the same length: another name, and the kernel has no scale.
-    let text = b"\"head.weight.scale\"";
-    let at = whole.windows(text.len()).position(|window| window == text).unwrap();
-    let mut damaged = whole;
-    damaged[at + 1] = b'x';
-    assert!(parse_error(damaged).contains("xead.weight.scale"));
+    let name = "head.weight.scale";
+    let said = open_error(q8_file(|all| drop(all.remove(name))));
+    assert!(said.contains("tensor head.weight ") && said.contains(name), "{said}");
+    let said = open_error(q8_file(|all| {
+        all.get_mut(name).map(|(_, shape, bytes)| (shape[0] -= 1, bytes.truncate(bytes.len() - 4))).unwrap();
+    }));
+    assert!(said.contains("tensor head.weight ") && said.contains("7 output channels"), "{said}");
+    let said = open_error(q8_file(|all| {
+        let (dtype, shape, bytes) = all.get_mut(name).unwrap();
+        (*dtype, *bytes) = (StoredDtype::F64, vec![0; 8 * shape[0]]);
+    }));
+    assert!(said.contains("tensor head.weight ") && said.contains("F32"), "{said}");
+    let said = open_error(q8_file(|all| {
+        let scale = all.remove(name).unwrap();
+        all.insert("xead.weight.scale".into(), scale);
+    }));
+    assert!(said.contains("head.weight"), "{said}");
+}
+
+#[test]
+fn a_type_that_is_not_read_is_an_error_before_any_tensor_is_read() {
+    let said = open_error(q8_file(|all| {
+        let (dtype, shape, bytes) = all.get_mut("head.bias").unwrap();
+        (*dtype, *bytes) = (StoredDtype::F64, vec![0; 8 * shape[0]]);
+    }));
+    assert!(said.contains("head.bias holds F64"), "{said}");
+}
+
+#[test]
+fn a_scale_or_a_variance_below_zero_is_an_error_that_names_it() {
+    for name in ["head.weight.scale", "stem.1.norm.running_var", "stem.0.conv.weight.scale"] {
+        for bad in [-1e-6f32, f32::NAN, f32::INFINITY] {
+            let file = q8_file(|all| all.get_mut(name).unwrap().2[4..8].copy_from_slice(&bad.to_le_bytes()));
+            let file = ModelFile::open(Box::new(file)).unwrap();
+            let said = file.build(&Device::flex()).unwrap_err().to_string();
+            assert!(said.contains(name) && said.contains(&bad.to_string()), "{said}");
+        }
+    }
 }
 
 /// First bytes of a file, looked at twice: they tell the format.
