@@ -184,4 +184,23 @@ fn files_of_other_kinds_are_refused_with_what_to_give_instead() {
         let message = parse_error(bytes);
         assert!(message.contains("safetensors"), "{message}");
     }
+    let lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 91641920\n";
+    for (bytes, words) in [
+        (b"<!DOCTYPE html><html>".to_vec(), "a web page"),
+        (b"\n  <html>".to_vec(), "a web page"),
+        (b"<a>".to_vec(), "a web page"),
+        (lfs.into(), "git lfs pull"),
+        (br#"{"id2label": {"0": "cat"}}"#.to_vec(), "JSON"),
+        (read_fixture("pictures/picture.png"), "a PNG picture"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0".to_vec(), "a JPEG picture"),
+    ] {
+        let message = parse_error(bytes);
+        for part in [words, "safetensors", ".pth", ".weights.h5"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+    // A header of as many bytes as `<` or `{` say is no text.
+    for length in *b"<{[" {
+        assert!(parse_error([&[length][..], &[0; 20]].concat()).contains("cut short"));
+    }
 }

@@ -19,6 +19,7 @@ mod keras;
 mod metadata;
 mod names;
 mod numbers;
+mod other;
 mod pickle;
 mod quantize;
 mod safetensors;
@@ -78,8 +79,8 @@ impl std::fmt::Debug for ModelFile {
     }
 }
 
-/// Bytes that tell every format.
-const MAGIC: usize = 16;
+/// Bytes that tell every format, and what is none.
+const MAGIC: usize = 32;
 /// First bytes of an HDF5 file.
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
 /// First bytes of a zip archive: PyTorch's `.pth` and Keras's `.keras`.
@@ -117,6 +118,8 @@ impl ModelFile {
             torch::parse(bytes.whole()?)?
         } else if magic.starts_with(pickle::LEGACY_MAGIC) {
             torch::parse_legacy(bytes.whole()?)?
+        } else if let Some(error) = other::recognise(&magic[..known]) {
+            return Err(error);
         } else {
             safetensors::parse(bytes)?
         };

@@ -12,6 +12,7 @@ use super::digest::{Digest, hex};
 use super::metadata::{About, Dtype, KEY, Metadata, VERSION};
 use super::names::{Layout, table};
 use super::numbers::{read_f32, read_halves, widen_bf16, widen_f16};
+use super::other::ALLOWED;
 use super::quantize::{self, SCALE, dequantize};
 use super::source::{Quantized, TensorSource};
 use super::strict::Named;
@@ -209,7 +210,7 @@ fn read_header(bytes: &dyn FileBytes) -> Result<(Header, usize)> {
 
 fn unreadable(why: impl std::fmt::Display) -> Error {
     Error::Format(format!(
-        "the file is neither safetensors nor HDF5, or it is cut short ({}); give a model as safetensors, .h5 or .weights.h5",
+        "the file is none that is read here, or it is cut short ({}); {ALLOWED}",
         short(why)
     ))
 }

@@ -171,7 +171,7 @@ fn a_scale_or_a_variance_below_zero_is_an_error_that_names_it() {
 }
 
 /// First bytes of a file, looked at twice: they tell the format.
-const MAGIC: usize = 16;
+const MAGIC: usize = 32;
 
 /// A file that is not in this program's memory, and what was asked of it.
 struct Elsewhere {

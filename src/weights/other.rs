@@ -1,0 +1,32 @@
+//! Files that are given as models by mistake, told by their first bytes.
+
+use crate::error::Error;
+
+/// What to give instead, in every message about a file of no known format.
+pub(super) const ALLOWED: &str = "give a model as safetensors, PyTorch's .pth, or Keras's .h5 or .weights.h5";
+
+/// First bytes of pictures.
+const PICTURES: [(&[u8], &str); 4] =
+    [(b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"RIFF", "WebP")];
+
+/// The error for a file that begins so, if it is one of these.
+pub(super) fn recognise(start: &[u8]) -> Option<Error> {
+    if let Some((_, kind)) = PICTURES.iter().find(|(magic, _)| start.starts_with(magic)) {
+        return Some(Error::Format(format!("the file is a {kind} picture and no model; {ALLOWED}")));
+    }
+    // A safetensors file begins with a number of eight bytes, of which the last are 0, as in no text.
+    if start.contains(&0) {
+        return None;
+    }
+    let text = start.trim_ascii_start();
+    let what = if text.starts_with(b"version https://git-lfs") {
+        "a Git LFS pointer, which stands for the model: fetch the file itself with `git lfs pull` or its download link, or"
+    } else if text.starts_with(b"<") {
+        "a web page and no model: fetch the file itself by its download link, or"
+    } else if text.starts_with(b"{") || text.starts_with(b"[") {
+        "JSON and no model, perhaps the settings or labels beside one;"
+    } else {
+        return None;
+    };
+    Some(Error::Format(format!("the file is {what} {ALLOWED}")))
+}
