@@ -18,7 +18,7 @@ pub(super) fn recognise(start: &[u8]) -> Option<Error> {
     if start.contains(&0) {
         return None;
     }
-    let text = start.trim_ascii_start();
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
     let what = if text.starts_with(b"version https://git-lfs") {
         "a Git LFS pointer, which stands for the model: fetch the file itself with `git lfs pull` or its download link, or"
     } else if text.starts_with(b"<") {

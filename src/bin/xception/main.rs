@@ -81,8 +81,7 @@ fn line(text: std::fmt::Arguments<'_>) {
 /// A model file with the names of a sidecar; of ImageNet where 1000 classes have none.
 fn labelled(mut file: ModelFile, sidecar: Option<&str>) -> Result<ModelFile> {
     if let Some(path) = sidecar {
-        let json = String::from_utf8_lossy(&read(path)?).into_owned();
-        let labels = Labels::from_json(&json).map_err(|error| prefixed(path, error))?;
+        let labels = Labels::from_bytes(&read(path)?).map_err(|error| prefixed(path, error))?;
         labels.check_count(file.config.classes).map_err(|error| prefixed(path, error))?;
         file.labels = labels;
     } else if file.labels.names().is_empty() && file.config.classes == IMAGENET_CLASSES {
