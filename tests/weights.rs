@@ -150,6 +150,30 @@ fn numbers_that_are_not_finite_are_an_error_that_names_the_tensor() {
     }
 }
 
+/// What is wrong with a tensor shows only when the network is built, and still the message begins with the file.
+#[test]
+fn the_command_line_says_which_file_it_is_whose_tensor_is_wrong() {
+    let mut changed = tensors();
+    changed.iter_mut().find(|tensor| tensor.name == "bn2.running_var").unwrap().values[3] = -1.0;
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("negative_variance.safetensors");
+    std::fs::write(&path, timm_file(&changed)).unwrap();
+    let path = path.to_str().unwrap();
+    let output = format!("{path}.converted");
+    let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pictures/picture.png");
+    for arguments in [
+        &["classify", "--backend", "cpu", "--model", path, picture][..],
+        &["classify", "--backend", "ndarray", "--model", path, picture],
+        &["eval", "--model", path],
+        &["convert", path, &output],
+    ] {
+        let ran =
+            std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(arguments).output().unwrap();
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.starts_with(&format!("error: {path}: the tensor bn2.running_var holds -1;")), "{said}");
+    }
+}
+
 #[test]
 fn a_file_cut_short_anywhere_is_an_error_and_never_a_panic() {
     let own = ModelFile::parse(read_fixture("mini_timm.safetensors")).unwrap().convert(Dtype::F16).unwrap();

@@ -61,7 +61,8 @@ pub fn run(args: Args) -> Result<()> {
             }
         };
         if ready.is_none() {
-            let classifier = pollster::block_on(Classifier::load(&file, request))?;
+            let classifier = pollster::block_on(Classifier::load(&file, request));
+            let classifier = classifier.map_err(|error| prefixed(name, error))?;
             introduce(&classifier, name, &args);
             ready = Some(classifier);
         }

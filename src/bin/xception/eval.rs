@@ -15,7 +15,7 @@ use xception_web::train::sheet::sheet;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
 
-use super::{labelled, model, write};
+use super::{labelled, model, prefixed, write};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -56,9 +56,11 @@ pub fn run(args: Args) -> Result<()> {
         None => ModelFile::parse(bundled::BYTES.to_vec())?,
     };
     let labels = args.labels.as_deref();
-    let classifier = classifier(labelled(file, labels)?)?;
+    let name = args.model.as_deref().unwrap_or(bundled::NAME);
+    let classifier = classifier(labelled(file, labels)?).map_err(|error| prefixed(name, error))?;
     if let Some(path) = &args.compare {
-        let other = self::classifier(labelled(model(path)?, labels)?)?;
+        let other = self::classifier(labelled(model(path)?, labels)?);
+        let other = other.map_err(|error| prefixed(path, error))?;
         let found = pollster::block_on(compare(&classifier, &other, &args.icons, &args.set, args.seed))?;
         if args.json {
             return print_json(&found);

@@ -115,6 +115,7 @@ fn prefixed(path: &str, error: Error) -> Error {
         Error::Format(what) => Error::Format(format!("{path}: {what}")),
         Error::Architecture(what) => Error::Architecture(format!("{path}: {what}")),
         Error::Weights(what) => Error::Weights(format!("{path}: {what}")),
+        Error::Preprocess(what) => Error::Preprocess(format!("{path}: {what}")),
         other => other,
     }
 }
