@@ -94,6 +94,26 @@ fn tensors() -> Vec<Stored> {
 }
 
 #[test]
+fn what_several_gpus_or_a_compiler_put_before_every_name_is_left_out() {
+    let wrapped = |before: &str| {
+        let mut all = tensors();
+        all.iter_mut().for_each(|tensor| tensor.name.insert_str(0, before));
+        all
+    };
+    for before in ["module.", "_orig_mod.", "module._orig_mod."] {
+        let file = ModelFile::parse(timm_file(&wrapped(before))).unwrap();
+        check_logits(&file, Dialect::Timm, LOGIT_TOLERANCE);
+    }
+    // Not before every name: then the names are others'.
+    for at in [0, 7] {
+        let mut all = wrapped("module.");
+        all[at].name = tensors().swap_remove(at).name;
+        assert!(parse_error(timm_file(&all)).contains("the file lacks the tensor"));
+    }
+    assert!(parse_error(timm_file(&wrapped("model."))).contains("the file lacks the tensor"));
+}
+
+#[test]
 fn every_missing_timm_tensor_is_an_error_that_names_it() {
     for at in 0..tensors().len() {
         let mut left = tensors();

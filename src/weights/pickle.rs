@@ -13,6 +13,9 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_NAME: usize = 128;
 const MAX_SIDES: usize = 8;
 
+/// The protocol that PyTorch writes.
+const PROTOCOL: u8 = 2;
+
 /// First pickle of a file from before PyTorch 1.6: its magic number.
 pub(super) const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 
@@ -126,8 +129,14 @@ impl<'a> Machine<'a> {
         loop {
             let [code] = self.array()?;
             match code {
-                // Protocol; PyTorch writes 2.
-                0x80 if self.array()? == [2] => {}
+                0x80 => match self.array()? {
+                    [PROTOCOL] => {}
+                    [other] => {
+                        return Err(refuse(format!(
+                            "is a pickle of protocol {other}, and {PROTOCOL} is read, which PyTorch writes unless told otherwise"
+                        )));
+                    }
+                },
                 b'.' => return self.pop(),
                 b'(' => self.marks.push(self.stack.len()),
                 b'N' | 0x88 | 0x89 => self.push(Value::Other),
@@ -211,6 +220,11 @@ impl<'a> Machine<'a> {
                 }
                 b'Q' => self.storage()?,
                 b'R' => self.reduce()?,
+                // Python's own objects: `cls.__new__`, with and without keywords.
+                0x81 | 0x92 => {
+                    let (_, class) = (self.pop()?, self.pop()?);
+                    return Err(self.object(class));
+                }
                 other => {
                     return Err(refuse(format!(
                         "uses the pickle code {other:#04x}, which weights do not need"
@@ -359,15 +373,21 @@ impl<'a> Machine<'a> {
                 Value::Tensor(tensor) => Value::Tensor(tensor.clone()),
                 _ => return Err(self.damaged()),
             },
-            (other, _) => {
-                return Err(refuse(format!(
-                    "holds an object of {}, which is not made here: it could run code",
-                    short(other)
-                )));
-            }
+            _ => return Err(self.object(callee)),
         };
         self.push(value);
         Ok(())
+    }
+
+    /// The error for an object of this class, or the result of this function.
+    fn object(&self, class: Id) -> Error {
+        match &self.values[class] {
+            Value::Global(name) => refuse(format!(
+                "holds more than tensors, an object of {} (a training script's settings, or a whole model), which is not made here: it could run code",
+                short(name)
+            )),
+            _ => self.damaged(),
+        }
     }
 
     fn tensor(&self, storage: Id, offset: Id, shape: Id, strides: Id) -> Result<Value> {

@@ -95,6 +95,14 @@ impl Source {
         Self { bytes, entries, places }
     }
 
+    /// Without what PyTorch puts before every name.
+    fn unwrapped(self) -> Self {
+        let Self { bytes, mut entries, .. } = self;
+        let length = timm::wrapped(entries.iter().map(|entry| entry.name.as_str()));
+        entries.iter_mut().for_each(|entry| drop(entry.name.drain(..length)));
+        Self::new(bytes, entries)
+    }
+
     /// Without PyTorch's counters.
     fn without_counters(self) -> Self {
         let Self { bytes, mut entries, places } = self;
@@ -168,7 +176,7 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
     let source = Source::new(bytes.into(), entries);
     match own {
         Some(json) => parse_own(&json, data, source),
-        None => timm::published("timm safetensors", Box::new(source.without_counters())),
+        None => timm::published("timm safetensors", Box::new(source.unwrapped().without_counters())),
     }
 }
 

@@ -46,6 +46,20 @@ pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> 
     })
 }
 
+/// What PyTorch puts before every name of a model that trained on several GPUs, or was compiled.
+const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
+
+/// How many bytes of every name are no part of it: the same wrappers around all tensors, or 0.
+pub(super) fn wrapped<'a>(names: impl Iterator<Item = &'a str> + Clone) -> usize {
+    let mut length = 0;
+    while let Some(wrapper) = WRAPPERS.iter().find(|wrapper| {
+        names.clone().all(|name| name[length..].starts_with(**wrapper)) && names.clone().next().is_some()
+    }) {
+        length += wrapper.len();
+    }
+    length
+}
+
 /// PyTorch's counter beside a batch norm, of which the file `has` the tensors too; no part of the function.
 pub(super) fn is_counter(name: &str, shape: &[usize], has: impl Fn(&str) -> bool) -> bool {
     let norm = name.strip_suffix(".num_batches_tracked").filter(|_| shape.is_empty());

@@ -123,7 +123,9 @@ pub(super) fn parse_legacy(bytes: Vec<u8>) -> Result<ModelFile> {
     published(bytes, tensors, &storages)
 }
 
-fn published(bytes: Vec<u8>, tensors: Vec<(String, Tensor)>, storages: &Storages) -> Result<ModelFile> {
+fn published(bytes: Vec<u8>, mut tensors: Vec<(String, Tensor)>, storages: &Storages) -> Result<ModelFile> {
+    let wrapped = timm::wrapped(tensors.iter().map(|(name, _)| name.as_str()));
+    tensors.iter_mut().for_each(|(name, _)| drop(name.drain(..wrapped)));
     let mut entries = Vec::new();
     let mut total = 0usize;
     let names: HashSet<String> = tensors.iter().map(|(name, _)| name.clone()).collect();

@@ -54,7 +54,14 @@ pub fn hostile_pickles() {
     for (what, codes, words) in [
         ("an unknown code", b"\xff.".to_vec(), "0xff"),
         ("a code of a later protocol", b"\x8c\x01a.".to_vec(), "0x8c"),
-        ("another protocol", b"\x80\x05}.".to_vec(), "0x80"),
+        ("another protocol", b"\x80\x05}.".to_vec(), "a pickle of protocol 5"),
+        (
+            "a training script's arguments",
+            [&named("args")[..], b"cargparse\nNamespace\n)\x81}bs."].concat(),
+            "an object of argparse.Namespace",
+        ),
+        ("an object of no class", b"})\x81.".to_vec(), "damaged"),
+        ("an object of nothing", b"\x81.".to_vec(), "damaged"),
         ("no object at all", b".".to_vec(), "damaged"),
         ("no end", b"}".to_vec(), "damaged"),
         ("a global as the model", b"cos\nsystem\n.".to_vec(), "no state dict"),
