@@ -29,6 +29,7 @@ mod strict;
 mod timm;
 mod torch;
 mod unique;
+mod write;
 mod zip;
 
 use burn::tensor::Device;
@@ -226,7 +227,7 @@ impl ModelFile {
             .iter()
             .map(|row| Ok((row.canonical.clone(), row.shape.clone(), row.read(&*self.source)?)));
         let Self { config, preprocess, labels, about, calibration, .. } = self;
-        safetensors::write(tensors, config, preprocess, labels, about, calibration, dtype)
+        write::write(tensors, config, preprocess, labels, about, calibration, dtype)
     }
 }
 
@@ -245,5 +246,5 @@ pub fn save(
 ) -> Result<Vec<u8>> {
     let tensors = strict::export(network)?;
     let calibration = Calibration::default();
-    safetensors::write(tensors.into_iter().map(Ok), config, preprocess, labels, about, &calibration, dtype)
+    write::write(tensors.into_iter().map(Ok), config, preprocess, labels, about, &calibration, dtype)
 }

@@ -1,34 +1,27 @@
-//! Safetensors in and out: the project's own files, and timm's.
+//! Safetensors as they are read: the project's own files, and timm's.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use half::f16;
-use safetensors::tensor::{Dtype as StoredDtype, Metadata as Header, TensorView};
-use sha2::{Digest as _, Sha256};
+use safetensors::tensor::{Dtype as StoredDtype, Metadata as Header};
 
 use super::bytes::FileBytes;
-use super::digest::{Digest, hex};
-use super::metadata::{About, Dtype, KEY, Metadata, VERSION};
+use super::digest::Digest;
+use super::metadata::{KEY, Metadata, VERSION};
 use super::names::{Layout, table};
 use super::numbers::{read_f32, read_halves, widen_bf16, widen_f16};
 use super::other::ALLOWED;
 use super::quantize::{self, SCALE, dequantize};
 use super::source::{Quantized, TensorSource};
-use super::strict::Named;
 use super::{ModelFile, timm, unique};
-use crate::calibration::Calibration;
 use crate::error::{Error, Result, short};
-use crate::labels::Labels;
-use crate::model::XceptionConfig;
-use crate::preprocess::Preprocess;
 
 /// Bytes of the header's length, which comes first.
 const LENGTH: usize = size_of::<u64>();
 
 /// Longest header that is read, in bytes, of which a hundred thousand classes' names take most; more tensors than
 /// ten of the largest network have, and more sides than any. A header is held several times over while it is read.
-const MAX_HEADER: usize = 8 << 20;
+pub(super) const MAX_HEADER: usize = 8 << 20;
 const MAX_TENSORS: usize = 10_000;
 const MAX_SIDES: usize = 8;
 
@@ -198,7 +191,7 @@ fn check_counts(header: &Header) -> Result<()> {
 }
 
 /// The header, and where it ends.
-fn read_header(bytes: &dyn FileBytes) -> Result<(Header, usize)> {
+pub(super) fn read_header(bytes: &dyn FileBytes) -> Result<(Header, usize)> {
     let mut length = [0; LENGTH];
     if bytes.size() < LENGTH {
         return Err(unreadable(format!("it has {} bytes", bytes.size())));
@@ -248,73 +241,4 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
         source: Box::new(source),
         rows,
     })
-}
-
-/// The bytes of these values in half precision.
-fn halves(name: &str, values: &[f32]) -> Result<Vec<u8>> {
-    match values.iter().find(|&&value| !f16::from_f32(value).is_finite()) {
-        Some(value) => Err(Error::Weights(format!(
-            "the tensor {name} holds {value}, which is beyond the largest number of f16 ({}); keep the model in f32",
-            f16::MAX
-        ))),
-        None => Ok(values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect()),
-    }
-}
-
-/// The own format: canonical names in the order given, one JSON document of metadata.
-pub(super) fn write(
-    tensors: impl Iterator<Item = Result<Named>>,
-    config: &XceptionConfig,
-    preprocess: &Preprocess,
-    labels: &Labels,
-    about: &About,
-    calibration: &Calibration,
-    dtype: Dtype,
-) -> Result<Vec<u8>> {
-    let mut encoded: Vec<(String, StoredDtype, Vec<usize>, Vec<u8>)> = Vec::new();
-    for tensor in tensors {
-        let (name, shape, values) = tensor?;
-        let wide = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let (stored, bytes) = match dtype {
-            Dtype::Q8 if quantize::applies(&name, &shape) => {
-                let (levels, scales) = quantize::quantize(&values, &shape);
-                encoded.push((format!("{name}{SCALE}"), StoredDtype::F32, vec![scales.len()], wide(&scales)));
-                (StoredDtype::I8, levels)
-            }
-            Dtype::F16 | Dtype::Q8 if shape.len() > 1 => (StoredDtype::F16, halves(&name, &values)?),
-            _ => (StoredDtype::F32, wide(&values)),
-        };
-        encoded.push((name, stored, shape, bytes));
-    }
-    // safetensors lays tensors out by alignment, widest first, then by name; the digest follows it.
-    encoded.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let mut digest = Sha256::new();
-    encoded.iter().for_each(|(.., bytes)| digest.update(bytes));
-    let metadata = Metadata {
-        version: VERSION,
-        config: config.clone(),
-        preprocess: preprocess.clone(),
-        labels: labels.clone(),
-        about: about.clone(),
-        calibration: *calibration,
-        sha256: hex(&digest.finalize()),
-    };
-    let json = serde_json::to_string(&metadata)
-        .map_err(|error| Error::Format(format!("cannot write the metadata: {error}")))?;
-    let views = encoded
-        .iter()
-        .map(|(name, stored, shape, bytes)| {
-            let view = TensorView::new(*stored, shape.clone(), bytes)
-                .map_err(|error| Error::Weights(format!("cannot write the tensor {name}: {error}")))?;
-            Ok((name.as_str(), view))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let whole = safetensors::tensor::serialize(views, Some(HashMap::from([(KEY.to_string(), json)])))
-        .map_err(|error| Error::Format(format!("cannot write the model file: {error}")))?;
-    match read_header(&whole) {
-        Ok(_) => Ok(whole),
-        Err(_) => Err(Error::Format(format!(
-            "the model file's names and labels take more than {MAX_HEADER} bytes; give shorter labels"
-        ))),
-    }
 }

@@ -1,0 +1,240 @@
+//! The stack machine that a pickle is a program for.
+
+use std::collections::HashMap;
+
+use super::{Storage, Tensor, refuse};
+use crate::error::{Error, Result};
+
+/// The protocol that PyTorch writes.
+const PROTOCOL: u8 = 2;
+
+/// Index of a value: containers hold these, so that shared values cost nothing.
+pub(super) type Id = usize;
+
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    /// None, a float, or anything else that no tensor is made of.
+    Other,
+    Int(i64),
+    Text(String),
+    /// A tuple or a list.
+    Sequence(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+    /// Module and name.
+    Global(String),
+    Storage(Storage),
+    Tensor(Tensor),
+}
+
+/// A pickle, and what it has made so far.
+pub(super) struct Machine<'a> {
+    bytes: &'a [u8],
+    /// How far it has read.
+    pub at: usize,
+    pub values: Vec<Value>,
+    stack: Vec<Id>,
+    marks: Vec<usize>,
+    memo: HashMap<u32, Id>,
+}
+
+impl<'a> Machine<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() }
+    }
+
+    pub fn run(&mut self) -> Result<Id> {
+        loop {
+            let [code] = self.array()?;
+            match code {
+                0x80 => match self.array()? {
+                    [PROTOCOL] => {}
+                    [other] => {
+                        return Err(refuse(format!(
+                            "is a pickle of protocol {other}, and {PROTOCOL} is read, which PyTorch writes unless told otherwise"
+                        )));
+                    }
+                },
+                b'.' => return self.pop(),
+                b'(' => self.marks.push(self.stack.len()),
+                b'N' | 0x88 | 0x89 => self.push(Value::Other),
+                b'G' => {
+                    self.take(8)?;
+                    self.push(Value::Other);
+                }
+                b'J' => {
+                    let value = i32::from_le_bytes(self.array()?);
+                    self.push(Value::Int(value.into()));
+                }
+                b'K' => {
+                    let [value] = self.array()?;
+                    self.push(Value::Int(value.into()));
+                }
+                b'M' => {
+                    let value = u16::from_le_bytes(self.array()?);
+                    self.push(Value::Int(value.into()));
+                }
+                0x8a => {
+                    let [length] = self.array()?;
+                    let value = self.long(length.into())?;
+                    self.push(Value::Int(value));
+                }
+                b'X' => {
+                    let length = u32::from_le_bytes(self.array()?);
+                    let text = self.text(length as usize)?;
+                    self.push(Value::Text(text));
+                }
+                b'c' => {
+                    let global = format!("{}.{}", self.line()?, self.line()?);
+                    self.push(Value::Global(global));
+                }
+                b'q' => {
+                    let [slot] = self.array()?;
+                    self.remember(slot.into())?;
+                }
+                b'r' => {
+                    let slot = u32::from_le_bytes(self.array()?);
+                    self.remember(slot)?;
+                }
+                b'h' => {
+                    let [slot] = self.array()?;
+                    self.recall(slot.into())?;
+                }
+                b'j' => {
+                    let slot = u32::from_le_bytes(self.array()?);
+                    self.recall(slot)?;
+                }
+                b')' | b']' => self.push(Value::Sequence(Vec::new())),
+                b'}' => self.push(Value::Dict(Vec::new())),
+                0x85..=0x87 => {
+                    let count = usize::from(code - 0x84);
+                    let start = self.stack.len().checked_sub(count).ok_or_else(|| self.damaged())?;
+                    let items = self.stack.split_off(start);
+                    self.push(Value::Sequence(items));
+                }
+                b't' => {
+                    let items = self.marked()?;
+                    self.push(Value::Sequence(items));
+                }
+                b'a' => {
+                    let item = self.pop()?;
+                    self.extend(vec![item])?;
+                }
+                b'e' => {
+                    let items = self.marked()?;
+                    self.extend(items)?;
+                }
+                b's' => {
+                    let (value, key) = (self.pop()?, self.pop()?);
+                    self.set(&[key, value])?;
+                }
+                b'u' => {
+                    let items = self.marked()?;
+                    self.set(&items)?;
+                }
+                // State of an object: a state dict's `_metadata`.
+                b'b' => {
+                    self.pop()?;
+                }
+                b'Q' => self.storage()?,
+                b'R' => self.reduce()?,
+                // Python's own objects: `cls.__new__`, with and without keywords.
+                0x81 | 0x92 => {
+                    let (_, class) = (self.pop()?, self.pop()?);
+                    return Err(self.object(class));
+                }
+                other => {
+                    return Err(refuse(format!(
+                        "uses the pickle code {other:#04x}, which weights do not need"
+                    )));
+                }
+            }
+        }
+    }
+
+    pub fn damaged(&self) -> Error {
+        refuse(format!("is damaged near byte {} of its pickle", self.at))
+    }
+
+    fn take(&mut self, count: usize) -> Result<&[u8]> {
+        let end = self.at.checked_add(count).filter(|&end| end <= self.bytes.len());
+        let end = end.ok_or_else(|| self.damaged())?;
+        let start = std::mem::replace(&mut self.at, end);
+        Ok(&self.bytes[start..end])
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
+    fn text(&mut self, count: usize) -> Result<String> {
+        let text = String::from_utf8(self.take(count)?.to_vec());
+        text.map_err(|_| self.damaged())
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let length = self.bytes[self.at..].iter().position(|&byte| byte == b'\n');
+        let length = length.ok_or_else(|| self.damaged())?;
+        let line = self.text(length)?;
+        self.take(1)?;
+        Ok(line)
+    }
+
+    fn long(&mut self, length: usize) -> Result<i64> {
+        if length > 8 {
+            return Err(self.damaged());
+        }
+        let bytes = self.take(length)?;
+        let sign = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
+        let mut whole = [sign; 8];
+        whole[..length].copy_from_slice(bytes);
+        Ok(i64::from_le_bytes(whole))
+    }
+
+    pub fn push(&mut self, value: Value) {
+        self.stack.push(self.values.len());
+        self.values.push(value);
+    }
+
+    pub fn pop(&mut self) -> Result<Id> {
+        self.stack.pop().ok_or_else(|| self.damaged())
+    }
+
+    fn marked(&mut self) -> Result<Vec<Id>> {
+        let mark = self.marks.pop().filter(|&mark| mark <= self.stack.len());
+        let mark = mark.ok_or_else(|| self.damaged())?;
+        Ok(self.stack.split_off(mark))
+    }
+
+    fn remember(&mut self, slot: u32) -> Result<()> {
+        let top = *self.stack.last().ok_or_else(|| self.damaged())?;
+        self.memo.insert(slot, top);
+        Ok(())
+    }
+
+    fn recall(&mut self, slot: u32) -> Result<()> {
+        let id = self.memo.get(&slot).copied().ok_or_else(|| self.damaged())?;
+        self.stack.push(id);
+        Ok(())
+    }
+
+    fn extend(&mut self, items: Vec<Id>) -> Result<()> {
+        match self.stack.last().and_then(|&id| self.values.get_mut(id)) {
+            Some(Value::Sequence(sequence)) => sequence.extend(items),
+            _ => return Err(self.damaged()),
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, items: &[Id]) -> Result<()> {
+        let (pairs, rest) = items.as_chunks::<2>();
+        match self.stack.last().and_then(|&id| self.values.get_mut(id)) {
+            Some(Value::Dict(dict)) if rest.is_empty() => {
+                dict.extend(pairs.iter().map(|&[key, value]| (key, value)));
+            }
+            _ => return Err(self.damaged()),
+        }
+        Ok(())
+    }
+}

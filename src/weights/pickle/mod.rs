@@ -1,0 +1,139 @@
+//! The part of Python's pickle that a PyTorch state dict needs, and nothing else: no class is looked up,
+//! nothing is called. Whatever is not a name, a number, a container or a tensor is refused.
+
+mod machine;
+mod objects;
+
+use std::collections::{HashMap, HashSet};
+
+use crate::error::{Error, Result};
+use machine::{Id, Machine, Value};
+
+/// Most bytes of a pickle, some ten times those of the largest network here; values live in memory.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Longest name, and most sides of a tensor. Names and sides are copied for every tensor that refers to them:
+/// without a limit a small pickle could fill any memory.
+const MAX_NAME: usize = 128;
+const MAX_SIDES: usize = 8;
+
+/// First pickle of a file from before PyTorch 1.6: its magic number.
+pub(super) const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+
+/// A flat run of numbers in another entry of the archive.
+#[derive(Clone, Debug)]
+pub(super) struct Storage {
+    /// `FloatStorage` and so on.
+    pub kind: String,
+    /// Name of the entry.
+    pub key: String,
+}
+
+/// A tensor: a part of a storage, rows after rows.
+#[derive(Clone, Debug)]
+pub(super) struct Tensor {
+    pub storage: Storage,
+    /// In numbers.
+    pub offset: usize,
+    pub shape: Vec<usize>,
+}
+
+fn refuse(why: impl std::fmt::Display) -> Error {
+    Error::Format(format!(
+        "the PyTorch file {why}; save only the weights (torch.save(model.state_dict(), …)) or give the model as safetensors"
+    ))
+}
+
+/// Names and tensors of a state dict, alone or under `state_dict` or `model`.
+pub(super) fn state_dict(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
+    if bytes.len() > MAX_BYTES {
+        return Err(refuse(format!("describes its tensors in {} bytes, more than {MAX_BYTES}", bytes.len())));
+    }
+    let mut machine = Machine::new(bytes);
+    let root = machine.run()?;
+    machine.tensors(root)
+}
+
+/// What a file from before PyTorch 1.6 says of its tensors.
+pub(super) struct Legacy {
+    /// Names and tensors of the state dict.
+    pub tensors: Vec<(String, Tensor)>,
+    /// Kind of each storage by its key.
+    pub kinds: HashMap<String, String>,
+    /// Keys in the order in which the numbers follow.
+    pub keys: Vec<String>,
+    /// Where the numbers begin.
+    pub end: usize,
+}
+
+/// Reads such a file's pickles, which begin with [`LEGACY_MAGIC`].
+pub(super) fn legacy(bytes: &[u8]) -> Result<Legacy> {
+    let bytes = &bytes[..bytes.len().min(MAX_BYTES)];
+    let mut end = LEGACY_MAGIC.len();
+    let mut next = || -> Result<(Machine, Id)> {
+        let mut machine = Machine::new(&bytes[end..]);
+        let root = machine.run()?;
+        end += machine.at;
+        Ok((machine, root))
+    };
+    // The protocol, and what the writing machine's numbers were like: PyTorch wrote the same on all.
+    next()?;
+    next()?;
+    let (model, root) = next()?;
+    let tensors = model.tensors(root)?;
+    let storages = model.values.into_iter().filter_map(|value| match value {
+        Value::Storage(Storage { kind, key }) => Some((key, kind)),
+        _ => None,
+    });
+    let (list, root) = next()?;
+    let key = |&id: &Id| match &list.values[id] {
+        Value::Text(key) if key.len() <= MAX_NAME => Ok(key.clone()),
+        _ => Err(list.damaged()),
+    };
+    let keys = list.sequence(root)?.iter().map(key).collect::<Result<_>>()?;
+    Ok(Legacy { tensors, kinds: storages.collect(), keys, end })
+}
+
+impl Machine<'_> {
+    /// The tensors of a dict by name, or of the one dict in it that training scripts put around them.
+    fn tensors(&self, root: Id) -> Result<Vec<(String, Tensor)>> {
+        let Value::Dict(entries) = &self.values[root] else {
+            return Err(refuse("holds no state dict"));
+        };
+        let text = |id: Id| match &self.values[id] {
+            Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        };
+        let inner: Vec<Id> = entries
+            .iter()
+            .filter(|&&(key, value)| {
+                matches!(text(key), Some("state_dict" | "model"))
+                    && matches!(self.values[value], Value::Dict(_))
+            })
+            .map(|&(_, value)| value)
+            .collect();
+        match inner[..] {
+            [] => {}
+            [inner] if inner != root => return self.tensors_of(inner),
+            _ => return Err(refuse("holds several state dicts, and which is meant is not said")),
+        }
+        self.tensors_of(root)
+    }
+
+    fn tensors_of(&self, dict: Id) -> Result<Vec<(String, Tensor)>> {
+        let Value::Dict(entries) = &self.values[dict] else { return Err(self.damaged()) };
+        let mut seen = HashSet::new();
+        entries
+            .iter()
+            .map(|&(key, value)| match (&self.values[key], &self.values[value]) {
+                (Value::Text(name), _) if name.len() > MAX_NAME => Err(self.damaged()),
+                (Value::Text(name), _) if !seen.insert(name.as_str()) => {
+                    Err(refuse(format!("is damaged: it holds {name} twice")))
+                }
+                (Value::Text(name), Value::Tensor(tensor)) => Ok((name.clone(), tensor.clone())),
+                (Value::Text(name), _) => Err(refuse(format!("holds {name}, which is no tensor"))),
+                _ => Err(self.damaged()),
+            })
+            .collect()
+    }
+}
