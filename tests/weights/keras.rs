@@ -1,6 +1,8 @@
 //! Keras's files, strictly: nothing missing, nothing misshapen, nothing unused.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use half::f16;
 use hdf5_pure::{
@@ -8,9 +10,11 @@ use hdf5_pure::{
     GroupBuilder,
 };
 use xception_web::model::Dialect;
-use xception_web::weights::ModelFile;
+use xception_web::weights::{FileBytes, KerasFile, ModelFile};
 
-use super::common::{LOGIT_TOLERANCE, Strings, keras_layers, keras_legacy_file, mini, timm_tensors};
+use super::common::{
+    LOGIT_TOLERANCE, Strings, keras_layers, keras_legacy_file, mini, read_fixture, timm_tensors,
+};
 use super::own::F16_TOLERANCE;
 use super::{check_logits, parse_error};
 
@@ -204,5 +208,34 @@ fn keras_tensors_are_read_in_f16_f32_and_f64_and_in_no_other_type() {
         let message = parse_error(keras3_file("optimizer/vars/0", write));
         assert!(message.contains(kind) && message.contains("F16"), "{message}");
         assert!(message.contains("tensor ") && !message.contains("damaged"), "{message}");
+    }
+}
+
+/// A file that counts what is read of it.
+struct Counted(Vec<u8>, Arc<AtomicUsize>);
+
+impl FileBytes for Counted {
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    fn read(&self, start: usize, part: &mut [u8]) -> xception_web::Result<()> {
+        self.1.fetch_add(part.len(), Relaxed);
+        self.0.read(start, part)
+    }
+}
+
+/// Of this many bytes, a reader refuses what takes more.
+const MAX_STRUCTURE: usize = 16 << 20;
+
+#[test]
+fn finding_the_layers_takes_a_small_part_of_what_is_allowed() {
+    for name in ["mini_keras_legacy.h5", "mini_keras_model.h5", "mini_keras.weights.h5"] {
+        let read = Arc::new(AtomicUsize::new(0));
+        KerasFile::open(Counted(read_fixture(name), read.clone())).unwrap();
+        let read = read.load(Relaxed);
+        println!("{name}: {read} bytes");
+        // The largest network has twice as many layers, and old files are searched from the start for each.
+        assert!(4 * read < MAX_STRUCTURE / 2, "{name}: {read} bytes");
     }
 }

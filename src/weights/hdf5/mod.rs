@@ -51,7 +51,10 @@ impl KerasFile {
             .and_then(|file| Ok((contents(&file, size)?, Self(file))));
         // Whatever came of it: the library leaves out attributes that it cannot read.
         if allowance.is_used_up() {
-            return Err(damaged("the names", format!("they take more than {MAX_STRUCTURE} bytes")));
+            return Err(damaged(
+                "the layers",
+                format!("their names and places take more than {MAX_STRUCTURE} bytes"),
+            ));
         }
         allowance.lift();
         opened
