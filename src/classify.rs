@@ -1,18 +1,18 @@
 //! RGBA in, labels out: the one path that the page, the package and the command line share.
 
 use burn::tensor::Device;
-#[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+#[cfg(feature = "plain")]
 use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use web_time::Instant;
 
-use crate::backend::{Backend, BackendKind, BackendRequest};
+use crate::backend::{Backend, BackendKind, BackendRequest, missing};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 #[cfg(feature = "cpu")]
 use crate::fused::{Fused, Precision};
 use crate::labels::Labels;
-#[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+#[cfg(feature = "plain")]
 use crate::model::Xception;
 use crate::model::XceptionConfig;
 use crate::preprocess::{Preprocess, RgbaView};
@@ -46,7 +46,7 @@ pub struct Timings {
 #[allow(clippy::large_enum_variant, reason = "one per classifier")]
 enum Network {
     /// Plain Burn modules: on the GPU, and on the baseline. A build for the CPU alone is small for want of them.
-    #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+    #[cfg(feature = "plain")]
     Plain(Xception),
     /// The same function in fused kernels: on the CPU.
     #[cfg(feature = "cpu")]
@@ -60,12 +60,7 @@ impl Network {
         Fused::new(&file.config, &|name| file.read(name), precision, device).map(Self::Fused)
     }
 
-    #[cfg(not(feature = "cpu"))]
-    fn on_the_cpu(file: &ModelFile, device: &Device) -> Result<Self> {
-        Self::plain(file, device)
-    }
-
-    #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+    #[cfg(feature = "plain")]
     fn plain(file: &ModelFile, device: &Device) -> Result<Self> {
         Ok(Self::Plain(file.build(device)?.fold()))
     }
@@ -73,7 +68,7 @@ impl Network {
     /// The logits of pictures of this shape.
     async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
         match self {
-            #[cfg(any(feature = "ndarray", feature = "webgpu", not(feature = "cpu")))]
+            #[cfg(feature = "plain")]
             Self::Plain(network) => {
                 let pictures = Tensor::from_data(TensorData::new(pictures, shape), device);
                 // Synchronous reads panic on WebGPU in a browser: always the asynchronous one.
@@ -129,8 +124,10 @@ impl Classifier {
             BackendKind::Webgpu => proven(file, &backend.device).await?,
             #[cfg(feature = "ndarray")]
             BackendKind::Ndarray => Network::plain(file, &backend.device)?,
-            // A build without the others cannot have brought up their backends.
-            _ => Network::on_the_cpu(file, &backend.device)?,
+            #[cfg(feature = "cpu")]
+            BackendKind::Cpu => Network::on_the_cpu(file, &backend.device)?,
+            #[allow(unreachable_patterns, reason = "a build may hold every backend")]
+            other => return Err(missing(other)),
         };
         Ok(Self {
             network,
