@@ -384,6 +384,17 @@ fn every_native_backend_can_be_named() {
 }
 
 #[test]
+fn a_model_in_int8_runs_on_the_gpu_which_multiplies_it_in_f32() {
+    let model = scratch("int8_on_the_gpu", "q8.safetensors", b"");
+    // The mini network is too narrow: its convolutions stay in f32 on the CPU, too.
+    stdout(&["convert", "--dtype", "q8", &path("../../www/models/emoji.safetensors"), &model]);
+    let picture = path("pictures/picture.png");
+    let args = ["classify", "--model", &model, "--backend", "webgpu", "--json", &picture];
+    let answers: Value = serde_json::from_str(&stdout(&args)).unwrap();
+    assert_eq!(answers[0]["backend"], "webgpu");
+}
+
+#[test]
 fn bench_times_a_model_and_says_what_ran() {
     let model = path(MODELS[0]);
     let text = stdout(&["bench", "--model", &model, "--runs", "2", "--threads", "1"]);
