@@ -369,6 +369,18 @@ fn bad_options_fail_with_one_sentence_that_lists_the_choices() {
 }
 
 #[test]
+fn the_help_of_every_command_that_reads_models_names_their_formats() {
+    for command in ["classify", "convert", "inspect"] {
+        let help = stdout(&[command, "--help"]);
+        for format in
+            ["own safetensors", "timm safetensors", ".pth", "pytorch_model.bin", "Keras .h5", ".weights.h5"]
+        {
+            assert!(help.to_lowercase().contains(&format.to_lowercase()), "{command}: {format}: {help}");
+        }
+    }
+}
+
+#[test]
 fn every_native_backend_can_be_named() {
     let (model, picture) = (path(MODELS[0]), path("pictures/picture.png"));
     let reference = logits(&model, &picture);
