@@ -167,6 +167,31 @@ impl Dense {
     }
 }
 
+/// The numbers of a packed kernel; in int8 the values, the scales and the sums.
+#[allow(clippy::large_enum_variant, reason = "one at a time")]
+enum DenseWeights {
+    F32(Dense),
+    Q8([Dense; 3]),
+}
+
+impl DenseWeights {
+    fn of(weights: WeightsInput<Flex>) -> Self {
+        match weights {
+            WeightsInput::F32 { values } => Self::F32(Dense::of(values)),
+            WeightsInput::Q8 { values, scales, sums } => Self::Q8([values, scales, sums].map(Dense::of)),
+        }
+    }
+
+    fn view(&self) -> Weights<'_> {
+        match self {
+            Self::F32(values) => Weights::F32(values.slice()),
+            Self::Q8([values, scales, sums]) => {
+                Weights::Q8 { values: values.int8(), scales: scales.slice(), sums: sums.slice() }
+            }
+        }
+    }
+}
+
 /// Single-precision numbers in the order of their shape. burn-flex can do this for its dozen types of numbers, by
 /// as many functions.
 fn gathered(tensor: &FlexTensor) -> FlexTensor {
@@ -212,16 +237,8 @@ impl FusedOps for Flex {
             (RowsInput::Windows, _) => (Rows::Windows { stride, before }, 3),
             _ => (Rows::Points { stride }, 1),
         };
-        let weights = match weights {
-            WeightsInput::F32 { values } => vec![Dense::of(values)],
-            WeightsInput::Q8 { values, scales, sums } => [values, scales, sums].map(Dense::of).into(),
-        };
-        let weights = match &weights[..] {
-            [values, scales, sums] => {
-                Weights::Q8 { values: values.int8(), scales: scales.slice(), sums: sums.slice() }
-            }
-            weights => Weights::F32(weights.first().map_or(&[], Dense::slice)),
-        };
+        let weights = DenseWeights::of(weights);
+        let weights = weights.view();
         let (residual, scale) = match residual {
             ResidualInput::None => (None, None),
             ResidualInput::Sum { values } => (Some(Dense::channels_last(values)), None),
