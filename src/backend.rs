@@ -129,7 +129,7 @@ impl Backend {
     ///
     /// # Errors
     ///
-    /// When this build holds no CPU backend.
+    /// When this build holds no CPU backend, as one of ndarray alone.
     pub fn fallback(why: &str) -> Result<Self> {
         on_cpu(BackendKind::Cpu, format!("the GPU cannot be used: {why}"))
     }
@@ -155,10 +155,13 @@ fn on_cpu(kind: BackendKind, reason: String) -> Result<Backend> {
             Ok(Backend { kind, reason, adapter: None, device })
         }
         #[allow(unreachable_patterns, reason = "a build may hold every backend")]
-        other => {
-            Err(Error::Backend(format!("the backend {other} is not in this build; build with its feature")))
-        }
+        other => Err(missing(other)),
     }
+}
+
+/// What to say of a backend that this build lacks.
+pub(crate) fn missing(kind: BackendKind) -> Error {
+    Error::Backend(format!("the backend {kind} is not in this build; build with its feature"))
 }
 
 #[cfg(feature = "webgpu")]

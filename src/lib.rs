@@ -22,6 +22,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+#[cfg(not(any(feature = "cpu", feature = "ndarray", feature = "webgpu")))]
+compile_error!("a build needs a backend: choose one or more of the features cpu, ndarray and webgpu");
+
 pub mod backend;
 #[cfg(feature = "cli")]
 pub mod bundled;

@@ -178,7 +178,12 @@ fn png_webp_gif_and_bmp_of_one_picture_get_the_same_logits_and_jpeg_almost() {
 #[test]
 fn a_jpeg_that_says_it_lies_on_its_side_is_turned_upright() {
     let model = path(MODELS[0]);
-    let lying = image::load_from_memory(&read_fixture("pictures/orientation_6.jpg")).unwrap().into_rgb8();
+    // libjpeg knows nothing of orientation.
+    let bytes = read_fixture("pictures/orientation_6.jpg");
+    let mut decoder = mozjpeg::Decompress::new_mem(&bytes).unwrap().rgb().unwrap();
+    let (width, height) = (decoder.width() as u32, decoder.height() as u32);
+    let pixels = decoder.read_scanlines::<[u8; 3]>().unwrap().concat();
+    let lying = image::RgbImage::from_raw(width, height, pixels).unwrap();
     let upright = image::imageops::rotate90(&lying);
     let as_png =
         |picture: &image::RgbImage| png(picture, picture.width() as usize, picture.height() as usize);
@@ -369,6 +374,18 @@ fn bad_options_fail_with_one_sentence_that_lists_the_choices() {
 }
 
 #[test]
+fn the_help_of_every_command_that_reads_models_names_their_formats() {
+    for command in ["classify", "convert", "inspect"] {
+        let help = stdout(&[command, "--help"]);
+        for format in
+            ["own safetensors", "timm safetensors", ".pth", "pytorch_model.bin", "Keras .h5", ".weights.h5"]
+        {
+            assert!(help.to_lowercase().contains(&format.to_lowercase()), "{command}: {format}: {help}");
+        }
+    }
+}
+
+#[test]
 fn every_native_backend_can_be_named() {
     let (model, picture) = (path(MODELS[0]), path("pictures/picture.png"));
     let reference = logits(&model, &picture);
@@ -381,6 +398,17 @@ fn every_native_backend_can_be_named() {
         let gap = distance(&found, &reference);
         assert!(gap <= LOGIT_TOLERANCE, "{backend}: {gap}");
     }
+}
+
+#[test]
+fn a_model_in_int8_runs_on_the_gpu_which_multiplies_it_in_f32() {
+    let model = scratch("int8_on_the_gpu", "q8.safetensors", b"");
+    // The mini network is too narrow: its convolutions stay in f32 on the CPU, too.
+    stdout(&["convert", "--dtype", "q8", &path("../../www/models/emoji.safetensors"), &model]);
+    let picture = path("pictures/picture.png");
+    let args = ["classify", "--model", &model, "--backend", "webgpu", "--json", &picture];
+    let answers: Value = serde_json::from_str(&stdout(&args)).unwrap();
+    assert_eq!(answers[0]["backend"], "webgpu");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! built for it. Its operations are a Burn backend extension ([`ops`]): burn-flex runs them by [`crate::kernels`], and every other backend by
 //! plain tensor operations ([`reference`](mod@reference)), which is also what the kernels are tested against.
 
+pub(crate) mod dense;
 mod network;
 pub mod ops;
 mod packer;

@@ -4,7 +4,8 @@ use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Dispatch, Flex};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::ops::{ConvInput, Dense, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
+use super::dense::Dense;
+use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use super::packer::Packer;
 use crate::error::{Error, Result};
 use crate::kernels::Act;

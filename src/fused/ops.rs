@@ -11,9 +11,10 @@
 use burn::backend::flex::FlexTensor;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Backend, ExtensionType, Flex, TensorMetadata, backend_extension};
+use burn::backend::{Backend, ExtensionType, Flex, backend_extension};
 use burn::tensor::TensorData;
 
+use super::dense::Dense;
 use super::reference;
 use crate::kernels::{self, Act, Conv, MaxPool, Residual, Rows, Weights};
 
@@ -136,55 +137,27 @@ pub trait FusedOps: Backend {
 #[cfg(feature = "ndarray")]
 impl FusedOps for burn::backend::NdArray {}
 
-/// A tensor's numbers, contiguous.
-pub(super) struct Dense(FlexTensor);
-
-impl Dense {
-    pub fn of(tensor: FlexTensor) -> Self {
-        Self(if tensor.is_contiguous() { tensor } else { gathered(&tensor) })
-    }
-
-    /// `[B, C, H, W]` as `[B, H, W, C]`: nothing moves when it lies so already.
-    fn channels_last(tensor: FlexTensor) -> Self {
-        Self::of(Flex::float_permute(tensor, &[0, 2, 3, 1]))
-    }
-
-    fn dims<const D: usize>(&self) -> [usize; D] {
-        self.0.shape().dims()
-    }
-
-    fn range(&self) -> std::ops::Range<usize> {
-        let start = self.0.layout().start_offset();
-        start..start + self.0.shape().num_elements()
-    }
-
-    pub fn slice(&self) -> &[f32] {
-        &self.0.storage()[self.range()]
-    }
-
-    fn int8(&self) -> &[i8] {
-        &self.0.storage()[self.range()]
-    }
+/// The numbers of a packed kernel; in int8 the values, the scales and the sums.
+#[allow(clippy::large_enum_variant, reason = "one at a time")]
+enum DenseWeights {
+    F32(Dense),
+    Q8([Dense; 3]),
 }
 
-/// Single-precision numbers in the order of their shape. burn-flex can do this for its dozen types of numbers, by
-/// as many functions.
-fn gathered(tensor: &FlexTensor) -> FlexTensor {
-    let (shape, layout) = (tensor.shape(), tensor.layout());
-    let dims: Vec<_> = shape.iter().copied().zip(layout.strides().iter().copied()).collect();
-    let mut numbers = Vec::with_capacity(shape.num_elements());
-    gather(tensor.storage(), &dims, layout.start_offset() as isize, &mut numbers);
-    FlexTensor::from_data(TensorData::new(numbers, shape))
-}
+impl DenseWeights {
+    fn of(weights: WeightsInput<Flex>) -> Self {
+        match weights {
+            WeightsInput::F32 { values } => Self::F32(Dense::of(values)),
+            WeightsInput::Q8 { values, scales, sums } => Self::Q8([values, scales, sums].map(Dense::of)),
+        }
+    }
 
-/// Size and stride of each dimension in `dims`, the first number at `offset`.
-fn gather(values: &[f32], dims: &[(usize, isize)], offset: isize, numbers: &mut Vec<f32>) {
-    let at = |index: usize, stride: isize| offset + index as isize * stride;
-    match *dims {
-        [] => numbers.push(values[offset as usize]),
-        [(size, stride)] => numbers.extend((0..size).map(|i| values[at(i, stride) as usize])),
-        [(size, stride), ref inner @ ..] => {
-            (0..size).for_each(|i| gather(values, inner, at(i, stride), numbers));
+    fn view(&self) -> Weights<'_> {
+        match self {
+            Self::F32(values) => Weights::F32(values.slice()),
+            Self::Q8([values, scales, sums]) => {
+                Weights::Q8 { values: values.int8(), scales: scales.slice(), sums: sums.slice() }
+            }
         }
     }
 }
@@ -212,16 +185,8 @@ impl FusedOps for Flex {
             (RowsInput::Windows, _) => (Rows::Windows { stride, before }, 3),
             _ => (Rows::Points { stride }, 1),
         };
-        let weights = match weights {
-            WeightsInput::F32 { values } => vec![Dense::of(values)],
-            WeightsInput::Q8 { values, scales, sums } => [values, scales, sums].map(Dense::of).into(),
-        };
-        let weights = match &weights[..] {
-            [values, scales, sums] => {
-                Weights::Q8 { values: values.int8(), scales: scales.slice(), sums: sums.slice() }
-            }
-            weights => Weights::F32(weights.first().map_or(&[], Dense::slice)),
-        };
+        let weights = DenseWeights::of(weights);
+        let weights = weights.view();
         let (residual, scale) = match residual {
             ResidualInput::None => (None, None),
             ResidualInput::Sum { values } => (Some(Dense::channels_last(values)), None),

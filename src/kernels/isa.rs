@@ -41,7 +41,7 @@ pub(super) fn block(conv: &Conv<'_>, first: usize, result: &mut [MaybeUninit<f32
 }
 
 #[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
+pub fn has_avx2() -> bool {
     std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
 }
 

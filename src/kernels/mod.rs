@@ -14,7 +14,7 @@ mod depthwise;
 #[cfg(test)]
 mod exact;
 mod gemm;
-mod isa;
+pub(crate) mod isa;
 mod lanes;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod lanes_wasm;

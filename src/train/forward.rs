@@ -5,7 +5,8 @@ use burn::nn::BatchNorm;
 use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, s};
 
-use super::ops::{self, Act, PoolGeometry};
+use super::ops::{self, PoolGeometry};
+use crate::kernels::Act;
 use crate::model::block::Block;
 use crate::model::conv_norm::ConvNorm;
 use crate::model::separable::SeparableConv;

@@ -1,11 +1,11 @@
 // The benchmark: our rows and the peers', interleaved round by round, each in a fresh browser.
-//   node tests/bench/run.mjs [--only NAME,…] [--runs N] [--rounds N] [--json FILE] [--record]
+//   node tests/bench/run.mjs [--only NAME,…] [--runs N] [--rounds N] [--json FILE] [--record NAME]
 // What the columns mean is in README.md beside this file.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { brotliCompressSync } from 'node:zlib';
 import { compare, median } from './compare.mjs';
@@ -30,15 +30,23 @@ const FLAGS = [
   '--disable-sync',
 ].concat(['--disable-background-networking', '--disable-component-update']);
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    runs: { type: 'string', default: '10' },
-    rounds: { type: 'string', default: '3' },
-    json: { type: 'string' },
-    record: { type: 'boolean' },
-  },
-});
+const KNOWN = {
+  only: { type: 'string' },
+  runs: { type: 'string', default: '10' },
+  rounds: { type: 'string', default: '3' },
+  json: { type: 'string' },
+  record: { type: 'string' },
+};
+const options = given();
+
+function given() {
+  try {
+    return parseArgs({ options: KNOWN }).values;
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
 const count = (name) => {
   const value = Number(options[name]);
   if (Number.isInteger(value) && value > 0) return value;
@@ -204,8 +212,21 @@ function brotliBytes(path) {
   return known[key];
 }
 
+/** Where the run is recorded, if it is; asked before anything is measured, as no record replaces another. */
+function recordFile(date) {
+  const name = options.record;
+  if (name === undefined) return undefined;
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
+    fail(`--record ${JSON.stringify(name)}: give a name of small letters, digits and hyphens`);
+  }
+  const file = join(import.meta.dirname, 'records', `${date}-${name}.json`);
+  return existsSync(file) ? fail(`${file} is there already; record under another name`) : file;
+}
+
 const rows = chosen();
 const [runs, rounds] = [count('runs'), count('rounds')];
+const date = new Date().toISOString().slice(0, 10);
+const record = recordFile(date);
 const absent = await prepare(rows);
 const results = rows.map((row) => {
   return { ...row, absent: absent[row.model], times: [], firsts: [], found: {} };
@@ -225,7 +246,7 @@ const machine = {
   browser: `Chromium ${browser}`,
 };
 const measurement = {
-  date: new Date().toISOString().slice(0, 10),
+  date,
   machine,
   runs,
   rounds,
@@ -233,11 +254,11 @@ const measurement = {
 };
 console.log(table(measurement, summaries));
 if (options.json) writeFileSync(options.json, `${JSON.stringify(summaries, null, 2)}\n`);
-if (options.record) {
-  const folder = join(import.meta.dirname, 'records');
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${measurement.date}.json`);
-  writeFileSync(file, `${JSON.stringify({ ...measurement, rows: summaries }, null, 2)}\n`);
+if (record) {
+  mkdirSync(dirname(record), { recursive: true });
+  const text = `${JSON.stringify({ ...measurement, rows: summaries }, null, 2)}\n`;
+  // Fails where a file has come in the meantime.
+  writeFileSync(record, text, { flag: 'wx' });
 }
 const wrong = summaries.find(({ absent, ours }) => ours && absent?.startsWith('its answer'));
 if (wrong) fail(`${wrong.name}: ${wrong.absent}`);

@@ -7,7 +7,7 @@ use xception_web::picture::Picture;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result};
 
-use super::{labelled, model, prefixed, read};
+use super::{MODEL_FORMATS, labelled, model, prefixed, read};
 
 /// Share of the bar's width that a score of 1 fills, in characters.
 const BAR: f32 = 24.0;
@@ -17,8 +17,7 @@ pub struct Args {
     /// PNG, JPEG, WebP, GIF or BMP files.
     #[arg(required = true)]
     images: Vec<String>,
-    /// Own safetensors, timm safetensors, Keras .h5 or .weights.h5; the bundled model without it.
-    #[arg(long)]
+    #[arg(long, help = format!("{MODEL_FORMATS}; the bundled model without it"))]
     model: Option<String>,
     /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
     #[arg(long)]

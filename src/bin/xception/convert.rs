@@ -3,11 +3,11 @@
 use xception_web::weights::Dtype;
 use xception_web::{Error, Result};
 
-use super::{labelled, model, prefixed, write};
+use super::{MODEL_FORMATS, labelled, model, prefixed, write};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Own safetensors, timm safetensors, Keras .h5 or .weights.h5.
+    #[arg(help = MODEL_FORMATS)]
     input: String,
     /// The safetensors file to write.
     output: String,

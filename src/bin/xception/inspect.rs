@@ -3,14 +3,14 @@
 use xception_web::Result;
 use xception_web::preprocess::{Filter, Fit, Preprocess};
 
-use super::{labelled, model};
+use super::{MODEL_FORMATS, labelled, model};
 
 /// Names shown of a long list of labels.
 const LABELS_SHOWN: usize = 8;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Own safetensors, timm safetensors, Keras .h5 or .weights.h5.
+    #[arg(help = MODEL_FORMATS)]
     file: String,
     /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
     #[arg(long)]

@@ -23,6 +23,10 @@ use xception_web::model::config::IMAGENET_CLASSES;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
 
+/// What a model file may be, as every command's help says it.
+const MODEL_FORMATS: &str =
+    "Own safetensors, timm safetensors, PyTorch .pth or pytorch_model.bin, Keras .h5 or .weights.h5";
+
 /// Classify pictures with Xception; convert and inspect its weights.
 #[derive(Debug, Parser)]
 #[command(name = "xception", version)]

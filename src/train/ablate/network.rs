@@ -10,9 +10,10 @@ use burn::tensor::{Device, Tensor, s};
 
 use super::super::forward::{pool, remember};
 use super::super::init::seeded;
-use super::super::ops::{self, Act};
+use super::super::ops;
 use super::variant::{Between, Kind, Variant};
 use super::widths::{MIDDLE_BLOCKS, MIDDLE_UNITS, TOWERS, Widths, tower};
+use crate::kernels::Act;
 use crate::model::Dialect;
 
 /// As in PyTorch, and in Xception as timm has it.

@@ -12,6 +12,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
+use crate::kernels::Act;
+
 /// Size and start of the windows of a 3×3 max-pool with stride 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolGeometry {
@@ -84,21 +86,12 @@ pub trait TrainGradients: TrainOps {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// Whether ReLU follows a batch norm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
-    /// ReLU.
-    Relu,
-    /// Nothing.
-    None,
-}
-
 /// See [`TrainOps::depthwise`].
 pub fn depthwise(x: Tensor<4>, w: Tensor<2>) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::depthwise(x.into_dispatch(), w.into_dispatch()))
 }
 
-/// See [`TrainOps::batch_norm_act`].
+/// See [`TrainOps::batch_norm_act`]; `act` stands after it.
 pub fn batch_norm(
     x: Tensor<4>,
     [gamma, beta]: [Tensor<1>; 2],

@@ -4,7 +4,7 @@
 #[inline(always)]
 pub fn wide<R>(f: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+    if crate::kernels::isa::has_avx2() {
         // SAFETY: the processor has both.
         return unsafe { avx2(f) };
     }

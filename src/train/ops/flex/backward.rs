@@ -1,40 +1,17 @@
-//! The training operations on the CPU. Work is divided by picture, and sums over pictures are taken
-//! in their order, so results do not depend on the number of threads.
+//! The gradients.
 
-use burn::backend::flex::FlexTensor;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
-use burn::tensor::TensorData;
 use rayon::prelude::*;
 
-use super::simd::wide;
-use super::{PoolGeometry, TrainGradients, TrainOps};
+use super::super::simd::wide;
+use super::super::{PoolGeometry, TrainGradients};
+use super::{corner, depthwise, taps, tensor, window_max};
+use crate::fused::dense::Dense;
 
 /// Row blocks of a weight gradient's product, each a job of its own.
 const PRODUCT_BLOCKS: usize = 8;
-
-/// A tensor's numbers, contiguous.
-struct Dense(FlexTensor);
-
-impl Dense {
-    fn new(tensor: FlexTensor) -> Self {
-        Self(tensor.to_contiguous())
-    }
-
-    fn dims<const D: usize>(&self) -> [usize; D] {
-        self.0.shape().dims()
-    }
-
-    fn slice(&self) -> &[f32] {
-        let start = self.0.layout().start_offset();
-        &self.0.storage::<f32>()[start..start + self.0.shape().num_elements()]
-    }
-}
-
-fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(values, shape))
-}
 
 /// Sums rows of equal length in order.
 fn sum_rows(rows: Vec<Vec<f32>>, len: usize) -> Vec<f32> {
@@ -45,47 +22,6 @@ fn sum_rows(rows: Vec<Vec<f32>>, len: usize) -> Vec<f32> {
         }
     }
     total
-}
-
-/// The range of taps (0..3) that stay inside `size` around `at`, for padding 1.
-#[inline(always)]
-fn taps(at: usize, size: usize) -> std::ops::Range<usize> {
-    usize::from(at == 0)..if at + 1 == size { 2 } else { 3 }
-}
-
-#[inline(always)]
-fn depthwise_image(x: &[f32], w: &[f32], y: &mut [f32], [h, wd, c]: [usize; 3]) {
-    for i in 0..h {
-        for j in 0..wd {
-            let out = &mut y[(i * wd + j) * c..][..c];
-            if i > 0 && i + 1 < h && j > 0 && j + 1 < wd {
-                let at = |k: usize| &x[((i + k / 3 - 1) * wd + j + k % 3 - 1) * c..][..c];
-                let [a0, a1, a2, a3, a4, a5, a6, a7, a8] = std::array::from_fn(at);
-                let [w0, w1, w2, w3, w4, w5, w6, w7, w8] = std::array::from_fn(|k| &w[k * c..][..c]);
-                for n in 0..c {
-                    out[n] = a0[n] * w0[n]
-                        + a1[n] * w1[n]
-                        + a2[n] * w2[n]
-                        + a3[n] * w3[n]
-                        + a4[n] * w4[n]
-                        + a5[n] * w5[n]
-                        + a6[n] * w6[n]
-                        + a7[n] * w7[n]
-                        + a8[n] * w8[n];
-                }
-                continue;
-            }
-            for di in taps(i, h) {
-                for dj in taps(j, wd) {
-                    let a = &x[((i + di - 1) * wd + j + dj - 1) * c..][..c];
-                    let k = &w[(di * 3 + dj) * c..][..c];
-                    for n in 0..c {
-                        out[n] += a[n] * k[n];
-                    }
-                }
-            }
-        }
-    }
 }
 
 #[inline(always)]
@@ -106,150 +42,13 @@ fn depthwise_weights_image(x: &[f32], g: &[f32], dw: &mut [f32], [h, wd, c]: [us
     }
 }
 
-fn depthwise(x: &[f32], w: &[f32], [b, h, wd, c]: [usize; 4]) -> Vec<f32> {
-    let mut y = vec![0.0; b * h * wd * c];
-    let image = h * wd * c;
-    y.par_chunks_mut(image).zip(x.par_chunks(image)).for_each(|(y, x)| {
-        wide(
-            #[inline(always)]
-            || depthwise_image(x, w, y, [h, wd, c]),
-        )
-    });
-    y
-}
-
-/// The largest of a window, and which tap it was, per channel.
-#[inline(always)]
-fn window_max(x: &[f32], [h, wd, c]: [usize; 3], [top, left]: [isize; 2], best: &mut [f32], tap: &mut [u32]) {
-    best.fill(f32::NEG_INFINITY);
-    for k in 0..9 {
-        let (i, j) = (top + k / 3, left + k % 3);
-        if i < 0 || j < 0 || i >= h as isize || j >= wd as isize {
-            continue;
-        }
-        let a = &x[(i as usize * wd + j as usize) * c..][..c];
-        let (best, tap) = (&mut best[..c], &mut tap[..c]);
-        for n in 0..c {
-            let larger = a[n] > best[n];
-            best[n] = if larger { a[n] } else { best[n] };
-            tap[n] = if larger { k as u32 } else { tap[n] };
-        }
-    }
-}
-
-#[inline(always)]
-fn corner(i: usize, j: usize, geometry: &PoolGeometry) -> [isize; 2] {
-    [(2 * i) as isize - geometry.before[0] as isize, (2 * j) as isize - geometry.before[1] as isize]
-}
-
-impl TrainOps for Flex {
-    fn depthwise(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
-        let (x, w) = (Dense::new(x), Dense::new(w));
-        let dims = x.dims::<4>();
-        tensor(depthwise(x.slice(), w.slice(), dims), dims)
-    }
-
-    fn batch_norm_act(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        epsilon: f32,
-        floor: f32,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let (x, gamma, beta) = (Dense::new(x), Dense::new(gamma), Dense::new(beta));
-        let dims @ [b, h, wd, c] = x.dims::<4>();
-        let image = h * wd * c;
-        let sums: Vec<Vec<f32>> = x
-            .slice()
-            .par_chunks(image)
-            .map(|x| {
-                let mut sums = vec![0.0; 2 * c];
-                wide(
-                    #[inline(always)]
-                    || {
-                        let (sum, square) = sums.split_at_mut(c);
-                        for x in x.chunks_exact(c) {
-                            for n in 0..c {
-                                sum[n] += x[n];
-                                square[n] += x[n] * x[n];
-                            }
-                        }
-                    },
-                );
-                sums
-            })
-            .collect();
-        let count = (b * h * wd) as f64;
-        let total = |n: usize| sums.iter().map(|row| f64::from(row[n])).sum::<f64>() / count;
-        let mean: Vec<f32> = (0..c).map(|n| total(n) as f32).collect();
-        let variance: Vec<f32> = (0..c).map(|n| (total(c + n) - total(n).powi(2)).max(0.0) as f32).collect();
-        let scale: Vec<f32> = (0..c).map(|n| gamma.slice()[n] / (variance[n] + epsilon).sqrt()).collect();
-        let shift: Vec<f32> = (0..c).map(|n| beta.slice()[n] - mean[n] * scale[n]).collect();
-        let mut y = vec![0.0; b * image];
-        y.par_chunks_mut(image).zip(x.slice().par_chunks(image)).for_each(|(y, x)| {
-            wide(
-                #[inline(always)]
-                || {
-                    let (scale, shift) = (&scale[..c], &shift[..c]);
-                    for (y, x) in y.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
-                        for n in 0..c {
-                            y[n] = (x[n] * scale[n] + shift[n]).max(floor);
-                        }
-                    }
-                },
-            )
-        });
-        (tensor(y, dims), tensor(mean, [c]), tensor(variance, [c]))
-    }
-
-    fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self> {
-        let x = Dense::new(x);
-        let [b, h, wd, c] = x.dims::<4>();
-        let [oh, ow] = geometry.output;
-        let mut y = vec![0.0; b * oh * ow * c];
-        y.par_chunks_mut(oh * ow * c).zip(x.slice().par_chunks(h * wd * c)).for_each(|(y, x)| {
-            wide(
-                #[inline(always)]
-                || {
-                    let mut tap = vec![0; c];
-                    for (p, best) in y.chunks_exact_mut(c).enumerate() {
-                        let corner = corner(p / ow, p % ow, &geometry);
-                        window_max(x, [h, wd, c], corner, best, &mut tap);
-                    }
-                },
-            )
-        });
-        tensor(y, [b, oh, ow, c])
-    }
-
-    fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self> {
-        let x = Dense::new(x);
-        let [b, h, wd, c] = x.dims::<4>();
-        let [oh, ow] = [h, wd].map(|side| (side - 3) / stride + 1);
-        let mut rows = vec![0.0; b * oh * ow * 9 * c];
-        rows.par_chunks_mut(oh * ow * 9 * c).zip(x.slice().par_chunks(h * wd * c)).for_each(|(rows, x)| {
-            for (p, row) in rows.chunks_exact_mut(9 * c).enumerate() {
-                let (i, j) = (p / ow * stride, p % ow * stride);
-                for (di, row) in row.chunks_exact_mut(3 * c).enumerate() {
-                    row.copy_from_slice(&x[((i + di) * wd + j) * c..][..3 * c]);
-                }
-            }
-        });
-        tensor(rows, [b * oh * ow, 9 * c])
-    }
-
-    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
-        Self::float_matmul(x, w)
-    }
-}
-
 impl TrainGradients for Flex {
     fn depthwise_backward(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
         grad: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (x, w, grad) = (Dense::new(x), Dense::new(w), Dense::new(grad));
+        let (x, w, grad) = (Dense::of(x), Dense::of(w), Dense::of(grad));
         let dims @ [_, h, wd, c] = x.dims::<4>();
         let flipped: Vec<f32> = w.slice().chunks(c).rev().flatten().copied().collect();
         let dx = depthwise(grad.slice(), &flipped, dims);
@@ -277,7 +76,7 @@ impl TrainGradients for Flex {
         epsilon: f32,
         floor: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let (x, saved, grad) = (Dense::new(x), Dense::new(saved), Dense::new(grad));
+        let (x, saved, grad) = (Dense::of(x), Dense::of(saved), Dense::of(grad));
         let dims @ [b, h, wd, c] = x.dims::<4>();
         let image = h * wd * c;
         let saved = saved.slice();
@@ -343,7 +142,7 @@ impl TrainGradients for Flex {
         grad: FloatTensor<Self>,
         geometry: PoolGeometry,
     ) -> FloatTensor<Self> {
-        let (x, grad) = (Dense::new(x), Dense::new(grad));
+        let (x, grad) = (Dense::of(x), Dense::of(grad));
         let dims @ [b, h, wd, c] = x.dims::<4>();
         let [oh, ow] = geometry.output;
         let mut dx = vec![0.0; b * h * wd * c];
@@ -377,7 +176,7 @@ impl TrainGradients for Flex {
     }
 
     fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], stride: usize) -> FloatTensor<Self> {
-        let grad = Dense::new(grad);
+        let grad = Dense::of(grad);
         let [b, h, wd, c] = shape;
         let [oh, ow] = [h, wd].map(|side| (side - 3) / stride + 1);
         let mut dx = vec![0.0; b * h * wd * c];
