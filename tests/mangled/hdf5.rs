@@ -12,7 +12,7 @@ pub fn asking_for_memory() {
         ("hostile_circle.h5", "deeper than"),
         ("hostile_chunk.h5", "ask for"),
         ("hostile_packed.h5", "packed 2 times"),
-        ("hostile_names.h5", "take more than 16777216 bytes"),
+        ("hostile_names.h5", "take more than 33554432 bytes"),
     ] {
         let file = read_fixture(name);
         refused(name, file.clone(), &[words]);

@@ -24,8 +24,9 @@ const TRAINING: [&str; 3] = ["optimizer", "optimizer_weights", "metrics"];
 /// The same within a layer, of dropout and augmentation.
 const SEEDS: &str = "seed_generator";
 
-/// Most bytes that are read to find the layers: some ten times what Keras's files of the largest network take.
-const MAX_STRUCTURE: u64 = 16 << 20;
+/// Most bytes that are read to find the layers: eight times what a file of the largest network takes, saved as a
+/// whole model (4.1 MB).
+const MAX_STRUCTURE: u64 = 32 << 20;
 
 /// Most groups that a file may have, some ten times Keras's, how deep they may lie, twice Keras's, and how long
 /// the path of one may be: groups may be linked in a circle.
