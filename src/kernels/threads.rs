@@ -11,7 +11,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Threads that may work at once, the caller among them; 0 until someone sets it.
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
@@ -115,14 +115,23 @@ pub(super) unsafe fn parallel(
             work(first, block);
         }
     };
-    // Another thread's work may be under way: then the pool is its.
-    match LEAD.try_lock() {
-        Ok(_lead) if limit > 1 => POOL.run(&task, limit - 1),
-        _ => task(),
+    match lead().filter(|_| limit > 1) {
+        Some(_lead) => POOL.run(&task, limit - 1),
+        None => task(),
     }
     // SAFETY: all units were taken, and the caller promises that each was written.
     unsafe { output.set_len(units * width) };
     output
+}
+
+/// The pool, unless another thread's work is under way: then it is its.
+fn lead() -> Option<MutexGuard<'static, ()>> {
+    match LEAD.try_lock() {
+        Ok(lead) => Some(lead),
+        // Work that failed is over too.
+        Err(TryLockError::Poisoned(lead)) => Some(lead.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 impl Pool {
