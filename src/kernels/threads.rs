@@ -15,13 +15,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Threads that may work at once, the caller among them; 0 until someone sets it.
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
-static POOL: Pool = Pool {
-    state: Mutex::new(State { job: None, turn: 0, helpers: 0, asleep: 0, busy: 0, failed: false }),
-    turn: AtomicUsize::new(0),
-    busy: AtomicUsize::new(0),
-    begin: Condvar::new(),
-    end: Condvar::new(),
-};
+static POOL: Pool = Pool::new();
 /// Held by the one caller that the pool works for.
 static LEAD: Mutex<()> = Mutex::new(());
 
@@ -46,13 +40,13 @@ struct State {
     job: Option<Job>,
     /// Counts jobs, so that a helper takes part in each once.
     turn: usize,
-    /// Threads that have entered [`work`].
+    /// Threads that are there to help.
     helpers: usize,
     /// Those of them that must be woken.
     asleep: usize,
     /// Helpers that are in the job.
     busy: usize,
-    /// A helper panicked in it.
+    /// A helper failed in it.
     failed: bool,
 }
 
@@ -135,6 +129,16 @@ fn lead() -> Option<MutexGuard<'static, ()>> {
 }
 
 impl Pool {
+    const fn new() -> Self {
+        Self {
+            state: Mutex::new(State { job: None, turn: 0, helpers: 0, asleep: 0, busy: 0, failed: false }),
+            turn: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
+            begin: Condvar::new(),
+            end: Condvar::new(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -165,14 +169,13 @@ impl Pool {
     /// Starts what is lacking of `helpers` threads.
     #[cfg(not(target_family = "wasm"))]
     fn hire(&'static self, helpers: usize) {
-        static HIRED: AtomicUsize = AtomicUsize::new(0);
-        while HIRED.load(Ordering::Relaxed) < helpers {
+        while self.lock().helpers < helpers {
             let hired = std::thread::Builder::new().name("xception".into()).spawn(|| self.help());
             // The system gives no more threads: those that there are do the work.
             if hired.is_err() {
                 return;
             }
-            HIRED.fetch_add(1, Ordering::Relaxed);
+            self.lock().helpers += 1;
         }
     }
 
@@ -180,7 +183,6 @@ impl Pool {
     fn help(&self) -> ! {
         let mut seen = 0;
         let mut state = self.lock();
-        state.helpers += 1;
         loop {
             match state.job {
                 Some(job) if state.turn != seen && state.busy + 1 < threads_of(&state) => {
@@ -189,14 +191,7 @@ impl Pool {
                     self.busy.store(state.busy, Ordering::Release);
                     drop(state);
                     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
-                    state = self.lock();
-                    state.busy -= 1;
-                    self.busy.store(state.busy, Ordering::Release);
-                    state.failed |= outcome.is_err();
-                    if state.busy == 0 {
-                        self.end.notify_all();
-                    }
-                    drop(state);
+                    self.count_out(&mut self.lock(), outcome.is_err());
                     look(LOOKS_FOR_WORK, || self.turn.load(Ordering::Acquire) != seen);
                     state = self.lock();
                 }
@@ -207,6 +202,24 @@ impl Pool {
                 }
             }
         }
+    }
+
+    /// Counts a helper out of the job.
+    fn count_out(&self, state: &mut State, failed: bool) {
+        state.busy -= 1;
+        self.busy.store(state.busy, Ordering::Release);
+        state.failed |= failed;
+        if state.busy == 0 {
+            self.end.notify_all();
+        }
+    }
+
+    /// Counts a helper out of the job and of the pool.
+    #[cfg(any(test, all(target_family = "wasm", target_feature = "atomics")))]
+    fn lose(&self) {
+        let mut state = self.lock();
+        state.helpers -= 1;
+        self.count_out(&mut state, true);
     }
 }
 
@@ -253,89 +266,17 @@ impl Drop for Leave {
 /// What a web worker does for the rest of its life.
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]
 pub fn work() -> ! {
+    POOL.lock().helpers += 1;
     POOL.help()
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-    use std::time::{Duration, Instant};
-
-    use super::*;
-
-    /// Longer than other tests keep the pool from this one.
-    const PATIENCE: Duration = Duration::from_secs(20);
-    /// Longer than it takes to start a thread, or to wake it.
-    const WAKING: Duration = Duration::from_millis(50);
-
-    /// The limit is everyone's.
-    fn one_at_a_time() -> MutexGuard<'static, ()> {
-        static TESTS: Mutex<()> = Mutex::new(());
-        TESTS.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Fails unless a second thread takes part in work whose blocks wait for one.
-    fn assert_help_comes() {
-        let seen = Mutex::new(HashSet::from([std::thread::current().id()]));
-        let come = || {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.insert(std::thread::current().id());
-            seen.len() > 1
-        };
-        let work = |_: usize, block: &mut [MaybeUninit<f32>]| {
-            block.fill(MaybeUninit::new(0.0));
-            let begin = Instant::now();
-            while !come() && begin.elapsed() < WAKING {
-                std::thread::yield_now();
-            }
-        };
-        let begin = Instant::now();
-        while available() > 1 && !come() {
-            assert!(begin.elapsed() < PATIENCE, "no second thread worked");
-            // SAFETY: `work` writes all numbers.
-            unsafe { parallel(8, 1, 1..2, work) };
-        }
-    }
-
-    fn numbers(units: usize, width: usize, bad: Option<usize>) -> Vec<f32> {
-        let work = |first: usize, block: &mut [MaybeUninit<f32>]| {
-            assert!(bad.is_none_or(|bad| first > bad || first * width + block.len() <= bad * width), "bad");
-            for (at, x) in block.iter_mut().enumerate() {
-                x.write((first * width + at) as f32);
-            }
-        };
-        // SAFETY: `work` writes all numbers.
-        unsafe { parallel(units, width, 2..6, work) }
-    }
-
-    #[test]
-    fn every_unit_is_worked_on_once_whatever_the_number_of_threads() {
-        let _alone = one_at_a_time();
-        for limit in [1, 2, 5, 0] {
-            set_threads(limit);
-            for (units, width) in [(0, 3), (3, 0), (1, 1), (7, 3), (1000, 2)] {
-                let expected: Vec<f32> = (0..units * width).map(|at| at as f32).collect();
-                assert_eq!(numbers(units, width, None), expected);
-            }
-        }
-        set_threads(0);
-    }
-
-    #[test]
-    fn helpers_that_sleep_are_woken() {
-        let _alone = one_at_a_time();
-        for _ in 0..20 {
-            // Far longer than a helper looks for work.
-            std::thread::sleep(Duration::from_millis(2));
-            assert_help_comes();
-        }
-    }
-
-    #[test]
-    fn a_panic_in_a_block_reaches_the_caller_and_the_next_call_works_on_as_many_threads() {
-        let _alone = one_at_a_time();
-        assert!(std::panic::catch_unwind(|| numbers(64, 1, Some(13))).is_err());
-        assert_eq!(numbers(64, 1, None).len(), 64);
-        assert_help_comes();
-    }
+/// What a web worker does when [`work`] has ended all the same, by a trap: nothing has unwound, and the caller
+/// waits. A job is the only part of it that can fail; this thread is in none any more, so that the caller may
+/// go on, and fails in turn.
+#[cfg(all(target_family = "wasm", target_feature = "atomics"))]
+pub fn work_failed() {
+    POOL.lose()
 }
+
+#[cfg(test)]
+mod tests;
