@@ -26,8 +26,8 @@ pub(super) fn block<L: Lanes, const R: usize, const V: usize>(
             let mut rows = vec![0.0; R * depth];
             for (tile, panel) in pixels.chunks_exact_mut(R * depth).enumerate() {
                 fill_rows::<L, R>(conv, first + tile * R, count - tile * R, &mut rows);
-                // SAFETY: both hold R rows of this depth.
-                unsafe { L::weave::<R>(rows.as_ptr(), depth, panel.as_mut_ptr()) };
+                // SAFETY: a number is one word; both hold R rows of this depth.
+                unsafe { L::weave::<R>(rows.as_ptr().cast(), depth, panel.as_mut_ptr().cast()) };
             }
             let product = |tile: usize, panel: usize, bias: [L; V], _: [[L; V]; 2]| {
                 let (pixels, weights) = (&pixels[tile * R * depth..], &weights[panel * PANEL * depth..]);

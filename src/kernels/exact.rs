@@ -52,6 +52,23 @@ fn run<L: Lanes, const V: usize>(depth: usize) -> Found {
 }
 
 #[test]
+fn words_are_woven_from_and_to_any_address() {
+    const DEPTH: usize = 5;
+    let bytes: Vec<u8> = (0..R * DEPTH * 4).map(|at| at as u8).collect();
+    for (from, to) in [(0, 0), (1, 0), (0, 1), (2, 3)] {
+        let rows = [&[0; 4][..from], &bytes].concat();
+        let mut panel = vec![0; to + bytes.len()];
+        // SAFETY: behind the first bytes both hold R rows of this depth in words.
+        unsafe {
+            Portable::weave::<R>(rows.as_ptr().add(from).cast(), DEPTH, panel.as_mut_ptr().add(to).cast())
+        };
+        for (at, word) in panel[to..].chunks_exact(4).enumerate() {
+            assert_eq!(*word, bytes[(at % R * DEPTH + at / R) * 4..][..4], "word {at}");
+        }
+    }
+}
+
+#[test]
 fn the_portable_kernel_gives_the_whole_numbers_of_plain_loops() {
     for depth in DEPTHS {
         let (rows, ..) = run::<Portable, { PANEL / 4 }>(depth);

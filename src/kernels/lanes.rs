@@ -73,14 +73,25 @@ pub trait Lanes: Copy {
     ///
     /// # Safety
     ///
-    /// Both are valid for `R · depth` words.
+    /// `rows` is valid for reading `R · depth` words, `panel` for writing as many; neither need be aligned.
     #[inline(always)]
-    unsafe fn weave<const R: usize>(rows: *const f32, depth: usize, panel: *mut f32) {
-        for k in 0..depth {
-            for r in 0..R {
-                // SAFETY: both indices are below `R · depth`.
-                unsafe { *panel.add(k * R + r) = *rows.add(r * depth + k) };
-            }
+    unsafe fn weave<const R: usize>(rows: *const u32, depth: usize, panel: *mut u32) {
+        // SAFETY: the caller's promise is this one.
+        unsafe { weave_from::<R>(0, rows, depth, panel) }
+    }
+}
+
+/// [`Lanes::weave`] word by word, from column `first` on.
+///
+/// # Safety
+///
+/// As there.
+#[inline(always)]
+pub unsafe fn weave_from<const R: usize>(first: usize, rows: *const u32, depth: usize, panel: *mut u32) {
+    for k in first..depth {
+        for r in 0..R {
+            // SAFETY: both indices are below `R · depth`.
+            unsafe { panel.add(k * R + r).write_unaligned(rows.add(r * depth + k).read_unaligned()) };
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::arch::wasm32::*;
 
-use super::lanes::{Lanes, ROUNDER};
+use super::lanes::{Lanes, ROUNDER, weave_from};
 
 /// Four numbers.
 #[derive(Clone, Copy)]
@@ -108,7 +108,7 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
-    unsafe fn weave<const R: usize>(rows: *const f32, depth: usize, panel: *mut f32) {
+    unsafe fn weave<const R: usize>(rows: *const u32, depth: usize, panel: *mut u32) {
         let squares = if R == 4 { depth / 4 } else { 0 };
         for k in (0..4 * squares).step_by(4) {
             // SAFETY: `k + 4` is at most the depth, so the four rows and the four columns are inside.
@@ -127,11 +127,7 @@ impl Lanes for Simd128 {
                 }
             }
         }
-        for k in 4 * squares..depth {
-            for r in 0..R {
-                // SAFETY: both indices are below `R · depth`.
-                unsafe { *panel.add(k * R + r) = *rows.add(r * depth + k) };
-            }
-        }
+        // SAFETY: the caller's promise is this one.
+        unsafe { weave_from::<R>(4 * squares, rows, depth, panel) }
     }
 }

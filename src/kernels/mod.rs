@@ -33,9 +33,9 @@ pub use isa::name as isa;
 pub use pack::{PackedQ8, STEP, Weights, pack, pack_q8, packed_len, unpack};
 pub use pool::{MaxPool, max_pool, mean};
 pub use rows::Rows;
-#[cfg(all(target_family = "wasm", target_feature = "atomics"))]
-pub use threads::work;
 pub use threads::{set_threads, threads};
+#[cfg(all(target_family = "wasm", target_feature = "atomics"))]
+pub use threads::{work, work_failed};
 pub use warm::warm_up;
 
 /// Output channels per panel of packed weights.

@@ -102,14 +102,16 @@ pub fn pack_q8(kernel: &[f32], outputs: usize, depth: usize) -> PackedQ8 {
 }
 
 /// Rounds a row to steps of its largest number's 127th, or to the smallest larger step with which no four
-/// products overflow; returns the step.
+/// products overflow; returns the step. Numbers too small for a step that f32 holds in full become zeros.
 fn quantise(row: &[f32], whole: &mut [i8]) -> f32 {
     let largest = row.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
     // 0 · x is 0 for every finite number: of others the step is NaN, and so is the answer.
     let poison: f32 = row.iter().map(|x| x * 0.0).sum();
     let mut step = largest / f32::from(i8::MAX) + poison;
     loop {
-        let inverse = if step > 0.0 { step.recip() } else { 0.0 };
+        // Of a smaller step the reciprocal may not be finite, and the smallest of all does not grow below: such
+        // a row is zeros, as it is of zeros or of NaN.
+        let inverse = if step >= f32::MIN_POSITIVE { step.recip() } else { 0.0 };
         for (whole, x) in whole.iter_mut().zip(row) {
             *whole = (x * inverse).round() as i8;
         }
@@ -155,15 +157,26 @@ mod tests {
 
     #[test]
     fn no_four_products_overflow_whatever_the_weights() {
-        for row in [vec![1.0; 32], vec![-1.0; 9], [1.0, 1.0, -1.0, -1.0].repeat(4), vec![0.0; 8]] {
+        let signs = [1.0, 1.0, -1.0, -1.0].repeat(4);
+        // 4 · 127 products are nearly twice too many; 3 · 127 are less than one and a half times.
+        let three = [1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0];
+        let times = |row: &[f32], size: f32| row.iter().map(|x| x * size).collect::<Vec<_>>();
+        // By the smallest numbers that f32 holds, and to either side of the smallest with a finite reciprocal.
+        let tiny = [f32::from_bits(71), f32::from_bits(127), 3e-37, 4e-37, 2e-36];
+        let tiny = tiny.iter().flat_map(|&size| [times(&signs, size), times(&three, size)]);
+        let rows = [vec![1.0; 32], vec![-1.0; 9], signs.clone(), vec![0.0; 8], three.to_vec()];
+        for row in rows.into_iter().chain(tiny) {
             let mut whole = vec![0; row.len().next_multiple_of(STEP)];
             let step = quantise(&row, &mut whole);
             assert!(whole.chunks_exact(STEP).all(|step| quartets(step) <= QUARTET_MAX), "{whole:?}");
+            let tolerance = if step < f32::MIN_POSITIVE {
+                assert!(whole.iter().all(|&x| x == 0), "{whole:?} steps of {step}");
+                f32::from(i8::MAX) * f32::MIN_POSITIVE
+            } else {
+                step / 2.0
+            };
             for (whole, x) in whole.iter().zip(row) {
-                assert!(
-                    (f32::from(*whole) * step - x).abs() <= step / 2.0,
-                    "{whole} steps of {step} for {x}"
-                );
+                assert!((f32::from(*whole) * step - x).abs() <= tolerance, "{whole} steps of {step} for {x}");
             }
         }
     }

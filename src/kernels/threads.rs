@@ -11,17 +11,11 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Threads that may work at once, the caller among them; 0 until someone sets it.
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
-static POOL: Pool = Pool {
-    state: Mutex::new(State { job: None, turn: 0, helpers: 0, asleep: 0, busy: 0, failed: false }),
-    turn: AtomicUsize::new(0),
-    busy: AtomicUsize::new(0),
-    begin: Condvar::new(),
-    end: Condvar::new(),
-};
+static POOL: Pool = Pool::new();
 /// Held by the one caller that the pool works for.
 static LEAD: Mutex<()> = Mutex::new(());
 
@@ -46,13 +40,13 @@ struct State {
     job: Option<Job>,
     /// Counts jobs, so that a helper takes part in each once.
     turn: usize,
-    /// Threads that have entered [`work`].
+    /// Threads that are there to help.
     helpers: usize,
     /// Those of them that must be woken.
     asleep: usize,
     /// Helpers that are in the job.
     busy: usize,
-    /// A helper panicked in it.
+    /// A helper failed in it.
     failed: bool,
 }
 
@@ -115,17 +109,36 @@ pub(super) unsafe fn parallel(
             work(first, block);
         }
     };
-    // Another thread's work may be under way: then the pool is its.
-    match LEAD.try_lock() {
-        Ok(_lead) if limit > 1 => POOL.run(&task, limit - 1),
-        _ => task(),
+    match lead().filter(|_| limit > 1) {
+        Some(_lead) => POOL.run(&task, limit - 1),
+        None => task(),
     }
     // SAFETY: all units were taken, and the caller promises that each was written.
     unsafe { output.set_len(units * width) };
     output
 }
 
+/// The pool, unless another thread's work is under way: then it is its.
+fn lead() -> Option<MutexGuard<'static, ()>> {
+    match LEAD.try_lock() {
+        Ok(lead) => Some(lead),
+        // Work that failed is over too.
+        Err(TryLockError::Poisoned(lead)) => Some(lead.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
 impl Pool {
+    const fn new() -> Self {
+        Self {
+            state: Mutex::new(State { job: None, turn: 0, helpers: 0, asleep: 0, busy: 0, failed: false }),
+            turn: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
+            begin: Condvar::new(),
+            end: Condvar::new(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,14 +169,13 @@ impl Pool {
     /// Starts what is lacking of `helpers` threads.
     #[cfg(not(target_family = "wasm"))]
     fn hire(&'static self, helpers: usize) {
-        static HIRED: AtomicUsize = AtomicUsize::new(0);
-        while HIRED.load(Ordering::Relaxed) < helpers {
+        while self.lock().helpers < helpers {
             let hired = std::thread::Builder::new().name("xception".into()).spawn(|| self.help());
             // The system gives no more threads: those that there are do the work.
             if hired.is_err() {
                 return;
             }
-            HIRED.fetch_add(1, Ordering::Relaxed);
+            self.lock().helpers += 1;
         }
     }
 
@@ -171,7 +183,6 @@ impl Pool {
     fn help(&self) -> ! {
         let mut seen = 0;
         let mut state = self.lock();
-        state.helpers += 1;
         loop {
             match state.job {
                 Some(job) if state.turn != seen && state.busy + 1 < threads_of(&state) => {
@@ -180,14 +191,7 @@ impl Pool {
                     self.busy.store(state.busy, Ordering::Release);
                     drop(state);
                     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
-                    state = self.lock();
-                    state.busy -= 1;
-                    self.busy.store(state.busy, Ordering::Release);
-                    state.failed |= outcome.is_err();
-                    if state.busy == 0 {
-                        self.end.notify_all();
-                    }
-                    drop(state);
+                    self.count_out(&mut self.lock(), outcome.is_err());
                     look(LOOKS_FOR_WORK, || self.turn.load(Ordering::Acquire) != seen);
                     state = self.lock();
                 }
@@ -198,6 +202,24 @@ impl Pool {
                 }
             }
         }
+    }
+
+    /// Counts a helper out of the job.
+    fn count_out(&self, state: &mut State, failed: bool) {
+        state.busy -= 1;
+        self.busy.store(state.busy, Ordering::Release);
+        state.failed |= failed;
+        if state.busy == 0 {
+            self.end.notify_all();
+        }
+    }
+
+    /// Counts a helper out of the job and of the pool.
+    #[cfg(any(test, all(target_family = "wasm", target_feature = "atomics")))]
+    fn lose(&self) {
+        let mut state = self.lock();
+        state.helpers -= 1;
+        self.count_out(&mut state, true);
     }
 }
 
@@ -244,48 +266,17 @@ impl Drop for Leave {
 /// What a web worker does for the rest of its life.
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]
 pub fn work() -> ! {
+    POOL.lock().helpers += 1;
     POOL.help()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn numbers(units: usize, width: usize, bad: Option<usize>) -> Vec<f32> {
-        let work = |first: usize, block: &mut [MaybeUninit<f32>]| {
-            assert!(bad.is_none_or(|bad| first > bad || first * width + block.len() <= bad * width), "bad");
-            for (at, x) in block.iter_mut().enumerate() {
-                x.write((first * width + at) as f32);
-            }
-        };
-        // SAFETY: `work` writes all numbers.
-        unsafe { parallel(units, width, 2..6, work) }
-    }
-
-    #[test]
-    fn every_unit_is_worked_on_once_whatever_the_number_of_threads() {
-        for limit in [1, 2, 5, 0] {
-            set_threads(limit);
-            for (units, width) in [(0, 3), (3, 0), (1, 1), (7, 3), (1000, 2)] {
-                let expected: Vec<f32> = (0..units * width).map(|at| at as f32).collect();
-                assert_eq!(numbers(units, width, None), expected);
-            }
-        }
-        set_threads(0);
-    }
-
-    #[test]
-    fn helpers_that_sleep_are_woken() {
-        for _ in 0..20 {
-            // Far longer than a helper looks for work.
-            std::thread::sleep(std::time::Duration::from_millis(2));
-            assert_eq!(numbers(100, 1, None).len(), 100);
-        }
-    }
-
-    #[test]
-    fn a_panic_in_a_block_reaches_the_caller_and_the_next_call_works() {
-        assert!(std::panic::catch_unwind(|| numbers(64, 1, Some(13))).is_err());
-        assert_eq!(numbers(64, 1, None).len(), 64);
-    }
+/// What a web worker does when [`work`] has ended all the same, by a trap: nothing has unwound, and the caller
+/// waits. A job is the only part of it that can fail; this thread is in none any more, so that the caller may
+/// go on, and fails in turn.
+#[cfg(all(target_family = "wasm", target_feature = "atomics"))]
+pub fn work_failed() {
+    POOL.lose()
 }
+
+#[cfg(test)]
+mod tests;

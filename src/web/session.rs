@@ -19,6 +19,13 @@ pub fn work() {
     crate::kernels::work()
 }
 
+/// What it does when that has failed, so that nobody waits for it.
+#[cfg(target_feature = "atomics")]
+#[wasm_bindgen(js_name = workFailed)]
+pub fn work_failed() {
+    crate::kernels::work_failed()
+}
+
 /// Gets the CPU's kernels compiled while there is nothing else to do.
 #[cfg(feature = "cpu")]
 #[wasm_bindgen(js_name = warmUp)]

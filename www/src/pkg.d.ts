@@ -16,6 +16,7 @@ declare module '#pkg/*' {
 
   /** In the modules with threads only. */
   export function work(): void;
+  export function workFailed(): void;
   export function threads(): number;
 
   /** In the module for Keras files only. */

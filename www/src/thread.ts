@@ -16,6 +16,12 @@ self.addEventListener('message', async ({ data }: MessageEvent<Start>) => {
     return;
   }
   self.postMessage(READY);
-  // Never returns: from here on the kernels wake this thread through the shared memory.
-  glue.work();
+  try {
+    // Never returns: from here on the kernels wake this thread through the shared memory.
+    glue.work();
+  } catch (error) {
+    // A trap, of which WebAssembly itself learns nothing: without this, the others would wait for ever.
+    glue.workFailed();
+    throw error;
+  }
 });
