@@ -108,14 +108,16 @@ impl RunFolder {
         Ok(())
     }
 
-    /// The checkpoint's weights, their average and the optimizer's state put into fresh ones.
+    /// The checkpoint's weights, their average and the optimizer's state put into fresh ones; without a
+    /// checkpoint `model` is both.
     pub fn load(
         &self,
         model: Xception,
-        average: Xception,
         optimizer: ModuleOptimizer,
     ) -> Result<(Xception, Xception, ModuleOptimizer)> {
         let state = self.state()?;
+        // Not a clone, which would share its running statistics with the model.
+        let average = model.valid();
         if state.epochs == 0 {
             return Ok((model, average, optimizer));
         }

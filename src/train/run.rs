@@ -9,7 +9,7 @@ use burn::optim::{AdamWConfig, ModuleOptimizer};
 use super::average::Average;
 use super::checkpoint::{LogLine, RunFolder, State};
 use super::config::{TrainConfig, preprocess};
-use super::dataset::Drawings;
+use super::dataset::{Batch, Drawings};
 use super::init::fresh;
 use super::pass::Pass;
 use super::pictures::Pictures;
@@ -109,14 +109,14 @@ impl<'a> Run<'a> {
             // Any weights will do, the checkpoint's come in their place.
             _ => fresh(&config.network, &device, config.seed),
         };
-        let (model, averaged, optimizer) = folder.load(first.clone(), first, optimizer)?;
+        let (model, averaged, optimizer) = folder.load(first, optimizer)?;
         let average = Average::new(&averaged, state.samples / config.batch as u64)?;
         Ok(Self { config, folder, supply, model, average, optimizer, state })
     }
 
     /// The model to keep.
     fn averaged(&self) -> Xception {
-        self.average.model(self.model.clone())
+        self.average.model(&self.model)
     }
 
     fn progress(&self) -> f64 {
@@ -134,12 +134,7 @@ impl<'a> Run<'a> {
         let batches = self.supply.epoch(side, config.seed, self.state.epochs, steps, config.batch);
         for batch in batches {
             rate = learning_rate(config.rate, self.progress());
-            let model = self.model.clone();
-            let (model, one) = step(model, config, Pass::of(config), &mut self.optimizer, &batch, rate)?;
-            self.model = model;
-            self.average.add(&self.model, config.decay)?;
-            score.add(one);
-            self.state.samples += batch.classes.len() as u64;
+            score.add(self.learn(&batch, rate)?);
             self.state.seconds = before + start.elapsed().as_secs_f64();
             let speed = score.count as f64 / start.elapsed().as_secs_f64();
             shown.step(self.progress(), self.state.epochs + 1, &score, speed);
@@ -149,9 +144,8 @@ impl<'a> Run<'a> {
         }
         let pictures_per_second = score.count as f64 / start.elapsed().as_secs_f64();
         let validation = self.validation(side)?;
-        self.state.epochs += 1;
         self.state.seconds = before + start.elapsed().as_secs_f64();
-        self.folder.save(self.state, &self.model, &self.averaged(), &self.optimizer)?;
+        self.checkpoint()?;
         let line = LogLine {
             state: self.state,
             loss: score.mean_loss(),
@@ -162,6 +156,23 @@ impl<'a> Run<'a> {
         };
         self.folder.log(&line)?;
         Ok(line)
+    }
+
+    /// One step.
+    fn learn(&mut self, batch: &Batch, rate: f64) -> Result<Score> {
+        let (config, model) = (self.config, self.model.clone());
+        let (model, score) = step(model, config, Pass::of(config), &mut self.optimizer, batch, rate)?;
+        self.model = model;
+        self.average.add(&self.model, config.decay)?;
+        self.state.samples += batch.classes.len() as u64;
+        Ok(score)
+    }
+
+    /// Ends an epoch.
+    fn checkpoint(&mut self) -> Result<()> {
+        self.state.epochs += 1;
+        // The last batch's share of the running statistics included, as in the average.
+        self.folder.save(self.state, &self.model.valid(), &self.averaged(), &self.optimizer)
     }
 
     /// At the side that the epoch had: statistics of batch norm hold for that one.
@@ -232,7 +243,7 @@ mod tests {
     fn weights(model: &Xception) -> Vec<u8> {
         let config = config();
         save(
-            model,
+            &model.valid(),
             &config.network,
             &preprocess(config.side),
             &Labels::new(labels()),
@@ -264,7 +275,38 @@ mod tests {
         resumed.epoch(&Progress::hidden()).unwrap();
 
         assert!(weights(&run.model) == weights(&resumed.model));
+        assert!(weights(&run.averaged()) == weights(&resumed.averaged()));
         assert!(RunFolder::create(&paths[1], &config).is_err());
+        for path in paths {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_checkpoint_interval_does_not_change_the_weights_for_the_same_batches() {
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 0).unwrap());
+        let batches: Vec<_> =
+            (0..6).map(|i| drawings.batch(config.side, 1, 0, i * config.batch as u64, config.batch)).collect();
+        let drawings = Supply::Drawings(drawings);
+        let paths = [folder("often"), folder("once")];
+        let ends = [1, 6].map(|interval| {
+            let folder = RunFolder::create(&paths[usize::from(interval > 1)], &config).unwrap();
+            let mut run = Run::open(&config, &folder, &drawings).unwrap();
+            for some in batches.chunks(interval) {
+                for batch in some {
+                    run.learn(batch, 5e-3).unwrap();
+                }
+                run.validation(config.side).unwrap();
+                run.checkpoint().unwrap();
+            }
+            // What is kept between two runs is what a run without a break has.
+            let kept = Run::open(&config, &folder, &drawings).unwrap();
+            assert!(weights(&kept.model) == weights(&run.model));
+            assert!(weights(&kept.averaged()) == weights(&run.averaged()));
+            assert!(weights(&run.model) != weights(&run.averaged()));
+            [weights(&run.model), weights(&run.averaged())]
+        });
+        assert!(ends[0] == ends[1]);
         for path in paths {
             std::fs::remove_dir_all(path).unwrap();
         }
