@@ -19,6 +19,9 @@ use xception_web::weights::{Dtype, ModelFile};
 const MODELS: [&str; 4] =
     ["mini_timm.safetensors", "mini_keras_legacy.h5", "mini_keras_model.h5", "mini_keras.weights.h5"];
 
+/// A picture that all networks take.
+const PNG: &str = "pictures/picture.png";
+
 /// Classes of the mini network.
 const CLASSES: usize = 7;
 
@@ -293,6 +296,44 @@ fn nobody_reading_on_is_no_failure() {
     let output = inspect.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert!(output.status.success(), "{}", output.status);
+}
+
+#[test]
+fn answers_that_cannot_be_written_are_a_failure() {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixDatagram;
+
+    for args in [
+        vec!["inspect", &path(MODELS[0])],
+        vec!["classify", "--model", &path(MODELS[0]), "--backend", "cpu", "--json", &path(PNG)],
+    ] {
+        // Refuses what is written, as a full disk does, but is no pipe whose reader has seen enough.
+        let (refusing, peer) = UnixDatagram::pair().unwrap();
+        drop(peer);
+        let output = Command::new(env!("CARGO_BIN_EXE_xception"))
+            .args(&args)
+            .stdout(OwnedFd::from(refusing))
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {errors}");
+        assert!(errors.starts_with("error: cannot write to standard output: "), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+}
+
+#[test]
+fn complaints_that_nobody_reads_are_no_panic() {
+    let mut classify = Command::new(env!("CARGO_BIN_EXE_xception"))
+        .args(["classify", "--model", &path(MODELS[0]), "--backend", "cpu", "nowhere.png", &path(PNG)])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(classify.stderr.take());
+    let output = classify.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", output.status);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("class "));
 }
 
 #[test]

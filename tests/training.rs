@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use image::{Rgb, RgbImage};
 use safetensors::SafeTensors;
@@ -155,6 +155,29 @@ fn changed(of: &Path, than: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[test]
+fn a_run_goes_on_when_nobody_reads() {
+    let scratch = scratch("unread");
+    let data = scratch.join("data");
+    draw(&data.join("disc"), true, 0..4);
+    draw(&data.join("stripes"), false, 0..4);
+    let tiny = scratch.join("tiny.toml");
+    fs::write(&tiny, TINY).unwrap();
+    let (run, out) = (scratch.join("run"), scratch.join("own.safetensors"));
+    let args = ["--data", text(&data), "--run", text(&run), "--out", text(&out), "--config", text(&tiny)];
+    let mut train = Command::new(env!("CARGO_BIN_EXE_xception"))
+        .arg("train")
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(train.stdout.take());
+    drop(train.stderr.take());
+    assert!(train.wait().unwrap().success());
+    assert!(out.exists());
 }
 
 #[test]

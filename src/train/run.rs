@@ -42,8 +42,9 @@ impl Paths {
     }
 }
 
-/// Trains from the beginning. The network gets as many classes as there are icons or folders for.
-pub fn train(config: &TrainConfig, paths: &Paths) -> Result<()> {
+/// Trains from the beginning. The network gets as many classes as there are icons or folders for. Lines
+/// for people go to `tell`; a run goes on when nobody reads them.
+pub fn train(config: &TrainConfig, paths: &Paths, tell: &dyn Fn(&str)) -> Result<()> {
     let supply = supply(config, paths)?;
     let mut config = config.clone();
     config.network.classes = supply.labels().len();
@@ -51,11 +52,11 @@ pub fn train(config: &TrainConfig, paths: &Paths) -> Result<()> {
     // What cannot start leaves no folder.
     beginning(&config, &supply.labels(), &config.device.open()?)?;
     let folder = RunFolder::create(&paths.run, &config)?;
-    proceed(&config, &folder, &supply, &paths.out(&config))
+    proceed(&config, &folder, &supply, &paths.out(&config), tell)
 }
 
 /// Continues the run in `paths.run` from its last checkpoint.
-pub fn resume(paths: &Paths) -> Result<()> {
+pub fn resume(paths: &Paths, tell: &dyn Fn(&str)) -> Result<()> {
     let (folder, config) = RunFolder::open::<TrainConfig>(&paths.run)?;
     config.check()?;
     let supply = supply(&config, paths)?;
@@ -66,7 +67,7 @@ pub fn resume(paths: &Paths) -> Result<()> {
             config.network.classes
         )));
     }
-    proceed(&config, &folder, &supply, &paths.out(&config))
+    proceed(&config, &folder, &supply, &paths.out(&config), tell)
 }
 
 fn supply(config: &TrainConfig, paths: &Paths) -> Result<Supply> {
@@ -77,15 +78,22 @@ fn supply(config: &TrainConfig, paths: &Paths) -> Result<Supply> {
 }
 
 /// From where the folder stands to the model file.
-fn proceed(config: &TrainConfig, folder: &RunFolder, supply: &Supply, out: &Path) -> Result<()> {
+fn proceed(
+    config: &TrainConfig,
+    folder: &RunFolder,
+    supply: &Supply,
+    out: &Path,
+    tell: &dyn Fn(&str),
+) -> Result<()> {
     let mut run = Run::open(config, folder, supply)?;
     let shown = Progress::new(run.progress());
     while run.progress() < 1.0 {
         let line = run.epoch(&shown)?;
-        shown.epoch(&line);
+        shown.epoch(&line, tell);
     }
     shown.finish();
-    export(&run.averaged(), config, supply, run.state, out)
+    tell(&export(&run.averaged(), config, supply, run.state, out)?);
+    Ok(())
 }
 
 /// A run under way.
@@ -186,22 +194,27 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Writes the model as f16, with all that a user must know of it.
-fn export(model: &Xception, config: &TrainConfig, supply: &Supply, state: State, out: &Path) -> Result<()> {
+/// Writes the model as f16, with all that a user must know of it; says what was written.
+fn export(
+    model: &Xception,
+    config: &TrainConfig,
+    supply: &Supply,
+    state: State,
+    out: &Path,
+) -> Result<String> {
     let (about, labels) = (supply.about(config, state), Labels::new(supply.labels()));
     let bytes = save(model, &config.network, &preprocess(config.side), &labels, &about, Dtype::F16)?;
     if let Some(parent) = out.parent() {
         std::fs::create_dir_all(parent).map_err(|source| io("create", parent, source))?;
     }
     std::fs::write(out, &bytes).map_err(|source| io("write", out, source))?;
-    println!(
+    Ok(format!(
         "{}: {} bytes, {} numbers, {:.1} million multiply-accumulates a picture",
         out.display(),
         bytes.len(),
         model.num_params(),
         config.network.macs(config.side) as f64 / 1e6
-    );
-    Ok(())
+    ))
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
@@ -285,8 +298,9 @@ mod tests {
     #[test]
     fn the_checkpoint_interval_does_not_change_the_weights_for_the_same_batches() {
         let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 0).unwrap());
-        let batches: Vec<_> =
-            (0..6).map(|i| drawings.batch(config.side, 1, 0, i * config.batch as u64, config.batch)).collect();
+        let batches: Vec<_> = (0..6)
+            .map(|i| drawings.batch(config.side, 1, 0, i * config.batch as u64, config.batch))
+            .collect();
         let drawings = Supply::Drawings(drawings);
         let paths = [folder("often"), folder("once")];
         let ends = [1, 6].map(|interval| {

@@ -5,6 +5,11 @@ macro_rules! println {
     ($($arg:tt)*) => { crate::line(format_args!($($arg)*)) };
 }
 
+/// The same on standard error, where nothing can be done about a failure.
+macro_rules! eprintln {
+    ($($arg:tt)*) => { crate::aside(format_args!($($arg)*)) };
+}
+
 mod ablate;
 mod bench;
 mod calibrate;
@@ -14,7 +19,8 @@ mod eval;
 mod inspect;
 mod train;
 
-use std::io::Write;
+use std::cell::RefCell;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -77,8 +83,41 @@ fn main() -> ExitCode {
 
 /// What `println` does here.
 fn line(text: std::fmt::Arguments<'_>) {
-    if writeln!(std::io::stdout(), "{text}").is_err() {
-        std::process::exit(0);
+    if let Err(failure) = writeln!(io::stdout(), "{text}") {
+        if failure.kind() == io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        eprintln!("error: {}", unwritable(failure));
+        std::process::exit(1);
+    }
+}
+
+/// What `eprintln` does here.
+fn aside(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+fn unwritable(source: io::Error) -> Error {
+    Error::Io { action: "write to", path: "standard output".into(), source }
+}
+
+/// What a long run says. The run goes on when a line cannot be written, and that is said at its end.
+#[derive(Debug, Default)]
+struct Told(RefCell<Option<io::Error>>);
+
+impl Told {
+    fn line(&self, text: &str) {
+        if let Err(failure) = writeln!(io::stdout(), "{text}") {
+            self.0.replace(Some(failure));
+        }
+    }
+
+    /// Fails if a line could not be written for another reason than that nobody reads.
+    fn end(&self) -> Result<()> {
+        match self.0.take() {
+            Some(failure) if failure.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(failure)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use xception_web::train::run::{self, Paths};
 use xception_web::train::schedule::Budget;
 use xception_web::train::settings::{Flags, settings};
 
+use super::Told;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folder of the icon sets' npm packages.
@@ -60,9 +62,12 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
+    let told = Told::default();
+    let tell = |text: &str| told.line(text);
     let paths = |run: PathBuf| Paths { icons: args.icons.clone(), run, out: args.out.clone() };
     if let Some(folder) = args.resume {
-        return run::resume(&paths(folder));
+        run::resume(&paths(folder), &tell)?;
+        return told.end();
     }
     let flags = Flags {
         budget: args.minutes.map(Budget::Minutes).or(args.samples.map(Budget::Samples)),
@@ -76,5 +81,6 @@ pub fn run(args: Args) -> Result<()> {
     };
     let config = settings(args.config.as_deref(), &flags)?;
     let default = if config.data.is_some() { "runs/own" } else { "runs/emoji" };
-    run::train(&config, &paths(args.run.clone().unwrap_or_else(|| default.into())))
+    run::train(&config, &paths(args.run.clone().unwrap_or_else(|| default.into())), &tell)?;
+    told.end()
 }

@@ -50,12 +50,13 @@ pub fn variants(names: &[String]) -> Result<Vec<&'static Variant>> {
     names.iter().map(named).collect()
 }
 
-/// Runs what the folder does not hold yet, and writes table, plot and report of all that was asked for.
+/// Runs what the folder does not hold yet, and writes table, plot and report of all that was asked for. A
+/// line for people goes to `tell` after each run.
 ///
 /// # Errors
 ///
 /// When the icon sets cannot be read, or the folder holds runs of another size.
-pub fn run(plan: &Plan) -> Result<Summary> {
+pub fn run(plan: &Plan, tell: &dyn Fn(&str)) -> Result<Summary> {
     if plan.seeds == 0 || plan.samples < trial::BATCH as u64 {
         return Err(Error::Option(format!(
             "{} seeds of {} pictures are too few; give at least one seed and {} pictures",
@@ -83,7 +84,8 @@ pub fn run(plan: &Plan) -> Result<Summary> {
             let bar = bar(plan.samples, format!("{}, seed {seed}", variant.name));
             let outcome = trial::run(variant, pools, seed, plan.samples, |done| bar.set_position(done))?;
             bar.finish_and_clear();
-            println!(
+            write(&path, &json(&outcome)?)?;
+            tell(&format!(
                 "{:12} seed {seed}  {} parameters  loss {:.3}  validation {:.1} %  unseen style {:.1} %  {:.0} s",
                 variant.name,
                 outcome.parameters,
@@ -91,8 +93,7 @@ pub fn run(plan: &Plan) -> Result<Summary> {
                 100.0 * outcome.validation,
                 100.0 * outcome.unseen,
                 outcome.seconds
-            );
-            write(&path, &json(&outcome)?)?;
+            ));
             outcomes.push(outcome);
         }
     }
