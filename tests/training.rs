@@ -181,6 +181,24 @@ fn a_run_goes_on_when_nobody_reads() {
 }
 
 #[test]
+fn a_run_is_not_continued_with_classes_of_other_names() {
+    let scratch = scratch("renamed");
+    let data = scratch.join("data");
+    draw(&data.join("disc"), true, 0..4);
+    draw(&data.join("stripes"), false, 0..4);
+    let tiny = scratch.join("tiny.toml");
+    fs::write(&tiny, TINY).unwrap();
+    let (run, _) = trained(&scratch, "run", &["--data", text(&data), "--config", text(&tiny)]);
+    // As many as before.
+    fs::rename(data.join("disc"), data.join("zebra")).unwrap();
+    let output = xception(&["train", "--resume", text(&run), "--out", text(&scratch.join("again"))]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), errors.lines().count()), (Some(1), 1), "{errors}");
+    assert!(errors.contains("class 1 of the run is \"disc\" and would be \"stripes\" now"), "{errors}");
+    assert!(!scratch.join("again").exists());
+}
+
+#[test]
 fn a_given_model_is_trained_on_or_only_its_head() {
     let scratch = scratch("from");
     let data = scratch.join("data");

@@ -16,12 +16,20 @@ use crate::error::{Error, Result};
 use crate::model::Xception;
 
 const CONFIG: &str = "config.json";
+const KEPT: &str = "run.json";
 const STATE: &str = "state.json";
 const LOG: &str = "log.csv";
 const CURVES: &str = "curves.svg";
 /// First line of the log.
 pub const LOG_HEAD: &str =
     "epoch,samples,minutes,loss,train_accuracy,validation_accuracy,rate,pictures_per_second\n";
+
+/// What a continued run must find as it was, apart from its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Names of the classes, in the network's order.
+    pub labels: Vec<String>,
+}
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,7 +65,7 @@ pub struct RunFolder(PathBuf);
 
 impl RunFolder {
     /// A new run; fails when the folder already holds one.
-    pub fn create<C: Serialize>(path: &Path, config: &C) -> Result<Self> {
+    pub fn create<C: Serialize>(path: &Path, config: &C, kept: &Kept) -> Result<Self> {
         let folder = Self(path.to_owned());
         if folder.file(CONFIG).exists() {
             return Err(Error::Training(format!(
@@ -66,16 +74,17 @@ impl RunFolder {
             )));
         }
         fs::create_dir_all(path).map_err(|source| io("create", path, source))?;
-        folder.write_json(CONFIG, config)?;
+        folder.write_json(KEPT, kept)?;
         folder.write(LOG, LOG_HEAD.as_bytes())?;
+        folder.write_json(CONFIG, config)?;
         Ok(folder)
     }
 
-    /// An earlier run and what it was asked for.
-    pub fn open<C: DeserializeOwned>(path: &Path) -> Result<(Self, C)> {
+    /// An earlier run, what it was asked for, and what it must find again.
+    pub fn open<C: DeserializeOwned>(path: &Path) -> Result<(Self, C, Kept)> {
         let folder = Self(path.to_owned());
-        let config = folder.read_json(CONFIG)?;
-        Ok((folder, config))
+        let (config, kept) = (folder.read_json(CONFIG)?, folder.read_json(KEPT)?);
+        Ok((folder, config, kept))
     }
 
     /// Where the run stands; nowhere if it was stopped before its first checkpoint.

@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
 
 use super::average::Average;
-use super::checkpoint::{LogLine, RunFolder, State};
+use super::checkpoint::{Kept, LogLine, RunFolder, State};
 use super::config::{TrainConfig, preprocess};
 use super::dataset::{Batch, Drawings};
 use super::init::fresh;
@@ -47,27 +47,35 @@ impl Paths {
 pub fn train(config: &TrainConfig, paths: &Paths, tell: &dyn Fn(&str)) -> Result<()> {
     let supply = supply(config, paths)?;
     let mut config = config.clone();
-    config.network.classes = supply.labels().len();
+    let kept = Kept { labels: supply.labels() };
+    config.network.classes = kept.labels.len();
     config.check()?;
     // What cannot start leaves no folder.
-    beginning(&config, &supply.labels(), &config.device.open()?)?;
-    let folder = RunFolder::create(&paths.run, &config)?;
+    beginning(&config, &kept.labels, &config.device.open()?)?;
+    let folder = RunFolder::create(&paths.run, &config, &kept)?;
     proceed(&config, &folder, &supply, &paths.out(&config), tell)
 }
 
 /// Continues the run in `paths.run` from its last checkpoint.
 pub fn resume(paths: &Paths, tell: &dyn Fn(&str)) -> Result<()> {
-    let (folder, config) = RunFolder::open::<TrainConfig>(&paths.run)?;
+    let (folder, config, kept) = RunFolder::open::<TrainConfig>(&paths.run)?;
     config.check()?;
     let supply = supply(&config, paths)?;
-    let classes = supply.labels().len();
-    if classes != config.network.classes {
-        return Err(Error::Training(format!(
-            "the run has {} classes and there are {classes} now; restore its pictures or start another run",
-            config.network.classes
-        )));
-    }
+    same(&kept.labels, &supply.labels())?;
     proceed(&config, &folder, &supply, &paths.out(&config), tell)
+}
+
+/// Whether the classes are still those of the run, in its order: the head knows them by their places.
+fn same(kept: &[String], now: &[String]) -> Result<()> {
+    let differ = |at: &usize| kept.get(*at) != now.get(*at);
+    let Some(at) = (0..kept.len().max(now.len())).find(differ) else { return Ok(()) };
+    let name = |labels: &[String]| labels.get(at).map_or("none".into(), |label| format!("{label:?}"));
+    Err(Error::Training(format!(
+        "class {} of the run is {} and would be {} now; give the folders of pictures back their names, or start another run",
+        at + 1,
+        name(kept),
+        name(now)
+    )))
 }
 
 fn supply(config: &TrainConfig, paths: &Paths) -> Result<Supply> {
@@ -272,24 +280,25 @@ mod tests {
         let drawings = Supply::Drawings(drawings);
         let paths = [folder("through"), folder("resumed")];
 
-        let through = RunFolder::create(&paths[0], &config).unwrap();
+        let kept = Kept { labels: labels() };
+        let through = RunFolder::create(&paths[0], &config, &kept).unwrap();
         let mut run = Run::open(&config, &through, &drawings).unwrap();
         while run.progress() < 1.0 {
             run.epoch(&Progress::hidden()).unwrap();
         }
         assert_eq!(run.state.epochs, 2);
 
-        let first = RunFolder::create(&paths[1], &config).unwrap();
+        let first = RunFolder::create(&paths[1], &config, &kept).unwrap();
         Run::open(&config, &first, &drawings).unwrap().epoch(&Progress::hidden()).unwrap();
-        let (again, same) = RunFolder::open::<TrainConfig>(&paths[1]).unwrap();
-        assert_eq!(same, config);
+        let (again, same, found) = RunFolder::open::<TrainConfig>(&paths[1]).unwrap();
+        assert_eq!((&same, found), (&config, kept.clone()));
         let mut resumed = Run::open(&same, &again, &drawings).unwrap();
         assert!(resumed.progress() > 0.4 && resumed.progress() < 0.6);
         resumed.epoch(&Progress::hidden()).unwrap();
 
         assert!(weights(&run.model) == weights(&resumed.model));
         assert!(weights(&run.averaged()) == weights(&resumed.averaged()));
-        assert!(RunFolder::create(&paths[1], &config).is_err());
+        assert!(RunFolder::create(&paths[1], &config, &kept).is_err());
         for path in paths {
             std::fs::remove_dir_all(path).unwrap();
         }
@@ -304,7 +313,8 @@ mod tests {
         let drawings = Supply::Drawings(drawings);
         let paths = [folder("often"), folder("once")];
         let ends = [1, 6].map(|interval| {
-            let folder = RunFolder::create(&paths[usize::from(interval > 1)], &config).unwrap();
+            let kept = Kept { labels: labels() };
+            let folder = RunFolder::create(&paths[usize::from(interval > 1)], &config, &kept).unwrap();
             let mut run = Run::open(&config, &folder, &drawings).unwrap();
             for some in batches.chunks(interval) {
                 for batch in some {
