@@ -181,14 +181,25 @@ fn a_run_goes_on_when_nobody_reads() {
 }
 
 #[test]
-fn a_run_is_not_continued_with_classes_of_other_names() {
-    let scratch = scratch("renamed");
+fn a_run_is_continued_to_its_own_file_and_not_with_classes_of_other_names() {
+    let scratch = scratch("continued");
     let data = scratch.join("data");
     draw(&data.join("disc"), true, 0..4);
     draw(&data.join("stripes"), false, 0..4);
     let tiny = scratch.join("tiny.toml");
     fs::write(&tiny, TINY).unwrap();
-    let (run, _) = trained(&scratch, "run", &["--data", text(&data), "--config", text(&tiny)]);
+    let (run, out) = trained(&scratch, "run", &["--data", text(&data), "--config", text(&tiny)]);
+
+    // Continued, it writes the file that it was to write; or another from then on.
+    let model = fs::read(&out).unwrap();
+    let other = scratch.join("other.safetensors");
+    for (more, written) in [(vec![], &out), (vec!["--out", text(&other)], &other), (vec![], &other)] {
+        let _ = fs::remove_file(written);
+        let output = xception(&[&["train", "--resume", text(&run)][..], &more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(fs::read(written).unwrap() == model);
+    }
+
     // As many as before.
     fs::rename(data.join("disc"), data.join("zebra")).unwrap();
     let output = xception(&["train", "--resume", text(&run), "--out", text(&scratch.join("again"))]);

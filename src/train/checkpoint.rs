@@ -29,6 +29,8 @@ pub const LOG_HEAD: &str =
 pub struct Kept {
     /// Names of the classes, in the network's order.
     pub labels: Vec<String>,
+    /// The model file to write, as it was given.
+    pub out: PathBuf,
 }
 
 /// Where a run stands.
@@ -74,7 +76,7 @@ impl RunFolder {
             )));
         }
         fs::create_dir_all(path).map_err(|source| io("create", path, source))?;
-        folder.write_json(KEPT, kept)?;
+        folder.keep(kept)?;
         folder.write(LOG, LOG_HEAD.as_bytes())?;
         folder.write_json(CONFIG, config)?;
         Ok(folder)
@@ -85,6 +87,11 @@ impl RunFolder {
         let folder = Self(path.to_owned());
         let (config, kept) = (folder.read_json(CONFIG)?, folder.read_json(KEPT)?);
         Ok((folder, config, kept))
+    }
+
+    /// Keeps something else from now on.
+    pub fn keep(&self, kept: &Kept) -> Result<()> {
+        self.write_json(KEPT, kept)
     }
 
     /// Where the run stands; nowhere if it was stopped before its first checkpoint.

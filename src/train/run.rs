@@ -30,7 +30,7 @@ pub struct Paths {
     pub icons: PathBuf,
     /// The run's folder.
     pub run: PathBuf,
-    /// The model file, if not the default.
+    /// The model file, if not the default, or the one that the continued run was to write.
     pub out: Option<PathBuf>,
 }
 
@@ -47,22 +47,26 @@ impl Paths {
 pub fn train(config: &TrainConfig, paths: &Paths, tell: &dyn Fn(&str)) -> Result<()> {
     let supply = supply(config, paths)?;
     let mut config = config.clone();
-    let kept = Kept { labels: supply.labels() };
+    let kept = Kept { labels: supply.labels(), out: paths.out(&config) };
     config.network.classes = kept.labels.len();
     config.check()?;
     // What cannot start leaves no folder.
     beginning(&config, &kept.labels, &config.device.open()?)?;
     let folder = RunFolder::create(&paths.run, &config, &kept)?;
-    proceed(&config, &folder, &supply, &paths.out(&config), tell)
+    proceed(&config, &folder, &supply, &kept.out, tell)
 }
 
 /// Continues the run in `paths.run` from its last checkpoint.
 pub fn resume(paths: &Paths, tell: &dyn Fn(&str)) -> Result<()> {
-    let (folder, config, kept) = RunFolder::open::<TrainConfig>(&paths.run)?;
+    let (folder, config, mut kept) = RunFolder::open::<TrainConfig>(&paths.run)?;
     config.check()?;
     let supply = supply(&config, paths)?;
     same(&kept.labels, &supply.labels())?;
-    proceed(&config, &folder, &supply, &paths.out(&config), tell)
+    if let Some(out) = &paths.out {
+        kept.out.clone_from(out);
+        folder.keep(&kept)?;
+    }
+    proceed(&config, &folder, &supply, &kept.out, tell)
 }
 
 /// Whether the classes are still those of the run, in its order: the head knows them by their places.
@@ -280,7 +284,7 @@ mod tests {
         let drawings = Supply::Drawings(drawings);
         let paths = [folder("through"), folder("resumed")];
 
-        let kept = Kept { labels: labels() };
+        let kept = Kept { labels: labels(), out: PathBuf::new() };
         let through = RunFolder::create(&paths[0], &config, &kept).unwrap();
         let mut run = Run::open(&config, &through, &drawings).unwrap();
         while run.progress() < 1.0 {
@@ -313,7 +317,7 @@ mod tests {
         let drawings = Supply::Drawings(drawings);
         let paths = [folder("often"), folder("once")];
         let ends = [1, 6].map(|interval| {
-            let kept = Kept { labels: labels() };
+            let kept = Kept { labels: labels(), out: PathBuf::new() };
             let folder = RunFolder::create(&paths[usize::from(interval > 1)], &config, &kept).unwrap();
             let mut run = Run::open(&config, &folder, &drawings).unwrap();
             for some in batches.chunks(interval) {

@@ -28,7 +28,7 @@ pub struct Args {
     /// Settings as TOML, or as JSON like a run's config.json; flags win. src/train/examples/own.toml shows all.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Continue the run in this folder; its own settings apply.
+    /// Continue the run in this folder; its own settings apply, and its --out unless another is given.
     #[arg(
         long,
         value_name = "RUN",
