@@ -410,6 +410,9 @@ fn bad_options_fail_with_one_sentence_that_lists_the_choices() {
     let out = scratch("bad_options", "out.safetensors", b"");
     let said = failure(&["convert", "--dtype", "f64", &model, &out]);
     assert!(said.contains("f64") && said.contains("f16"), "{said}");
+    // Before anything is asked of the icon sets.
+    let said = failure(&["eval", "--icons", "nowhere", "--sheet", "sheet.txt"]);
+    assert!(said.contains("sheet.txt") && said.contains(".png"), "{said}");
     let said = failure(&["convert", &model, "/no/such/folder/out.safetensors"]);
     assert!(said.contains("/no/such/folder/out.safetensors"), "{said}");
 }

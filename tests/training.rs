@@ -271,6 +271,9 @@ fn settings_that_make_no_sense_are_refused_in_one_sentence() {
     assert!(refused(&["--config", text(&scratch.join("none.toml"))]).contains("none.toml"));
     assert!(refused(&["--freeze"]).contains("--from"));
     assert!(refused(&["--from", text(&file)]).contains("file.toml"));
+    // Known before the first epoch.
+    assert!(refused(&["--out", text(&file.join("own.safetensors"))]).contains("file.toml/own.safetensors"));
+    assert!(refused(&["--out", text(&data)]).contains("directory"));
     let message = refused(&["--device", "cuda"]);
     assert!(message.contains("webgpu") && message.contains("cpu"), "{message}");
     fs::write(&file, "network = { stem = [8, 8] }").unwrap();

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::curves::curves;
+use super::output;
 use crate::error::{Error, Result};
 use crate::model::Xception;
 
@@ -178,11 +179,8 @@ impl RunFolder {
         fs::read(&path).map_err(|source| io("read", &path, source))
     }
 
-    /// Writes beside the file and renames, so that no reader ever sees half of it.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let (path, temporary) = (self.file(name), self.file(&format!("{name}.part")));
-        fs::write(&temporary, bytes).map_err(|source| io("write", &temporary, source))?;
-        fs::rename(&temporary, &path).map_err(|source| io("write", &path, source))
+        output::write(&self.file(name), bytes)
     }
 
     fn read_json<C: DeserializeOwned>(&self, name: &str) -> Result<C> {

@@ -21,6 +21,7 @@ pub mod hard;
 pub mod icons;
 pub mod init;
 pub mod ops;
+pub mod output;
 pub mod pass;
 pub mod pictures;
 pub mod plot;

@@ -11,6 +11,7 @@ use super::checkpoint::{Kept, LogLine, RunFolder, State};
 use super::config::{TrainConfig, preprocess};
 use super::dataset::{Batch, Drawings};
 use super::init::fresh;
+use super::output;
 use super::pass::Pass;
 use super::pictures::Pictures;
 use super::progress::Progress;
@@ -52,6 +53,7 @@ pub fn train(config: &TrainConfig, paths: &Paths, tell: &dyn Fn(&str)) -> Result
     config.check()?;
     // What cannot start leaves no folder.
     beginning(&config, &kept.labels, &config.device.open()?)?;
+    output::prepare(&kept.out)?;
     let folder = RunFolder::create(&paths.run, &config, &kept)?;
     proceed(&config, &folder, &supply, &kept.out, tell)
 }
@@ -66,6 +68,7 @@ pub fn resume(paths: &Paths, tell: &dyn Fn(&str)) -> Result<()> {
         kept.out.clone_from(out);
         folder.keep(&kept)?;
     }
+    output::prepare(&kept.out)?;
     proceed(&config, &folder, &supply, &kept.out, tell)
 }
 
@@ -216,10 +219,7 @@ fn export(
 ) -> Result<String> {
     let (about, labels) = (supply.about(config, state), Labels::new(supply.labels()));
     let bytes = save(model, &config.network, &preprocess(config.side), &labels, &about, Dtype::F16)?;
-    if let Some(parent) = out.parent() {
-        std::fs::create_dir_all(parent).map_err(|source| io("create", parent, source))?;
-    }
-    std::fs::write(out, &bytes).map_err(|source| io("write", out, source))?;
+    output::write(out, &bytes)?;
     Ok(format!(
         "{}: {} bytes, {} numbers, {:.1} million multiply-accumulates a picture",
         out.display(),
@@ -227,10 +227,6 @@ fn export(
         model.num_params(),
         config.network.macs(config.side) as f64 / 1e6
     ))
-}
-
-fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Io { action, path: path.display().to_string(), source }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `xception eval`: how well a model names drawings in a style that it never saw.
 
 use std::io::Cursor;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, RgbImage};
 use serde::Serialize;
@@ -11,6 +11,7 @@ use xception_web::train::compare::{Comparison, Disagreement, compare};
 use xception_web::train::eval::{Evaluation, evaluate, evaluate_hard};
 use xception_web::train::hard::{SEED, TAKES};
 use xception_web::train::icons::{DEFAULT_DIR, UNSEEN_SET};
+use xception_web::train::output::prepare;
 use xception_web::train::sheet::sheet;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
@@ -43,7 +44,7 @@ pub struct Args {
     seed: u64,
     /// Write a contact sheet of pictures with the model's answers, as PNG or JPEG: of the hard ones one for
     /// each class, of the plain ones those that it misnamed.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "compare")]
     sheet: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
@@ -51,6 +52,11 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
+    // What could not be written is refused before all the pictures are asked for.
+    let format = args.sheet.as_deref().map(format).transpose()?;
+    if let Some(path) = &args.sheet {
+        prepare(Path::new(path))?;
+    }
     let file = match &args.model {
         Some(path) => model(path)?,
         None => ModelFile::parse(bundled::BYTES.to_vec())?,
@@ -73,9 +79,9 @@ pub fn run(args: Args) -> Result<()> {
             evaluate(&classifier, &args.icons, &args.set).await
         }
     })?;
-    if let Some(path) = &args.sheet {
+    if let (Some(path), Some(format)) = (&args.sheet, format) {
         let shown = if args.hard { &shown[..shown.len() / TAKES] } else { &shown };
-        write(path, &encoded(&sheet(shown), path)?)?;
+        write(path, &encoded(&sheet(shown), format, path)?)?;
     }
     if args.json {
         return print_json(&found);
@@ -92,12 +98,21 @@ fn classifier(file: ModelFile) -> Result<Classifier> {
     })
 }
 
-/// In the format that the file's name says.
-fn encoded(sheet: &RgbImage, path: &str) -> Result<Vec<u8>> {
-    let failed = |error| Error::Training(format!("cannot write the contact sheet to {path}: {error}"));
-    let format = ImageFormat::from_path(path).map_err(failed)?;
+/// The format that a contact sheet's name says.
+fn format(path: &str) -> Result<ImageFormat> {
+    match ImageFormat::from_path(path) {
+        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => Ok(format),
+        _ => Err(Error::Option(format!(
+            "--sheet {path} is no name of a PNG or JPEG; let it end in .png or .jpg"
+        ))),
+    }
+}
+
+fn encoded(sheet: &RgbImage, format: ImageFormat, path: &str) -> Result<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
-    sheet.write_to(&mut bytes, format).map_err(failed)?;
+    sheet
+        .write_to(&mut bytes, format)
+        .map_err(|error| Error::Training(format!("cannot write the contact sheet to {path}: {error}")))?;
     Ok(bytes.into_inner())
 }
 

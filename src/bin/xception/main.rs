@@ -21,6 +21,7 @@ mod train;
 
 use std::cell::RefCell;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -141,10 +142,7 @@ fn read(path: &str) -> Result<Vec<u8>> {
 
 /// Whole or not at all: a crash half-way leaves what was there.
 fn write(path: &str, bytes: &[u8]) -> Result<()> {
-    let partial = format!("{path}.partial");
-    std::fs::write(&partial, bytes)
-        .and_then(|()| std::fs::rename(&partial, path))
-        .map_err(|source| Error::Io { action: "write", path: path.into(), source })
+    xception_web::train::output::write(Path::new(path), bytes)
 }
 
 /// A model file; the error says which.
