@@ -274,6 +274,13 @@ fn settings_that_make_no_sense_are_refused_in_one_sentence() {
     // Known before the first epoch.
     assert!(refused(&["--out", text(&file.join("own.safetensors"))]).contains("file.toml/own.safetensors"));
     assert!(refused(&["--out", text(&data)]).contains("directory"));
+    let message = refused(&["--minutes", "inf"]);
+    assert!(message.contains("the command line: `budget`"), "{message}");
+    fs::write(&file, "growth = [{ from = 0.0, side = 4 }]").unwrap();
+    assert!(refused(&["--config", text(&file)]).contains("file.toml: `growth`"));
+    fs::write(&file, "network = { classes = 9 }").unwrap();
+    let message = refused(&["--config", text(&file)]);
+    assert!(message.contains("9 classes, and there are 2"), "{message}");
     let message = refused(&["--device", "cuda"]);
     assert!(message.contains("webgpu") && message.contains("cpu"), "{message}");
     fs::write(&file, "network = { stem = [8, 8] }").unwrap();

@@ -49,7 +49,13 @@ pub fn train(config: &TrainConfig, paths: &Paths, tell: &dyn Fn(&str)) -> Result
     let supply = supply(config, paths)?;
     let mut config = config.clone();
     let kept = Kept { labels: supply.labels(), out: paths.out(&config) };
-    config.network.classes = kept.labels.len();
+    let (given, classes) = (config.network.classes, kept.labels.len());
+    if ![0, classes].contains(&given) {
+        return Err(Error::Training(format!(
+            "the settings' network has {given} classes, and there are {classes} to tell apart; leave `classes` out, it comes from the pictures"
+        )));
+    }
+    config.network.classes = classes;
     config.check()?;
     // What cannot start leaves no folder.
     beginning(&config, &kept.labels, &config.device.open()?)?;
