@@ -36,10 +36,12 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Own pictures never overwrite the bundled model unasked.
+    /// Nothing overwrites the bundled model unasked: what is trained is not calibrated yet.
     fn out(&self, config: &TrainConfig) -> PathBuf {
-        let default = if config.data.is_some() { "own.safetensors" } else { "www/models/emoji.safetensors" };
-        self.out.clone().unwrap_or_else(|| default.into())
+        self.out.clone().unwrap_or_else(|| match config.data {
+            Some(_) => "own.safetensors".into(),
+            None => self.run.join("emoji.safetensors"),
+        })
     }
 }
 
@@ -340,6 +342,16 @@ mod tests {
         for path in paths {
             std::fs::remove_dir_all(path).unwrap();
         }
+    }
+
+    #[test]
+    fn the_bundled_model_is_overwritten_by_nobody_unasked() {
+        let paths = Paths { icons: DEFAULT_DIR.into(), run: "runs/emoji".into(), out: None };
+        assert_eq!(paths.out(&config()), Path::new("runs/emoji/emoji.safetensors"));
+        let own = TrainConfig::own(Budget::Samples(1), "pictures".into());
+        assert_eq!(paths.out(&own), Path::new("own.safetensors"));
+        let asked = Paths { out: Some("www/models/emoji.safetensors".into()), ..paths };
+        assert_eq!(asked.out(&own), Path::new("www/models/emoji.safetensors"));
     }
 
     #[test]

@@ -50,7 +50,7 @@ enum Command {
     Convert(convert::Args),
     /// Show what a model file holds.
     Inspect(inspect::Args),
-    /// Train the bundled model from icon sets, or a model of your own pictures.
+    /// Train a model like the bundled one from icon sets, or one of your own pictures.
     Train(train::Args),
     /// Measure a model on a drawing style that it never saw.
     Eval(eval::Args),

@@ -19,7 +19,8 @@ pub struct Args {
     /// Own pictures instead of icons: a folder with one folder of pictures per class.
     #[arg(long, value_name = "DIR", conflicts_with = "icons")]
     data: Option<PathBuf>,
-    /// The model file to write: www/models/emoji.safetensors, or own.safetensors of own pictures.
+    /// The model file to write: emoji.safetensors in the run's folder, or own.safetensors of own pictures. Scores
+    /// are calibrated, and the threshold of the unknown is set, by `xception calibrate`.
     #[arg(long)]
     out: Option<PathBuf>,
     /// Folder for checkpoints, log and curves: runs/emoji, or runs/own of own pictures.
