@@ -468,4 +468,5 @@ fn bench_times_a_model_and_says_what_ran() {
     assert!(found["median_ms"].as_f64().unwrap() >= found["min_ms"].as_f64().unwrap());
     assert!(failure(&["bench", "--runs", "0"]).contains("give 1 or more"));
     assert!(failure(&["bench", "--threads", "0"]).contains("give 1 or more"));
+    assert!(failure(&["bench", "--threads", "100000"]).contains("give 1 to 1024"));
 }
