@@ -372,6 +372,32 @@ fn one_bad_picture_does_not_cost_the_others_their_answers() {
 }
 
 #[test]
+fn a_picture_may_come_from_standard_input_or_have_a_name_that_is_no_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = scratch("names", "good.png", &read_fixture(PNG));
+    let odd = Path::new(&folder).with_file_name(OsStr::from_bytes(b"caf\xe9.png"));
+    std::fs::write(&odd, read_fixture(PNG)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_xception"))
+        .args(["classify", "--model", &path(MODELS[0]), "--backend", "cpu", "--json", "--logits", "-"])
+        .args([odd.as_path(), &odd.with_extension("gif")])
+        .stdin(std::fs::File::open(fixture(PNG)).unwrap())
+        .output()
+        .unwrap();
+    // The last one does not exist.
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), errors.lines().count()), (Some(1), 1), "{errors}");
+    assert!(errors.contains("caf\u{fffd}.gif"), "{errors}");
+    let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answers.as_array().unwrap().len(), 2);
+    assert_eq!(answers[0]["file"], "-");
+    assert!(answers[1]["file"].as_str().unwrap().ends_with("caf\u{fffd}.png"));
+    let expected = classify(&path(MODELS[0]), &path(PNG));
+    assert!(answers.as_array().unwrap().iter().all(|answer| answer["logits"] == expected["logits"]));
+}
+
+#[test]
 fn bad_models_fail_with_one_sentence_that_names_them() {
     let picture = path("pictures/picture.png");
     let timm = read_fixture("mini_timm.safetensors");
