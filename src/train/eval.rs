@@ -18,7 +18,7 @@ const SIDE: usize = 256;
 /// The same for the hard set.
 pub(super) const HARD_SIDE: usize = 160;
 /// What the hard pictures' background is called.
-pub(super) const CAMERA: &str = "through a camera";
+pub const CAMERA: &str = "through a camera";
 /// Plain backgrounds; the first is the one that pictures of drawings mostly have.
 const BACKGROUNDS: &[(&str, [u8; 3])] = &[
     ("white", [255, 255, 255]),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::classify::Classifier;
 use xception_web::train::compare::{Comparison, Disagreement, compare};
-use xception_web::train::eval::{Evaluation, evaluate, evaluate_hard};
+use xception_web::train::eval::{CAMERA, Evaluation, evaluate, evaluate_hard};
 use xception_web::train::hard::{SEED, TAKES};
 use xception_web::train::icons::{DEFAULT_DIR, UNSEEN_SET};
 use xception_web::train::output::prepare;
@@ -146,8 +146,8 @@ fn print(found: &Evaluation) {
     println!("{}: {} classes, {} pictures", found.set, found.classes, found.pictures);
     for miss in &found.misses {
         println!(
-            "  on {}: {} taken for {} ({:.0} %)",
-            miss.background,
+            "  {}: {} taken for {} ({:.0} %)",
+            place(miss.background),
             miss.label,
             miss.answer,
             100.0 * miss.score
@@ -155,13 +155,20 @@ fn print(found: &Evaluation) {
     }
     for figure in &found.figures {
         println!(
-            "on {:16} top-1 {}  top-5 {}  claims to know {} of the right, {} of the wrong",
-            figure.background,
+            "{:19} top-1 {}  top-5 {}  claims to know {} of the right, {} of the wrong",
+            place(figure.background),
             percent(figure.top1),
             percent(figure.top5),
             percent(figure.known_right),
             percent(figure.known_wrong)
         );
     }
-    println!("{:19} top-1 {}  top-5 {}", "all backgrounds", percent(found.top1), percent(found.top5));
+    if found.figures.len() > 1 {
+        println!("{:19} top-1 {}  top-5 {}", "all backgrounds", percent(found.top1), percent(found.top5));
+    }
+}
+
+/// Where a picture was shown.
+fn place(background: &str) -> String {
+    if background == CAMERA { background.into() } else { format!("on {background}") }
 }
