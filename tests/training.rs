@@ -107,6 +107,36 @@ fn two_folders_of_pictures_become_a_model_that_tells_them_apart() {
     };
     let right = answers.iter().zip(&asked).filter(|pair| named(*pair)).count();
     assert!(right >= RIGHT, "{right} of {ASKED}\n{}", fs::read_to_string(run.join("log.csv")).unwrap());
+
+    // The same by `eval`, which has the pictures' names too.
+    let eval = |data: &Path| xception(&["eval", "--model", text(&out), "--data", text(data), "--json"]);
+    let found: Value = serde_json::from_slice(&eval(&fresh).stdout).unwrap();
+    assert_eq!(found["pictures"], ASKED);
+    assert_eq!(found["misses"].as_array().unwrap().len(), ASKED as usize - right);
+    assert!((found["top1"].as_f64().unwrap() - right as f64 / f64::from(ASKED)).abs() < 1e-9);
+    assert_eq!(found["top5"], 1.0);
+
+    // Too few to say what scores are worth, then enough; judged by those that were not fitted on.
+    let calibrated = scratch.join("calibrated.safetensors");
+    let calibrate =
+        || xception(&["calibrate", text(&out), "--data", text(&fresh), "--out", text(&calibrated)]);
+    let output = calibrate();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && errors.contains("holds 20 pictures"), "{errors}");
+    draw(&fresh.join("disc"), true, 200..220);
+    draw(&fresh.join("stripes"), false, 200..220);
+    let output = calibrate();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("fitted on 30 own pictures, judged by 30 others"), "{said}");
+    let shown = xception(&["inspect", text(&calibrated)]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("below a score of"));
+
+    // A folder that is no class would count as wrong whatever is said.
+    fs::rename(fresh.join("disc"), fresh.join("zebra")).unwrap();
+    let output = eval(&fresh);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), errors.lines().count()), (Some(1), 1), "{errors}");
+    assert!(errors.contains("\"zebra\"") && errors.contains("disc, stripes"), "{errors}");
 }
 
 #[test]

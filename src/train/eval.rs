@@ -102,7 +102,7 @@ pub fn positions(classifier: &Classifier) -> Result<Vec<(usize, usize)>> {
         CLASSES.iter().enumerate().filter_map(|(class, of)| Some((class, place(of.label)?))).collect();
     if found.is_empty() || found.len() != names.len() {
         return Err(Error::Training(format!(
-            "of the model's {} labels {} can be drawn; give a model that `xception train` made of icon sets",
+            "of the model's {} labels {} can be drawn; give one that `xception train` made of icon sets, or your own pictures with --data DIR",
             names.len(),
             found.len()
         )));

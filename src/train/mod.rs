@@ -22,6 +22,7 @@ pub mod icons;
 pub mod init;
 pub mod ops;
 pub mod output;
+pub mod own;
 pub mod pass;
 pub mod pictures;
 pub mod plot;

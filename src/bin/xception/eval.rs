@@ -1,4 +1,4 @@
-//! `xception eval`: how well a model names drawings in a style that it never saw.
+//! `xception eval`: how well a model names drawings in a style that it never saw, or a user's own pictures.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use xception_web::train::eval::{CAMERA, Evaluation, evaluate, evaluate_hard};
 use xception_web::train::hard::{SEED, TAKES};
 use xception_web::train::icons::{DEFAULT_DIR, UNSEEN_SET};
 use xception_web::train::output::prepare;
+use xception_web::train::own::{Measured, measure};
 use xception_web::train::sheet::sheet;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
@@ -33,6 +34,10 @@ pub struct Args {
     /// Folder of the icon sets' npm packages.
     #[arg(long, default_value = DEFAULT_DIR)]
     icons: PathBuf,
+    /// Own pictures instead of icons: a folder with one folder of pictures per class, named as the model does;
+    /// none that it was trained on.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["icons", "set", "camera", "sheet"])]
+    data: Option<PathBuf>,
     /// The set to measure on.
     #[arg(long, default_value = UNSEEN_SET)]
     set: String,
@@ -70,6 +75,14 @@ pub fn run(args: Args) -> Result<()> {
             return print_json(&found);
         }
         print_comparison(&found);
+        return Ok(());
+    }
+    if let Some(dir) = &args.data {
+        let found = pollster::block_on(measure(&classifier, dir))?;
+        if args.json {
+            return print_json(&found);
+        }
+        print_own(&found);
         return Ok(());
     }
     let (found, shown) = pollster::block_on(async {
@@ -166,6 +179,17 @@ fn print(found: &Evaluation) {
     if found.figures.len() > 1 {
         println!("{:19} top-1 {}  top-5 {}", "all backgrounds", percent(found.top1), percent(found.top5));
     }
+}
+
+fn print_own(found: &Measured) {
+    println!("{} classes, {} pictures", found.classes, found.pictures);
+    for miss in &found.misses {
+        let (file, score) = (miss.file.display(), 100.0 * miss.score);
+        println!("  {file}: {} taken for {} ({score:.0} %)", miss.label, miss.answer);
+    }
+    let [top1, top5] = [found.top1, found.top5].map(percent);
+    let [right, wrong] = [found.known_right, found.known_wrong].map(percent);
+    println!("top-1 {top1}  top-5 {top5}  claims to know {right} of the right, {wrong} of the wrong");
 }
 
 /// Where a picture was shown.

@@ -52,7 +52,7 @@ enum Command {
     Inspect(inspect::Args),
     /// Train a model like the bundled one from icon sets, or one of your own pictures.
     Train(train::Args),
-    /// Measure a model on a drawing style that it never saw.
+    /// Measure a model on a drawing style that it never saw, or on your own pictures.
     Eval(eval::Args),
     /// Fit how sure a model is to how often it is right, and from when on a picture is known.
     Calibrate(calibrate::Args),
