@@ -16,6 +16,7 @@ pub mod config;
 pub mod curves;
 pub mod dataset;
 pub mod eval;
+pub mod fit;
 pub mod forward;
 pub mod hard;
 pub mod icons;
