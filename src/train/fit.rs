@@ -9,7 +9,7 @@ use super::average::Average;
 use super::checkpoint::{LogLine, RunFolder, State};
 use super::config::TrainConfig;
 use super::dataset::Batch;
-use super::init::fresh;
+use super::init::{fresh, settled};
 use super::pass::Pass;
 use super::progress::Progress;
 use super::schedule::learning_rate;
@@ -96,7 +96,8 @@ impl<'a> Run<'a> {
     fn learn(&mut self, batch: &Batch, rate: f64) -> Result<Score> {
         let (config, model) = (self.config, self.model.clone());
         let (model, score) = step(model, config, Pass::of(config), &mut self.optimizer, batch, rate)?;
-        self.model = model;
+        let first = self.state.samples == 0 && config.from.is_none();
+        self.model = if first { settled(model) } else { model };
         self.average.add(&self.model, config.decay)?;
         self.state.samples += batch.classes.len() as u64;
         Ok(score)
@@ -124,7 +125,7 @@ impl<'a> Run<'a> {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use burn::tensor::Device;
+    use burn::tensor::{Device, Tensor, Tolerance};
 
     use super::super::checkpoint::Kept;
     use super::super::classes::{CLASSES, labels};
@@ -132,6 +133,7 @@ mod tests {
     use super::super::dataset::Drawings;
     use super::super::icons::DEFAULT_DIR;
     use super::super::schedule::Budget;
+    use super::super::step::pictures;
     use super::*;
     use crate::labels::Labels;
     use crate::model::{Dialect, XceptionConfig};
@@ -231,6 +233,28 @@ mod tests {
         for path in paths {
             std::fs::remove_dir_all(path).unwrap();
         }
+    }
+
+    #[test]
+    fn a_fresh_networks_running_statistics_begin_with_its_first_batch() {
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 0).unwrap());
+        let batch = drawings.batch(config.side, 1, 0, 0, config.batch);
+        let drawings = Supply::Drawings(drawings);
+        let (path, kept) = (folder("settled"), Kept { labels: labels(), out: PathBuf::new() });
+        let folder = RunFolder::create(&path, &config, &kept).unwrap();
+        let mut run = Run::open(&config, &folder, &drawings).unwrap();
+        let x = pictures(&batch, &run.model.head.weight.val().device()).permute([0, 3, 1, 2]);
+        let y = run.model.stem[0].conv.forward(x).permute([1, 0, 2, 3]);
+        let [channels, b, h, w] = y.dims();
+        let y = y.reshape([channels, b * h * w]);
+        run.learn(&batch, 1e-3).unwrap();
+
+        let norm = run.model.stem[0].norm.clone().unwrap();
+        let near = Tolerance::<f32>::rel_abs(1e-3, 1e-4);
+        let data = |tensor: Tensor<2>| tensor.reshape([channels]).into_data();
+        norm.running_mean.value_sync().into_data().assert_approx_eq(&data(y.clone().mean_dim(1)), near);
+        norm.running_var.value_sync().into_data().assert_approx_eq(&data(y.var(1)), near);
+        std::fs::remove_dir_all(path).unwrap();
     }
 
     #[test]

@@ -51,16 +51,17 @@ pub fn run(args: Args) -> Result<()> {
             None => calibrate(&classifier, &args.icons, args.seed).await,
         }
     })?;
+    // Before anything is printed, which nobody may read to the end.
+    if let Some(out) = &args.out {
+        file.calibration = report.calibration;
+        write(out, &file.convert(dtype)?)?;
+    }
     if args.json {
         let text = serde_json::to_string_pretty(&report)
             .map_err(|error| Error::Training(format!("cannot write the result as JSON: {error}")))?;
         println!("{text}");
     } else {
         print(&report);
-    }
-    if let Some(out) = &args.out {
-        file.calibration = report.calibration;
-        write(out, &file.convert(dtype)?)?;
     }
     Ok(())
 }
