@@ -19,6 +19,9 @@ use xception_web::weights::{Dtype, ModelFile};
 const MODELS: [&str; 4] =
     ["mini_timm.safetensors", "mini_keras_legacy.h5", "mini_keras_model.h5", "mini_keras.weights.h5"];
 
+/// A picture that all networks take.
+const PNG: &str = "pictures/picture.png";
+
 /// Classes of the mini network.
 const CLASSES: usize = 7;
 
@@ -296,6 +299,44 @@ fn nobody_reading_on_is_no_failure() {
 }
 
 #[test]
+fn answers_that_cannot_be_written_are_a_failure() {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixDatagram;
+
+    for args in [
+        vec!["inspect", &path(MODELS[0])],
+        vec!["classify", "--model", &path(MODELS[0]), "--backend", "cpu", "--json", &path(PNG)],
+    ] {
+        // Refuses what is written, as a full disk does, but is no pipe whose reader has seen enough.
+        let (refusing, peer) = UnixDatagram::pair().unwrap();
+        drop(peer);
+        let output = Command::new(env!("CARGO_BIN_EXE_xception"))
+            .args(&args)
+            .stdout(OwnedFd::from(refusing))
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {errors}");
+        assert!(errors.starts_with("error: cannot write to standard output: "), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+}
+
+#[test]
+fn complaints_that_nobody_reads_are_no_panic() {
+    let mut classify = Command::new(env!("CARGO_BIN_EXE_xception"))
+        .args(["classify", "--model", &path(MODELS[0]), "--backend", "cpu", "nowhere.png", &path(PNG)])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(classify.stderr.take());
+    let output = classify.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", output.status);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("class "));
+}
+
+#[test]
 fn bad_pictures_fail_with_one_sentence_that_names_them() {
     let model = path(MODELS[0]);
     let whole = read_fixture("pictures/picture.png");
@@ -328,6 +369,32 @@ fn one_bad_picture_does_not_cost_the_others_their_answers() {
     assert_eq!(output.status.code(), Some(1));
     let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answers[0]["file"], good.as_str());
+}
+
+#[test]
+fn a_picture_may_come_from_standard_input_or_have_a_name_that_is_no_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = scratch("names", "good.png", &read_fixture(PNG));
+    let odd = Path::new(&folder).with_file_name(OsStr::from_bytes(b"caf\xe9.png"));
+    std::fs::write(&odd, read_fixture(PNG)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_xception"))
+        .args(["classify", "--model", &path(MODELS[0]), "--backend", "cpu", "--json", "--logits", "-"])
+        .args([odd.as_path(), &odd.with_extension("gif")])
+        .stdin(std::fs::File::open(fixture(PNG)).unwrap())
+        .output()
+        .unwrap();
+    // The last one does not exist.
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), errors.lines().count()), (Some(1), 1), "{errors}");
+    assert!(errors.contains("caf\u{fffd}.gif"), "{errors}");
+    let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answers.as_array().unwrap().len(), 2);
+    assert_eq!(answers[0]["file"], "-");
+    assert!(answers[1]["file"].as_str().unwrap().ends_with("caf\u{fffd}.png"));
+    let expected = classify(&path(MODELS[0]), &path(PNG));
+    assert!(answers.as_array().unwrap().iter().all(|answer| answer["logits"] == expected["logits"]));
 }
 
 #[test]
@@ -369,6 +436,9 @@ fn bad_options_fail_with_one_sentence_that_lists_the_choices() {
     let out = scratch("bad_options", "out.safetensors", b"");
     let said = failure(&["convert", "--dtype", "f64", &model, &out]);
     assert!(said.contains("f64") && said.contains("f16"), "{said}");
+    // Before anything is asked of the icon sets.
+    let said = failure(&["eval", "--icons", "nowhere", "--sheet", "sheet.txt"]);
+    assert!(said.contains("sheet.txt") && said.contains(".png"), "{said}");
     let said = failure(&["convert", &model, "/no/such/folder/out.safetensors"]);
     assert!(said.contains("/no/such/folder/out.safetensors"), "{said}");
 }
@@ -424,4 +494,5 @@ fn bench_times_a_model_and_says_what_ran() {
     assert!(found["median_ms"].as_f64().unwrap() >= found["min_ms"].as_f64().unwrap());
     assert!(failure(&["bench", "--runs", "0"]).contains("give 1 or more"));
     assert!(failure(&["bench", "--threads", "0"]).contains("give 1 or more"));
+    assert!(failure(&["bench", "--threads", "100000"]).contains("give 1 to 1024"));
 }

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use image::{Rgb, RgbImage};
 use safetensors::SafeTensors;
@@ -107,6 +107,36 @@ fn two_folders_of_pictures_become_a_model_that_tells_them_apart() {
     };
     let right = answers.iter().zip(&asked).filter(|pair| named(*pair)).count();
     assert!(right >= RIGHT, "{right} of {ASKED}\n{}", fs::read_to_string(run.join("log.csv")).unwrap());
+
+    // The same by `eval`, which has the pictures' names too.
+    let eval = |data: &Path| xception(&["eval", "--model", text(&out), "--data", text(data), "--json"]);
+    let found: Value = serde_json::from_slice(&eval(&fresh).stdout).unwrap();
+    assert_eq!(found["pictures"], ASKED);
+    assert_eq!(found["misses"].as_array().unwrap().len(), ASKED as usize - right);
+    assert!((found["top1"].as_f64().unwrap() - right as f64 / f64::from(ASKED)).abs() < 1e-9);
+    assert_eq!(found["top5"], 1.0);
+
+    // Too few to say what scores are worth, then enough; judged by those that were not fitted on.
+    let calibrated = scratch.join("calibrated.safetensors");
+    let calibrate =
+        || xception(&["calibrate", text(&out), "--data", text(&fresh), "--out", text(&calibrated)]);
+    let output = calibrate();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && errors.contains("holds 20 pictures"), "{errors}");
+    draw(&fresh.join("disc"), true, 200..220);
+    draw(&fresh.join("stripes"), false, 200..220);
+    let output = calibrate();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("fitted on 30 own pictures, judged by 30 others"), "{said}");
+    let shown = xception(&["inspect", text(&calibrated)]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("below a score of"));
+
+    // A folder that is no class would count as wrong whatever is said.
+    fs::rename(fresh.join("disc"), fresh.join("zebra")).unwrap();
+    let output = eval(&fresh);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), errors.lines().count()), (Some(1), 1), "{errors}");
+    assert!(errors.contains("\"zebra\"") && errors.contains("disc, stripes"), "{errors}");
 }
 
 #[test]
@@ -155,6 +185,58 @@ fn changed(of: &Path, than: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[test]
+fn a_run_goes_on_when_nobody_reads() {
+    let scratch = scratch("unread");
+    let data = scratch.join("data");
+    draw(&data.join("disc"), true, 0..4);
+    draw(&data.join("stripes"), false, 0..4);
+    let tiny = scratch.join("tiny.toml");
+    fs::write(&tiny, TINY).unwrap();
+    let (run, out) = (scratch.join("run"), scratch.join("own.safetensors"));
+    let args = ["--data", text(&data), "--run", text(&run), "--out", text(&out), "--config", text(&tiny)];
+    let mut train = Command::new(env!("CARGO_BIN_EXE_xception"))
+        .arg("train")
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(train.stdout.take());
+    drop(train.stderr.take());
+    assert!(train.wait().unwrap().success());
+    assert!(out.exists());
+}
+
+#[test]
+fn a_run_is_continued_to_its_own_file_and_not_with_classes_of_other_names() {
+    let scratch = scratch("continued");
+    let data = scratch.join("data");
+    draw(&data.join("disc"), true, 0..4);
+    draw(&data.join("stripes"), false, 0..4);
+    let tiny = scratch.join("tiny.toml");
+    fs::write(&tiny, TINY).unwrap();
+    let (run, out) = trained(&scratch, "run", &["--data", text(&data), "--config", text(&tiny)]);
+
+    // Continued, it writes the file that it was to write; or another from then on.
+    let model = fs::read(&out).unwrap();
+    let other = scratch.join("other.safetensors");
+    for (more, written) in [(vec![], &out), (vec!["--out", text(&other)], &other), (vec![], &other)] {
+        let _ = fs::remove_file(written);
+        let output = xception(&[&["train", "--resume", text(&run)][..], &more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(fs::read(written).unwrap() == model);
+    }
+
+    // As many as before.
+    fs::rename(data.join("disc"), data.join("zebra")).unwrap();
+    let output = xception(&["train", "--resume", text(&run), "--out", text(&scratch.join("again"))]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), errors.lines().count()), (Some(1), 1), "{errors}");
+    assert!(errors.contains("class 1 of the run is \"disc\" and would be \"stripes\" now"), "{errors}");
+    assert!(!scratch.join("again").exists());
 }
 
 #[test]
@@ -219,6 +301,16 @@ fn settings_that_make_no_sense_are_refused_in_one_sentence() {
     assert!(refused(&["--config", text(&scratch.join("none.toml"))]).contains("none.toml"));
     assert!(refused(&["--freeze"]).contains("--from"));
     assert!(refused(&["--from", text(&file)]).contains("file.toml"));
+    // Known before the first epoch.
+    assert!(refused(&["--out", text(&file.join("own.safetensors"))]).contains("file.toml/own.safetensors"));
+    assert!(refused(&["--out", text(&data)]).contains("directory"));
+    let message = refused(&["--minutes", "inf"]);
+    assert!(message.contains("the command line: `budget`"), "{message}");
+    fs::write(&file, "growth = [{ from = 0.0, side = 4 }]").unwrap();
+    assert!(refused(&["--config", text(&file)]).contains("file.toml: `growth`"));
+    fs::write(&file, "network = { classes = 9 }").unwrap();
+    let message = refused(&["--config", text(&file)]);
+    assert!(message.contains("9 classes, and there are 2"), "{message}");
     let message = refused(&["--device", "cuda"]);
     assert!(message.contains("webgpu") && message.contains("cpu"), "{message}");
     fs::write(&file, "network = { stem = [8, 8] }").unwrap();

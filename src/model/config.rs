@@ -245,12 +245,20 @@ impl XceptionConfig {
 
     /// Refuses tables that no real network has. Called on everything read from a file.
     pub fn validate(&self) -> Result<()> {
+        match self.fault() {
+            None => Ok(()),
+            Some(what) => Err(Error::Architecture(format!(
+                "the model file asks for {what}; it is damaged or not of the Xception family"
+            ))),
+        }
+    }
+
+    /// What of the table no real network has, and what is allowed.
+    pub fn fault(&self) -> Option<String> {
         let widths = self.stem.iter().chain(self.entry.iter().flatten()).chain(&self.exit).chain(&self.tail);
         let lists = [self.entry.len(), self.exit.len(), self.tail.len()];
         let refuse = |what: &str, given: usize, allowed: &str| {
-            Err(Error::Architecture(format!(
-                "the model file asks for {given} {what}, but {allowed} are allowed; it is damaged or not of the Xception family"
-            )))
+            Some(format!("{given} {what}, but {allowed} are allowed"))
         };
         if let Some(&bad) = widths.clone().find(|&&width| width == 0 || width > MAX_CHANNELS) {
             return refuse("channels in one layer", bad, "1 to 4096");
@@ -277,16 +285,16 @@ impl XceptionConfig {
                 return refuse("pixels of stride", bad, "1 or 2");
             }
             if !(aligned.epsilon > 0.0 && aligned.epsilon < 1.0) {
-                return Err(Error::Architecture(format!(
-                    "the model file asks for the batch-norm epsilon {}, but it must lie between 0 and 1; the file is damaged",
+                return Some(format!(
+                    "the batch-norm epsilon {}, but it must lie between 0 and 1",
                     aligned.epsilon
-                )));
+                ));
             }
         }
         if self.classes == 0 || self.classes > MAX_CLASSES {
             return refuse("classes", self.classes, "1 to 100000");
         }
-        Ok(())
+        None
     }
 }
 

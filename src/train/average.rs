@@ -33,15 +33,19 @@ impl Average {
         Ok(())
     }
 
-    /// `model` with the mean in place of its weights.
-    pub fn model(&self, model: Xception) -> Xception {
-        model.map(&mut Fill { means: self.means.iter() })
+    /// A model like `model` with the mean in place of its weights, for use and not for training.
+    pub fn model(&self, model: &Xception) -> Xception {
+        // `valid` gives running statistics of their own; those of a clone are the original's, so that
+        // filling it would put the mean into the model that is being trained.
+        model.valid().map(&mut Fill { means: self.means.iter() })
     }
 }
 
+/// All weights, the last batch's share of the running statistics included.
 fn values(model: &Xception) -> Result<Vec<Vec<f32>>> {
     let mut reader = Reader::default();
-    model.visit(&mut reader);
+    // Only `valid` brings in the last batch: a plain visit is one step late.
+    model.valid().visit(&mut reader);
     match reader.failure {
         Some(failure) => Err(failure),
         None => Ok(reader.found),
@@ -80,8 +84,9 @@ impl ModuleMapper for Fill<'_> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Device, Distribution};
 
+    use super::super::forward::logits;
     use super::*;
     use crate::model::{Dialect, XceptionConfig};
 
@@ -92,9 +97,24 @@ mod tests {
         let (model, other) = (config.init(&device), config.init(&device));
         let mut average = Average::new(&model, 0).unwrap();
         average.add(&model, 0.9).unwrap();
-        assert_eq!(values(&average.model(other)).unwrap(), average.means);
+        assert_eq!(values(&average.model(&other)).unwrap(), average.means);
         for (mean, value) in average.means.iter().flatten().zip(values(&model).unwrap().iter().flatten()) {
             assert!((mean - value).abs() <= 1e-6 * value.abs().max(1.0));
         }
+    }
+
+    #[test]
+    fn asking_for_the_average_leaves_the_models_running_statistics_alone() {
+        let device = Device::flex().autodiff();
+        let config = XceptionConfig::mini(Dialect::Timm, 3);
+        let model = config.init(&device);
+        let average = Average::new(&model, 0).unwrap();
+        // A batch moves the model's statistics away from the mean.
+        let x = Tensor::random([2, 40, 37, 3], Distribution::Normal(0.0, 1.0), &device);
+        let _ = logits(&model, &config, x);
+        let before = values(&model).unwrap();
+        assert_ne!(before, average.means);
+        assert_eq!(values(&average.model(&model)).unwrap(), average.means);
+        assert_eq!(values(&model).unwrap(), before);
     }
 }

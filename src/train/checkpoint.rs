@@ -12,16 +12,27 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::curves::curves;
+use super::output;
 use crate::error::{Error, Result};
 use crate::model::Xception;
 
 const CONFIG: &str = "config.json";
+const KEPT: &str = "run.json";
 const STATE: &str = "state.json";
 const LOG: &str = "log.csv";
 const CURVES: &str = "curves.svg";
 /// First line of the log.
 pub const LOG_HEAD: &str =
     "epoch,samples,minutes,loss,train_accuracy,validation_accuracy,rate,pictures_per_second\n";
+
+/// What a continued run must find as it was, apart from its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Names of the classes, in the network's order.
+    pub labels: Vec<String>,
+    /// The model file to write, as it was given.
+    pub out: PathBuf,
+}
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,7 +68,7 @@ pub struct RunFolder(PathBuf);
 
 impl RunFolder {
     /// A new run; fails when the folder already holds one.
-    pub fn create<C: Serialize>(path: &Path, config: &C) -> Result<Self> {
+    pub fn create<C: Serialize>(path: &Path, config: &C, kept: &Kept) -> Result<Self> {
         let folder = Self(path.to_owned());
         if folder.file(CONFIG).exists() {
             return Err(Error::Training(format!(
@@ -66,16 +77,22 @@ impl RunFolder {
             )));
         }
         fs::create_dir_all(path).map_err(|source| io("create", path, source))?;
-        folder.write_json(CONFIG, config)?;
+        folder.keep(kept)?;
         folder.write(LOG, LOG_HEAD.as_bytes())?;
+        folder.write_json(CONFIG, config)?;
         Ok(folder)
     }
 
-    /// An earlier run and what it was asked for.
-    pub fn open<C: DeserializeOwned>(path: &Path) -> Result<(Self, C)> {
+    /// An earlier run, what it was asked for, and what it must find again.
+    pub fn open<C: DeserializeOwned>(path: &Path) -> Result<(Self, C, Kept)> {
         let folder = Self(path.to_owned());
-        let config = folder.read_json(CONFIG)?;
-        Ok((folder, config))
+        let (config, kept) = (folder.read_json(CONFIG)?, folder.read_json(KEPT)?);
+        Ok((folder, config, kept))
+    }
+
+    /// Keeps something else from now on.
+    pub fn keep(&self, kept: &Kept) -> Result<()> {
+        self.write_json(KEPT, kept)
     }
 
     /// Where the run stands; nowhere if it was stopped before its first checkpoint.
@@ -108,14 +125,16 @@ impl RunFolder {
         Ok(())
     }
 
-    /// The checkpoint's weights, their average and the optimizer's state put into fresh ones.
+    /// The checkpoint's weights, their average and the optimizer's state put into fresh ones; without a
+    /// checkpoint `model` is both.
     pub fn load(
         &self,
         model: Xception,
-        average: Xception,
         optimizer: ModuleOptimizer,
     ) -> Result<(Xception, Xception, ModuleOptimizer)> {
         let state = self.state()?;
+        // Not a clone, which would share its running statistics with the model.
+        let average = model.valid();
         if state.epochs == 0 {
             return Ok((model, average, optimizer));
         }
@@ -160,11 +179,8 @@ impl RunFolder {
         fs::read(&path).map_err(|source| io("read", &path, source))
     }
 
-    /// Writes beside the file and renames, so that no reader ever sees half of it.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let (path, temporary) = (self.file(name), self.file(&format!("{name}.part")));
-        fs::write(&temporary, bytes).map_err(|source| io("write", &temporary, source))?;
-        fs::rename(&temporary, &path).map_err(|source| io("write", &path, source))
+        output::write(&self.file(name), bytes)
     }
 
     fn read_json<C: DeserializeOwned>(&self, name: &str) -> Result<C> {

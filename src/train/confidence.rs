@@ -55,6 +55,8 @@ pub struct Outside {
 pub struct Report {
     /// What belongs into the model file.
     pub calibration: Calibration,
+    /// Which pictures it was fitted on.
+    pub pictures_are: &'static str,
     /// Pictures that it was fitted on, and as many that it was judged by.
     pub pictures: usize,
     /// Share of right answers among those that it was judged by.
@@ -79,6 +81,14 @@ pub struct Report {
 /// When the icon sets cannot be read, or the model has labels that are no class of the trainer's.
 pub async fn calibrate(classifier: &Classifier, dir: &Path, seed: u64) -> Result<Report> {
     let answers = validation(classifier, dir, seed).await?;
+    let report = fitted("pictures in the training styles", &answers);
+    let outside = outside(classifier, &report.calibration, dir, seed).await?;
+    Ok(Report { outside, ..report })
+}
+
+/// Temperature and threshold by the first half of the answers, judged by the second; nothing is said of
+/// pictures that show none of the classes.
+pub(super) fn fitted(pictures_are: &'static str, answers: &[Answer]) -> Report {
     let (fit, judge) = answers.split_at(answers.len() / 2);
     let temperature = temperature(fit);
     let mut calibration = Calibration { temperature, unknown: None };
@@ -88,16 +98,17 @@ pub async fn calibrate(classifier: &Classifier, dir: &Path, seed: u64) -> Result
         let known = those.iter().filter(|(logits, _)| calibration.knows(&calibration.scores(logits)));
         known.count() as f64 / those.len().max(1) as f64
     };
-    Ok(Report {
+    Report {
         calibration,
+        pictures_are,
         pictures: fit.len(),
         top1: judge.iter().filter(|answer| is_right(answer)).count() as f64 / judge.len() as f64,
         error_before: calibration_error(&Calibration::default(), judge),
         error_after: calibration_error(&calibration, judge),
         known_right: known(true),
         known_wrong: known(false),
-        outside: outside(classifier, &calibration, dir, seed).await?,
-    })
+        outside: Vec::new(),
+    }
 }
 
 /// The model's answers to augmented pictures of its classes.

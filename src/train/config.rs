@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::accelerator::Accelerator;
-use super::classes::CLASSES;
 use super::schedule::Budget;
 use super::step::LABEL_SMOOTHING;
 use crate::error::{Error, Result};
 use crate::model::{Dialect, XceptionConfig};
-use crate::preprocess::{Filter, Fit, Preprocess};
+use crate::preprocess::{Filter, Fit, MAX_SIZE, Preprocess};
 
 /// Side of the bundled network's input, at the end of training and in use.
 pub const SIDE: usize = 64;
@@ -69,7 +68,7 @@ pub struct TrainConfig {
     pub from: Option<PathBuf>,
     /// Keep all but the head as `from` has it.
     pub freeze: bool,
-    /// The network.
+    /// The network; without a number of classes (0), as many as there are drawings or folders for.
     pub network: XceptionConfig,
 }
 
@@ -99,7 +98,7 @@ impl TrainConfig {
             device: Accelerator::Cpu,
             from: None,
             freeze: false,
-            network: network(CLASSES.len()),
+            network: network(0),
         }
     }
 
@@ -126,29 +125,71 @@ impl TrainConfig {
     ///
     /// When not; the message says what is allowed.
     pub fn check(&self) -> Result<()> {
-        let positive = match self.budget {
+        match self.fault() {
+            None => Ok(()),
+            Some((field, what)) => Err(Error::Option(format!("`{field}` {what}"))),
+        }
+    }
+
+    /// The first setting that no run can be made with, and what is wrong with it.
+    pub fn fault(&self) -> Option<(&'static str, String)> {
+        let (least, most) = (XceptionConfig::min_size(), MAX_SIZE);
+        let side = |side: &usize| (least..=most).contains(side);
+        let share = |share: f64| (0.0..1.0).contains(&share);
+        let budget = match self.budget {
             Budget::Samples(samples) => samples > 0,
-            Budget::Minutes(minutes) => minutes > 0.0,
+            Budget::Minutes(minutes) => minutes.is_finite() && minutes > 0.0,
         };
-        if !positive || self.batch < 2 || self.batch > self.epoch || self.rate <= 0.0 {
-            return Err(Error::Training(format!(
-                "a run needs a budget and a rate above zero, and 2 to {} pictures per step",
-                self.epoch
-            )));
-        }
-        if self.freeze && self.from.is_none() {
-            return Err(Error::Training(
-                "only a given model's layers can be frozen; name one with --from, or leave --freeze out"
-                    .into(),
-            ));
-        }
-        if self.side < XceptionConfig::min_size() || !(0.0..1.0).contains(&self.label_smoothing) {
-            return Err(Error::Training(format!(
-                "pictures need a side of {} pixels or more, and label smoothing is a share below 1",
-                XceptionConfig::min_size()
-            )));
-        }
-        self.network.validate()
+        let grows = self.growth.iter().all(|step| share(step.from) && side(&step.side))
+            && self.growth.is_sorted_by(|before, after| before.from < after.from);
+        let network = XceptionConfig { classes: self.network.classes.max(1), ..self.network.clone() }.fault();
+        let Self { batch, epoch, rate, weight_decay, label_smoothing, decay, .. } = self;
+        let rules = [
+            ("budget", budget, "must be above zero".into()),
+            ("epoch", *epoch >= 2, format!("is {epoch} and must be 2 or more, since no batch is larger")),
+            (
+                "batch",
+                (2..=*epoch).contains(batch),
+                format!(
+                    "is {batch} and must be 2 to {epoch}, the pictures between two checkpoints (`epoch`)"
+                ),
+            ),
+            (
+                "rate",
+                rate.is_finite() && *rate > 0.0,
+                format!("is {rate} and must be above zero, such as 0.003"),
+            ),
+            (
+                "weight_decay",
+                weight_decay.is_finite() && *weight_decay >= 0.0,
+                format!("is {weight_decay} and must be zero or above"),
+            ),
+            (
+                "label_smoothing",
+                share(f64::from(*label_smoothing)),
+                format!("is {label_smoothing} and must be a share, from 0 to below 1"),
+            ),
+            ("decay", share(*decay), format!("is {decay} and must be a share, from 0 to below 1")),
+            ("side", side(&self.side), format!("is {} and must be {least} to {most} pixels", self.side)),
+            (
+                "growth",
+                grows,
+                format!(
+                    "must have rising shares in `from`, from 0 to below 1, and sides of {least} to {most} pixels"
+                ),
+            ),
+            (
+                "freeze",
+                !self.freeze || self.from.is_some(),
+                "keeps the layers of a given model; name one with --from, or leave --freeze out".into(),
+            ),
+            (
+                "network",
+                network.is_none(),
+                format!("asks for {}", network.as_deref().unwrap_or("nothing wrong")),
+            ),
+        ];
+        rules.into_iter().find(|(_, holds, _)| !holds).map(|(field, _, what)| (field, what))
     }
 }
 

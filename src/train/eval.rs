@@ -18,7 +18,7 @@ const SIDE: usize = 256;
 /// The same for the hard set.
 pub(super) const HARD_SIDE: usize = 160;
 /// What the hard pictures' background is called.
-pub(super) const CAMERA: &str = "through a camera";
+pub const CAMERA: &str = "through a camera";
 /// Plain backgrounds; the first is the one that pictures of drawings mostly have.
 const BACKGROUNDS: &[(&str, [u8; 3])] = &[
     ("white", [255, 255, 255]),
@@ -102,7 +102,7 @@ pub fn positions(classifier: &Classifier) -> Result<Vec<(usize, usize)>> {
         CLASSES.iter().enumerate().filter_map(|(class, of)| Some((class, place(of.label)?))).collect();
     if found.is_empty() || found.len() != names.len() {
         return Err(Error::Training(format!(
-            "of the model's {} labels {} can be drawn; give a model that `xception train` made of icon sets",
+            "of the model's {} labels {} can be drawn; give one that `xception train` made of icon sets, or your own pictures with --data DIR",
             names.len(),
             found.len()
         )));

@@ -5,6 +5,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::random::Random;
+use crate::model::conv_norm::BATCH_NORM_MOMENTUM;
 use crate::model::{Xception, XceptionConfig};
 
 /// Stream of the initial weights, beyond any epoch and the validation.
@@ -19,6 +20,37 @@ pub fn fresh(config: &XceptionConfig, device: &Device, seed: u64) -> Xception {
 /// Any module with weights of that kind in place of its own; matrices are `[in, out]`.
 pub fn seeded<M: Module>(module: M, seed: u64) -> M {
     module.map(&mut Init { seed, item: 0, name: String::new() })
+}
+
+/// A fresh model after its first batch, with that batch's statistics for its running ones. These start at
+/// zero and one, and each batch replaces a tenth of them: after the few dozen steps of a short run, what is
+/// left of the ones would still be a good part of variances of some hundredths, in layer after layer.
+pub fn settled(model: Xception) -> Xception {
+    // For its side effect: until then the batch is only noted down.
+    let _ = model.valid();
+    model.map(&mut Settle { name: String::new() })
+}
+
+struct Settle {
+    name: String,
+}
+
+impl ModuleMapper for Settle {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        name.clone_into(&mut self.name);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let start = match self.name.as_str() {
+            "running_mean" => 0.0,
+            "running_var" => 1.0,
+            _ => return param,
+        };
+        let left = start * (1.0 - BATCH_NORM_MOMENTUM);
+        let batch = |running: Tensor<D>| running.detach().sub_scalar(left).div_scalar(BATCH_NORM_MOMENTUM);
+        // What is left of rounding must not make a variance negative.
+        param.map(|running| if start > 0.0 { batch(running).clamp_min(0.0) } else { batch(running) })
+    }
 }
 
 struct Init {

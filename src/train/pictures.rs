@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::picture::Picture;
 
 /// File names that are taken for pictures, by their ends.
-const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];
+pub(super) const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];
 /// Pixels kept of a picture at least; somewhat more than the usual input, for the crops.
 const KEPT_SIDE: usize = 96;
 /// One of so many pictures of a class is held out, and at least one.
@@ -43,7 +43,7 @@ impl Pictures {
     /// With fewer than two folders, a folder with fewer than two pictures, or a picture that cannot be read.
     pub fn read(dir: &Path, seed: u64, side: usize) -> Result<Self> {
         let kept = side.max(KEPT_SIDE);
-        let folders: Vec<_> = entries(dir)?.into_iter().filter(|path| path.is_dir()).collect();
+        let folders = folders(dir)?;
         if folders.len() < 2 {
             return Err(Error::Training(format!(
                 "{} holds {} folders with pictures; it must hold one per class, and at least two",
@@ -52,12 +52,11 @@ impl Pictures {
             )));
         }
         let (mut labels, mut train, mut held_out) = (Vec::new(), Vec::new(), Vec::new());
-        for (class, folder) in folders.iter().enumerate() {
-            let files: Vec<_> = entries(folder)?.into_iter().filter(|path| is_picture(path)).collect();
+        for (class, (label, files)) in folders.into_iter().enumerate() {
             if files.len() < 2 {
                 return Err(Error::Training(format!(
                     "{} holds {} pictures ({}); a class needs at least two, one of them held out: add some or remove the folder",
-                    folder.display(),
+                    dir.join(label).display(),
                     files.len(),
                     EXTENSIONS.join(", ")
                 )));
@@ -67,7 +66,7 @@ impl Pictures {
             let rest = pictures.split_off((pictures.len() / HELD_OUT).max(1));
             held_out.extend(pictures.into_iter().map(|picture| (class, picture)));
             train.push(rest);
-            labels.push(name(folder));
+            labels.push(label);
         }
         Ok(Self { labels, train: Arc::new(train), held_out: Arc::new(held_out) })
     }
@@ -138,6 +137,15 @@ fn read(path: &Path, side: usize) -> Result<Pyramid> {
     Ok(Pyramid::new(&Drawing { side, rgba }))
 }
 
+/// The folders below `dir`, each a class by its name, with their pictures; both sorted.
+pub(super) fn folders(dir: &Path) -> Result<Vec<(String, Vec<PathBuf>)>> {
+    let folders = entries(dir)?.into_iter().filter(|path| path.is_dir());
+    let pictures = |folder: &Path| -> Result<Vec<PathBuf>> {
+        Ok(entries(folder)?.into_iter().filter(|path| is_picture(path)).collect())
+    };
+    folders.map(|folder| Ok((name(&folder), pictures(&folder)?))).collect()
+}
+
 /// What is in a folder, sorted, but for hidden things.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(dir).and_then(|list| list.map(|e| Ok(e?.path())).collect());
@@ -156,6 +164,6 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn io(path: &Path, source: std::io::Error) -> Error {
+pub(super) fn io(path: &Path, source: std::io::Error) -> Error {
     Error::Io { action: "read", path: path.display().to_string(), source }
 }

@@ -49,8 +49,8 @@ impl Progress {
         ));
     }
 
-    /// After an epoch; printed plainly when there is no terminal for a bar.
-    pub fn epoch(&self, line: &LogLine) {
+    /// After an epoch; told plainly when there is no terminal for a bar.
+    pub fn epoch(&self, line: &LogLine, tell: &dyn Fn(&str)) {
         let text = format!(
             "epoch {:>3}  {:>8} pictures  {:>6.1} min  loss {:.3}  train {:.1} %  validation {:.1} %  rate {:.5}  {:.0} pictures/s",
             line.state.epochs,
@@ -63,7 +63,7 @@ impl Progress {
             line.pictures_per_second
         );
         if self.bar.is_hidden() {
-            println!("{text}");
+            tell(&text);
         } else {
             self.bar.println(text);
         }

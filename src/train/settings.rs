@@ -10,12 +10,15 @@ use super::config::TrainConfig;
 use super::schedule::Budget;
 use super::start;
 use crate::error::{Error, Result};
+use crate::model::XceptionConfig;
 
 /// For own pictures: enough for some classes, in a quarter of an hour or so.
 const DEFAULT_OWN_SAMPLES: u64 = 48_000;
 /// About what the bundled model saw, in some one and a half hours on two cores. That file came from
 /// `--minutes`, which is not repeatable to the bit; its provenance says how many pictures that allowed.
 const DEFAULT_SAMPLES: u64 = 1_150_000;
+/// Where a setting comes from that is in no file.
+const HAND: &str = "the command line";
 
 /// What a caller sets by hand; the same names as in a file.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -46,12 +49,21 @@ pub struct Flags {
 ///
 /// When the file cannot be read, or holds something else; the message names what, and what is allowed.
 pub fn settings(file: Option<&Path>, flags: &Flags) -> Result<TrainConfig> {
-    let origin = file.map_or("the command line".into(), |path| path.display().to_string());
+    let origin = file.map_or(HAND.into(), |path| path.display().to_string());
     let mut given = match file {
         Some(path) => parse(path)?,
         None => Map::new(),
     };
-    given.extend(object(flags)?);
+    let by_hand = object(flags)?;
+    let by = |field: &str| if by_hand.contains_key(field) { HAND } else { origin.as_str() };
+    given.extend(by_hand.clone());
+    if let Some((field, _)) = given.iter().find(|(_, value)| has_null(value)) {
+        // Neither TOML's nan and inf nor a flag's are numbers in JSON, by whose names a setting is found.
+        return Err(Error::Option(format!(
+            "{}: `{field}` is nan, inf or null; give a finite value, or leave it out",
+            by(field)
+        )));
+    }
 
     // What else is the default depends on these three.
     let early = applied(object(&TrainConfig::default())?, &given, &origin)?;
@@ -67,14 +79,27 @@ pub fn settings(file: Option<&Path>, flags: &Flags) -> Result<TrainConfig> {
         defaults = TrainConfig {
             side: model.preprocess.size,
             growth: Vec::new(),
-            network: model.config,
+            network: XceptionConfig { classes: 0, ..model.config },
             ..defaults
         };
     }
     let config = applied(object(&defaults)?, &given, &origin)?;
     let named = given.get("network").is_some_and(|network| network.get("architecture").is_some());
     let network = if named { config.network } else { config.network.named() };
-    Ok(TrainConfig { network, ..config })
+    let config = TrainConfig { network, ..config };
+    match config.fault() {
+        None => Ok(config),
+        Some((field, what)) => Err(Error::Option(format!("{}: `{field}` {what}", by(field)))),
+    }
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.iter().any(has_null),
+        Value::Object(fields) => fields.values().any(has_null),
+        _ => false,
+    }
 }
 
 /// `given` over `defaults`, field by field, so that a message can name the field.
@@ -186,6 +211,39 @@ mod tests {
 
         let config = settings(None, &Flags::default()).unwrap();
         assert_eq!(config, TrainConfig::new(Budget::Samples(DEFAULT_SAMPLES)));
+    }
+
+    #[test]
+    fn a_value_that_no_run_can_have_is_refused_with_what_is_allowed() {
+        for (text, part) in [
+            ("budget = { samples = 0 }", "`budget` must be above zero"),
+            ("budget = { minutes = inf }", "`budget` is nan, inf or null"),
+            ("epoch = 0", "`epoch` is 0 and must be 2"),
+            ("batch = 1", "`batch` is 1 and must be 2 to 12800"),
+            ("epoch = 64\nbatch = 65", "`batch` is 65 and must be 2 to 64"),
+            ("rate = -1.0", "`rate` is -1 and"),
+            ("rate = nan", "`rate` is nan"),
+            ("weight_decay = -5", "`weight_decay` is -5 and"),
+            ("label_smoothing = 1.0", "`label_smoothing` is 1 and"),
+            ("decay = 2.0", "`decay` is 2 and"),
+            ("side = 6", "`side` is 6 and must be 7 to 2048"),
+            ("growth = [{ from = 0.0, side = 4 }]", "`growth` must"),
+            ("growth = [{ from = 5.0, side = 48 }]", "`growth` must"),
+            ("growth = [{ from = 0.5, side = 48 }, { from = 0.1, side = 64 }]", "`growth` must"),
+            ("network = { stem = [0, 8] }", "`network` asks for 0 channels in one layer, but 1 to 4096"),
+        ] {
+            let message = refused(text);
+            assert!(message.contains(part) && message.contains("refused: "), "{text}: {message}");
+            assert!(!message.contains("model file"), "{message}");
+        }
+        // By hand, it is not the file that is wrong.
+        let path = written("hand", "seed = 5");
+        let flags = |rate| Flags { rate: Some(rate), ..Flags::default() };
+        for (rate, part) in [(f64::NAN, "`rate` is nan"), (0.0, "`rate` is 0 and")] {
+            let message = settings(Some(&path), &flags(rate)).unwrap_err().to_string();
+            assert!(message.starts_with("the command line: ") && message.contains(part), "{message}");
+        }
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

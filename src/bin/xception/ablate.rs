@@ -6,6 +6,8 @@ use xception_web::Result;
 use xception_web::train::ablate::{self, Plan, report};
 use xception_web::train::icons::DEFAULT_DIR;
 
+use super::Told;
+
 /// Enough for the networks to differ, in a good minute a run on two cores.
 const DEFAULT_SAMPLES: u64 = 64_000;
 
@@ -31,7 +33,9 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     let variants = ablate::variants(&args.only)?;
     let plan = Plan { seeds: args.seeds, samples: args.samples, variants, icons: args.icons, out: args.out };
-    let summary = ablate::run(&plan)?;
+    let told = Told::default();
+    let summary = ablate::run(&plan, &|text| told.line(text))?;
+    told.end()?;
     for decision in &summary.decisions {
         println!("{}", report::sentence(decision));
     }

@@ -38,6 +38,8 @@ pub struct Args {
 /// Classes of the network with weights by formula, as of the published ones.
 const CLASSES: usize = 1000;
 const SIZE: usize = 299;
+/// Far more threads than this take minutes to start.
+const MAX_THREADS: usize = 1024;
 
 pub fn run(args: Args) -> Result<()> {
     let request = args.backend.parse()?;
@@ -116,6 +118,11 @@ fn picture(size: usize) -> Vec<u8> {
 fn set_threads(threads: usize) -> Result<()> {
     if threads == 0 {
         return Err(Error::Option("--threads 0 cannot run anything; give 1 or more".into()));
+    }
+    if threads > MAX_THREADS {
+        return Err(Error::Option(format!(
+            "--threads {threads} are more than any machine here is meant for; give 1 to {MAX_THREADS}"
+        )));
     }
     xception_web::kernels::set_threads(threads);
     // burn-ndarray's.

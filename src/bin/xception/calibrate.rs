@@ -7,6 +7,7 @@ use xception_web::calibration::Calibration;
 use xception_web::classify::Classifier;
 use xception_web::train::confidence::{Report, calibrate};
 use xception_web::train::icons::DEFAULT_DIR;
+use xception_web::train::own::calibrate_own;
 use xception_web::{Error, Result};
 
 use super::convert::dtype;
@@ -25,7 +26,11 @@ pub struct Args {
     /// Folder of the icon sets' npm packages.
     #[arg(long, default_value = DEFAULT_DIR)]
     icons: PathBuf,
-    /// Seed of the pictures.
+    /// Own pictures instead of icons, for a model of own pictures: a folder with one folder of pictures per
+    /// class; none that it was trained on.
+    #[arg(long, value_name = "DIR", conflicts_with = "icons")]
+    data: Option<PathBuf>,
+    /// Seed of the pictures, or of which own ones judge.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Print one JSON object.
@@ -40,8 +45,17 @@ pub fn run(args: Args) -> Result<()> {
     file.calibration = Calibration::default();
     let report = pollster::block_on(async {
         let backend = Backend::choose(BackendRequest::Named(BackendKind::Cpu)).await?;
-        calibrate(&Classifier::new(&file, backend).await?, &args.icons, args.seed).await
+        let classifier = Classifier::new(&file, backend).await?;
+        match &args.data {
+            Some(dir) => calibrate_own(&classifier, dir, args.seed).await,
+            None => calibrate(&classifier, &args.icons, args.seed).await,
+        }
     })?;
+    // Before anything is printed, which nobody may read to the end.
+    if let Some(out) = &args.out {
+        file.calibration = report.calibration;
+        write(out, &file.convert(dtype)?)?;
+    }
     if args.json {
         let text = serde_json::to_string_pretty(&report)
             .map_err(|error| Error::Training(format!("cannot write the result as JSON: {error}")))?;
@@ -49,17 +63,13 @@ pub fn run(args: Args) -> Result<()> {
     } else {
         print(&report);
     }
-    if let Some(out) = &args.out {
-        file.calibration = report.calibration;
-        write(out, &file.convert(dtype)?)?;
-    }
     Ok(())
 }
 
 fn print(report: &Report) {
     let percent = |share: f64| format!("{:5.1} %", 100.0 * share);
     let Calibration { temperature, unknown } = report.calibration;
-    println!("fitted on {0} pictures in the training styles, judged by {0} others", report.pictures);
+    println!("fitted on {0} {1}, judged by {0} others", report.pictures, report.pictures_are);
     println!("temperature                     {temperature:.3}");
     match unknown {
         Some(threshold) => println!("unknown below a score of        {threshold:.3}"),

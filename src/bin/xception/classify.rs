@@ -1,5 +1,8 @@
 //! `xception classify`: pictures in, labels out.
 
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
 use serde_json::json;
 use xception_web::bundled;
 use xception_web::classify::{Classifier, Prediction};
@@ -7,16 +10,16 @@ use xception_web::picture::Picture;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result};
 
-use super::{MODEL_FORMATS, labelled, model, prefixed, read};
+use super::{MODEL_FORMATS, labelled, model, prefixed};
 
 /// Share of the bar's width that a score of 1 fills, in characters.
 const BAR: f32 = 24.0;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// PNG, JPEG, WebP, GIF or BMP files.
+    /// PNG, JPEG, WebP, GIF or BMP files; - reads one from standard input.
     #[arg(required = true)]
-    images: Vec<String>,
+    images: Vec<PathBuf>,
     #[arg(long, help = format!("{MODEL_FORMATS}; the bundled model without it"))]
     model: Option<String>,
     /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
@@ -51,11 +54,13 @@ pub fn run(args: Args) -> Result<()> {
     // Brought up by the first picture that can be read: a wrong path should not wait for a GPU.
     let mut ready = None;
     for path in &args.images {
-        let picture = match read(path).and_then(|bytes| Picture::decode(&bytes)) {
+        let bytes = bytes(path);
+        let path = path.display().to_string();
+        let picture = match bytes.and_then(|bytes| Picture::decode(&bytes)) {
             Ok(picture) => picture,
             // One bad picture does not cost the others their answers.
             Err(error) => {
-                failures.push(prefixed(path, error));
+                failures.push(prefixed(&path, error));
                 continue;
             }
         };
@@ -77,7 +82,7 @@ pub fn run(args: Args) -> Result<()> {
             }
             answers.push(answer);
         } else {
-            show(path, known, &predictions);
+            show(&path, known, &predictions);
         }
     }
     if args.json {
@@ -86,6 +91,17 @@ pub fn run(args: Args) -> Result<()> {
     let last = failures.pop();
     failures.iter().for_each(|error| eprintln!("error: {error}"));
     last.map_or(Ok(()), Err)
+}
+
+/// A whole file, whatever bytes its name is made of, or standard input.
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let read = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    read.map_err(|source| Error::Io { action: "read", path: path.display().to_string(), source })
 }
 
 /// Says what runs; beside JSON only when it is not what was asked for.

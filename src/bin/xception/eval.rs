@@ -1,16 +1,18 @@
-//! `xception eval`: how well a model names drawings in a style that it never saw.
+//! `xception eval`: how well a model names drawings in a style that it never saw, or a user's own pictures.
 
 use std::io::Cursor;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, RgbImage};
 use serde::Serialize;
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::classify::Classifier;
 use xception_web::train::compare::{Comparison, Disagreement, compare};
-use xception_web::train::eval::{Evaluation, evaluate, evaluate_hard};
+use xception_web::train::eval::{CAMERA, Evaluation, evaluate, evaluate_hard};
 use xception_web::train::hard::{SEED, TAKES};
 use xception_web::train::icons::{DEFAULT_DIR, UNSEEN_SET};
+use xception_web::train::output::prepare;
+use xception_web::train::own::{Measured, measure};
 use xception_web::train::sheet::sheet;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
@@ -32,6 +34,10 @@ pub struct Args {
     /// Folder of the icon sets' npm packages.
     #[arg(long, default_value = DEFAULT_DIR)]
     icons: PathBuf,
+    /// Own pictures instead of icons: a folder with one folder of pictures per class, named as the model does;
+    /// none that it was trained on.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["icons", "set", "camera", "sheet"])]
+    data: Option<PathBuf>,
     /// The set to measure on.
     #[arg(long, default_value = UNSEEN_SET)]
     set: String,
@@ -43,7 +49,7 @@ pub struct Args {
     seed: u64,
     /// Write a contact sheet of pictures with the model's answers, as PNG or JPEG: of the hard ones one for
     /// each class, of the plain ones those that it misnamed.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "compare")]
     sheet: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
@@ -51,6 +57,11 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
+    // What could not be written is refused before all the pictures are asked for.
+    let format = args.sheet.as_deref().map(format).transpose()?;
+    if let Some(path) = &args.sheet {
+        prepare(Path::new(path))?;
+    }
     let file = match &args.model {
         Some(path) => model(path)?,
         None => ModelFile::parse(bundled::BYTES.to_vec())?,
@@ -68,6 +79,14 @@ pub fn run(args: Args) -> Result<()> {
         print_comparison(&found);
         return Ok(());
     }
+    if let Some(dir) = &args.data {
+        let found = pollster::block_on(measure(&classifier, dir))?;
+        if args.json {
+            return print_json(&found);
+        }
+        print_own(&found);
+        return Ok(());
+    }
     let (found, shown) = pollster::block_on(async {
         if args.hard {
             evaluate_hard(&classifier, &args.icons, &args.set, args.seed).await
@@ -75,9 +94,9 @@ pub fn run(args: Args) -> Result<()> {
             evaluate(&classifier, &args.icons, &args.set).await
         }
     })?;
-    if let Some(path) = &args.sheet {
+    if let (Some(path), Some(format)) = (&args.sheet, format) {
         let shown = if args.hard { &shown[..shown.len() / TAKES] } else { &shown };
-        write(path, &encoded(&sheet(shown), path)?)?;
+        write(path, &encoded(&sheet(shown), format, path)?)?;
     }
     if args.json {
         return print_json(&found);
@@ -94,12 +113,21 @@ fn classifier(file: ModelFile) -> Result<Classifier> {
     })
 }
 
-/// In the format that the file's name says.
-fn encoded(sheet: &RgbImage, path: &str) -> Result<Vec<u8>> {
-    let failed = |error| Error::Training(format!("cannot write the contact sheet to {path}: {error}"));
-    let format = ImageFormat::from_path(path).map_err(failed)?;
+/// The format that a contact sheet's name says.
+fn format(path: &str) -> Result<ImageFormat> {
+    match ImageFormat::from_path(path) {
+        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => Ok(format),
+        _ => Err(Error::Option(format!(
+            "--sheet {path} is no name of a PNG or JPEG; let it end in .png or .jpg"
+        ))),
+    }
+}
+
+fn encoded(sheet: &RgbImage, format: ImageFormat, path: &str) -> Result<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
-    sheet.write_to(&mut bytes, format).map_err(failed)?;
+    sheet
+        .write_to(&mut bytes, format)
+        .map_err(|error| Error::Training(format!("cannot write the contact sheet to {path}: {error}")))?;
     Ok(bytes.into_inner())
 }
 
@@ -133,8 +161,8 @@ fn print(found: &Evaluation) {
     println!("{}: {} classes, {} pictures", found.set, found.classes, found.pictures);
     for miss in &found.misses {
         println!(
-            "  on {}: {} taken for {} ({:.0} %)",
-            miss.background,
+            "  {}: {} taken for {} ({:.0} %)",
+            place(miss.background),
             miss.label,
             miss.answer,
             100.0 * miss.score
@@ -142,13 +170,31 @@ fn print(found: &Evaluation) {
     }
     for figure in &found.figures {
         println!(
-            "on {:16} top-1 {}  top-5 {}  claims to know {} of the right, {} of the wrong",
-            figure.background,
+            "{:19} top-1 {}  top-5 {}  claims to know {} of the right, {} of the wrong",
+            place(figure.background),
             percent(figure.top1),
             percent(figure.top5),
             percent(figure.known_right),
             percent(figure.known_wrong)
         );
     }
-    println!("{:19} top-1 {}  top-5 {}", "all backgrounds", percent(found.top1), percent(found.top5));
+    if found.figures.len() > 1 {
+        println!("{:19} top-1 {}  top-5 {}", "all backgrounds", percent(found.top1), percent(found.top5));
+    }
+}
+
+fn print_own(found: &Measured) {
+    println!("{} classes, {} pictures", found.classes, found.pictures);
+    for miss in &found.misses {
+        let (file, score) = (miss.file.display(), 100.0 * miss.score);
+        println!("  {file}: {} taken for {} ({score:.0} %)", miss.label, miss.answer);
+    }
+    let [top1, top5] = [found.top1, found.top5].map(percent);
+    let [right, wrong] = [found.known_right, found.known_wrong].map(percent);
+    println!("top-1 {top1}  top-5 {top5}  claims to know {right} of the right, {wrong} of the wrong");
+}
+
+/// Where a picture was shown.
+fn place(background: &str) -> String {
+    if background == CAMERA { background.into() } else { format!("on {background}") }
 }

@@ -5,6 +5,11 @@ macro_rules! println {
     ($($arg:tt)*) => { crate::line(format_args!($($arg)*)) };
 }
 
+/// The same on standard error, where nothing can be done about a failure.
+macro_rules! eprintln {
+    ($($arg:tt)*) => { crate::aside(format_args!($($arg)*)) };
+}
+
 mod ablate;
 mod bench;
 mod calibrate;
@@ -14,7 +19,9 @@ mod eval;
 mod inspect;
 mod train;
 
-use std::io::Write;
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -43,9 +50,9 @@ enum Command {
     Convert(convert::Args),
     /// Show what a model file holds.
     Inspect(inspect::Args),
-    /// Train the bundled model from icon sets, or a model of your own pictures.
+    /// Train a model like the bundled one from icon sets, or one of your own pictures.
     Train(train::Args),
-    /// Measure a model on a drawing style that it never saw.
+    /// Measure a model on a drawing style that it never saw, or on your own pictures.
     Eval(eval::Args),
     /// Fit how sure a model is to how often it is right, and from when on a picture is known.
     Calibrate(calibrate::Args),
@@ -77,8 +84,41 @@ fn main() -> ExitCode {
 
 /// What `println` does here.
 fn line(text: std::fmt::Arguments<'_>) {
-    if writeln!(std::io::stdout(), "{text}").is_err() {
-        std::process::exit(0);
+    if let Err(failure) = writeln!(io::stdout(), "{text}") {
+        if failure.kind() == io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        eprintln!("error: {}", unwritable(failure));
+        std::process::exit(1);
+    }
+}
+
+/// What `eprintln` does here.
+fn aside(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+fn unwritable(source: io::Error) -> Error {
+    Error::Io { action: "write to", path: "standard output".into(), source }
+}
+
+/// What a long run says. The run goes on when a line cannot be written, and that is said at its end.
+#[derive(Debug, Default)]
+struct Told(RefCell<Option<io::Error>>);
+
+impl Told {
+    fn line(&self, text: &str) {
+        if let Err(failure) = writeln!(io::stdout(), "{text}") {
+            self.0.replace(Some(failure));
+        }
+    }
+
+    /// Fails if a line could not be written for another reason than that nobody reads.
+    fn end(&self) -> Result<()> {
+        match self.0.take() {
+            Some(failure) if failure.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(failure)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -101,10 +141,7 @@ fn read(path: &str) -> Result<Vec<u8>> {
 
 /// Whole or not at all: a crash half-way leaves what was there.
 fn write(path: &str, bytes: &[u8]) -> Result<()> {
-    let partial = format!("{path}.partial");
-    std::fs::write(&partial, bytes)
-        .and_then(|()| std::fs::rename(&partial, path))
-        .map_err(|source| Error::Io { action: "write", path: path.into(), source })
+    xception_web::train::output::write(Path::new(path), bytes)
 }
 
 /// A model file; the error says which.

@@ -9,6 +9,8 @@ use xception_web::train::run::{self, Paths};
 use xception_web::train::schedule::Budget;
 use xception_web::train::settings::{Flags, settings};
 
+use super::Told;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folder of the icon sets' npm packages.
@@ -17,7 +19,8 @@ pub struct Args {
     /// Own pictures instead of icons: a folder with one folder of pictures per class.
     #[arg(long, value_name = "DIR", conflicts_with = "icons")]
     data: Option<PathBuf>,
-    /// The model file to write: www/models/emoji.safetensors, or own.safetensors of own pictures.
+    /// The model file to write: emoji.safetensors in the run's folder, or own.safetensors of own pictures. Scores
+    /// are calibrated, and the threshold of the unknown is set, by `xception calibrate`.
     #[arg(long)]
     out: Option<PathBuf>,
     /// Folder for checkpoints, log and curves: runs/emoji, or runs/own of own pictures.
@@ -26,7 +29,7 @@ pub struct Args {
     /// Settings as TOML, or as JSON like a run's config.json; flags win. src/train/examples/own.toml shows all.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Continue the run in this folder; its own settings apply.
+    /// Continue the run in this folder; its own settings apply, and its --out unless another is given.
     #[arg(
         long,
         value_name = "RUN",
@@ -60,9 +63,12 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<()> {
+    let told = Told::default();
+    let tell = |text: &str| told.line(text);
     let paths = |run: PathBuf| Paths { icons: args.icons.clone(), run, out: args.out.clone() };
     if let Some(folder) = args.resume {
-        return run::resume(&paths(folder));
+        run::resume(&paths(folder), &tell)?;
+        return told.end();
     }
     let flags = Flags {
         budget: args.minutes.map(Budget::Minutes).or(args.samples.map(Budget::Samples)),
@@ -76,5 +82,6 @@ pub fn run(args: Args) -> Result<()> {
     };
     let config = settings(args.config.as_deref(), &flags)?;
     let default = if config.data.is_some() { "runs/own" } else { "runs/emoji" };
-    run::train(&config, &paths(args.run.clone().unwrap_or_else(|| default.into())))
+    run::train(&config, &paths(args.run.clone().unwrap_or_else(|| default.into())), &tell)?;
+    told.end()
 }

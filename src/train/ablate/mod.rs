@@ -16,6 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use self::summary::Summary;
 use self::trial::{Outcome, Pictures};
 use self::variant::{VARIANTS, Variant, find};
+use super::output::write;
 use crate::error::{Error, Result};
 
 /// What to try.
@@ -50,12 +51,13 @@ pub fn variants(names: &[String]) -> Result<Vec<&'static Variant>> {
     names.iter().map(named).collect()
 }
 
-/// Runs what the folder does not hold yet, and writes table, plot and report of all that was asked for.
+/// Runs what the folder does not hold yet, and writes table, plot and report of all that was asked for. A
+/// line for people goes to `tell` after each run.
 ///
 /// # Errors
 ///
 /// When the icon sets cannot be read, or the folder holds runs of another size.
-pub fn run(plan: &Plan) -> Result<Summary> {
+pub fn run(plan: &Plan, tell: &dyn Fn(&str)) -> Result<Summary> {
     if plan.seeds == 0 || plan.samples < trial::BATCH as u64 {
         return Err(Error::Option(format!(
             "{} seeds of {} pictures are too few; give at least one seed and {} pictures",
@@ -83,7 +85,8 @@ pub fn run(plan: &Plan) -> Result<Summary> {
             let bar = bar(plan.samples, format!("{}, seed {seed}", variant.name));
             let outcome = trial::run(variant, pools, seed, plan.samples, |done| bar.set_position(done))?;
             bar.finish_and_clear();
-            println!(
+            write(&path, json(&outcome)?.as_bytes())?;
+            tell(&format!(
                 "{:12} seed {seed}  {} parameters  loss {:.3}  validation {:.1} %  unseen style {:.1} %  {:.0} s",
                 variant.name,
                 outcome.parameters,
@@ -91,16 +94,15 @@ pub fn run(plan: &Plan) -> Result<Summary> {
                 100.0 * outcome.validation,
                 100.0 * outcome.unseen,
                 outcome.seconds
-            );
-            write(&path, &json(&outcome)?)?;
+            ));
             outcomes.push(outcome);
         }
     }
     let summary = Summary::new(plan.samples, outcomes);
-    write(&plan.out.join("results.json"), &json(&summary)?)?;
-    write(&plan.out.join("results.csv"), &report::csv(&summary))?;
-    write(&plan.out.join("plot.svg"), &report::plot(&summary)?)?;
-    write(&plan.out.join("README.md"), &report::markdown(&summary))?;
+    write(&plan.out.join("results.json"), json(&summary)?.as_bytes())?;
+    write(&plan.out.join("results.csv"), report::csv(&summary).as_bytes())?;
+    write(&plan.out.join("plot.svg"), report::plot(&summary)?.as_bytes())?;
+    write(&plan.out.join("README.md"), report::markdown(&summary).as_bytes())?;
     Ok(summary)
 }
 
@@ -123,14 +125,6 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::Training(format!("cannot write the results as JSON: {error}")))?;
     Ok(text + "\n")
-}
-
-/// Whole or not at all, so that a stopped plan leaves no half result behind.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let partial = path.with_extension("part");
-    fs::write(&partial, text)
-        .and_then(|()| fs::rename(&partial, path))
-        .map_err(|source| io("write", path, source))
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {

@@ -94,9 +94,16 @@ fn ends(area: &Area<'_>, summary: &Summary) -> Result<()> {
 pub fn markdown(summary: &Summary) -> String {
     let seeds: BTreeSet<_> = summary.outcomes.iter().map(|one| one.seed).collect();
     let [judged, unseen] = Pictures::JUDGES;
+    // As few words as give the same runs.
+    let only = if summary.rows.len() < VARIANTS.len() {
+        let names: Vec<_> = summary.rows.iter().map(|row| row.variant).collect();
+        format!(" --only {}", names.join(","))
+    } else {
+        String::new()
+    };
     let mut text = format!(
         "# The paper's claims, tried\n\n\
-         Written by `xception ablate --seeds {} --samples {}`. Small networks of Xception's structure that differ in one \
+         Written by `xception ablate --seeds {} --samples {}{only}`. Small networks of Xception's structure that differ in one \
          thing, their widths chosen so that all have equally many parameters (within {:.0} %), each trained on \
          the same {} pictures of {SIDE}×{SIDE} pixels in {} classes of the icon sets: AdamW, {BATCH} pictures a step, \
          rates up to {RATE}, no tuning for any of them. Accuracy on {judged} pictures held out, in the training styles, and \
@@ -184,6 +191,8 @@ mod tests {
         assert!(line("inception").contains("nor did the contrary"), "{text}");
         assert!(text.contains("| 71.5 ± 0.7 |"), "{text}");
         assert!(text.contains("not tried"), "{text}");
+        let command = "`xception ablate --seeds 2 --samples 64 --only separable,relu,plain,inception`";
+        assert!(text.contains(command), "{text}");
         assert_eq!(csv(&summary).lines().count(), 9);
         let plot = plot(&summary).unwrap();
         assert_eq!(plot.matches("<circle").count(), 8, "a dot per run");

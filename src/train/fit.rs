@@ -1,0 +1,277 @@
+//! A run under way: steps, and the checkpoints between them.
+
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::optim::{AdamWConfig, ModuleOptimizer};
+
+use super::average::Average;
+use super::checkpoint::{LogLine, RunFolder, State};
+use super::config::TrainConfig;
+use super::dataset::Batch;
+use super::init::{fresh, settled};
+use super::pass::Pass;
+use super::progress::Progress;
+use super::schedule::learning_rate;
+use super::start::beginning;
+use super::step::{Score, step, validate};
+use super::supply::Supply;
+use crate::error::Result;
+use crate::model::Xception;
+
+/// A run under way.
+pub struct Run<'a> {
+    config: &'a TrainConfig,
+    folder: &'a RunFolder,
+    supply: &'a Supply,
+    model: Xception,
+    average: Average,
+    optimizer: ModuleOptimizer,
+    /// Where it stands.
+    pub state: State,
+}
+
+impl<'a> Run<'a> {
+    /// From the folder's last checkpoint, or from the beginning.
+    pub fn open(config: &'a TrainConfig, folder: &'a RunFolder, supply: &'a Supply) -> Result<Self> {
+        let device = config.device.open()?;
+        let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).init();
+        let state = folder.state()?;
+        let first = match state.epochs {
+            0 => beginning(config, &supply.labels(), &device)?,
+            // Any weights will do, the checkpoint's come in their place.
+            _ => fresh(&config.network, &device, config.seed),
+        };
+        let (model, averaged, optimizer) = folder.load(first, optimizer)?;
+        let average = Average::new(&averaged, state.samples / config.batch as u64)?;
+        Ok(Self { config, folder, supply, model, average, optimizer, state })
+    }
+
+    /// The model to keep.
+    pub fn averaged(&self) -> Xception {
+        self.average.model(&self.model)
+    }
+
+    /// The share that is over, 0 to 1.
+    pub fn progress(&self) -> f64 {
+        self.config.budget.progress(self.state.samples, self.state.seconds)
+    }
+
+    /// Trains until the next checkpoint, and writes it.
+    pub fn epoch(&mut self, shown: &Progress) -> Result<LogLine> {
+        let config = self.config;
+        let (start, before) = (Instant::now(), self.state.seconds);
+        let mut score = Score::default();
+        let mut rate = 0.0;
+        let steps = config.epoch / config.batch;
+        let side = config.side_at(self.progress());
+        let batches = self.supply.epoch(side, config.seed, self.state.epochs, steps, config.batch);
+        for batch in batches {
+            rate = learning_rate(config.rate, self.progress());
+            score.add(self.learn(&batch, rate)?);
+            self.state.seconds = before + start.elapsed().as_secs_f64();
+            let speed = score.count as f64 / start.elapsed().as_secs_f64();
+            shown.step(self.progress(), self.state.epochs + 1, &score, speed);
+            if self.progress() >= 1.0 {
+                break;
+            }
+        }
+        let pictures_per_second = score.count as f64 / start.elapsed().as_secs_f64();
+        let validation = self.validation(side)?;
+        self.state.seconds = before + start.elapsed().as_secs_f64();
+        self.checkpoint()?;
+        let line = LogLine {
+            state: self.state,
+            loss: score.mean_loss(),
+            train_accuracy: score.accuracy(),
+            validation_accuracy: validation.accuracy(),
+            rate,
+            pictures_per_second,
+        };
+        self.folder.log(&line)?;
+        Ok(line)
+    }
+
+    /// One step.
+    fn learn(&mut self, batch: &Batch, rate: f64) -> Result<Score> {
+        let (config, model) = (self.config, self.model.clone());
+        let (model, score) = step(model, config, Pass::of(config), &mut self.optimizer, batch, rate)?;
+        let first = self.state.samples == 0 && config.from.is_none();
+        self.model = if first { settled(model) } else { model };
+        self.average.add(&self.model, config.decay)?;
+        self.state.samples += batch.classes.len() as u64;
+        Ok(score)
+    }
+
+    /// Ends an epoch.
+    fn checkpoint(&mut self) -> Result<()> {
+        self.state.epochs += 1;
+        // The last batch's share of the running statistics included, as in the average.
+        self.folder.save(self.state, &self.model.valid(), &self.averaged(), &self.optimizer)
+    }
+
+    /// At the side that the epoch had: statistics of batch norm hold for that one.
+    fn validation(&self, side: usize) -> Result<Score> {
+        let mut score = Score::default();
+        let model = self.averaged();
+        for batch in self.supply.validation(side, self.config.seed) {
+            score.add(validate(&model, &batch)?);
+        }
+        Ok(score)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use burn::tensor::{Device, Tensor, Tolerance};
+
+    use super::super::checkpoint::Kept;
+    use super::super::classes::{CLASSES, labels};
+    use super::super::config::preprocess;
+    use super::super::dataset::Drawings;
+    use super::super::icons::DEFAULT_DIR;
+    use super::super::schedule::Budget;
+    use super::super::step::pictures;
+    use super::*;
+    use crate::labels::Labels;
+    use crate::model::{Dialect, XceptionConfig};
+    use crate::weights::{About, Dtype, save};
+
+    fn config() -> TrainConfig {
+        let network = XceptionConfig {
+            stem: [4, 6],
+            entry: vec![vec![8, 8], vec![12, 12]],
+            middle_blocks: 1,
+            middle_units: 1,
+            exit: vec![12, 16],
+            tail: vec![24],
+            ..XceptionConfig::mini(Dialect::Timm, CLASSES.len())
+        };
+        let growth = Vec::new();
+        let budget = Budget::Samples(128);
+        TrainConfig { batch: 16, epoch: 64, side: 33, growth, hands: 1, network, ..TrainConfig::new(budget) }
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("xception-train-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        path
+    }
+
+    fn weights(model: &Xception) -> Vec<u8> {
+        let config = config();
+        save(
+            &model.valid(),
+            &config.network,
+            &preprocess(config.side),
+            &Labels::new(labels()),
+            &About::default(),
+            Dtype::F32,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_resumed_run_ends_like_one_that_went_through() {
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 1).unwrap());
+        let drawings = Supply::Drawings(drawings);
+        let paths = [folder("through"), folder("resumed")];
+
+        let kept = Kept { labels: labels(), out: PathBuf::new() };
+        let through = RunFolder::create(&paths[0], &config, &kept).unwrap();
+        let mut run = Run::open(&config, &through, &drawings).unwrap();
+        while run.progress() < 1.0 {
+            run.epoch(&Progress::hidden()).unwrap();
+        }
+        assert_eq!(run.state.epochs, 2);
+
+        let first = RunFolder::create(&paths[1], &config, &kept).unwrap();
+        Run::open(&config, &first, &drawings).unwrap().epoch(&Progress::hidden()).unwrap();
+        let (again, same, found) = RunFolder::open::<TrainConfig>(&paths[1]).unwrap();
+        assert_eq!((&same, found), (&config, kept.clone()));
+        let mut resumed = Run::open(&same, &again, &drawings).unwrap();
+        assert!(resumed.progress() > 0.4 && resumed.progress() < 0.6);
+        resumed.epoch(&Progress::hidden()).unwrap();
+
+        assert!(weights(&run.model) == weights(&resumed.model));
+        assert!(weights(&run.averaged()) == weights(&resumed.averaged()));
+        assert!(RunFolder::create(&paths[1], &config, &kept).is_err());
+        for path in paths {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_checkpoint_interval_does_not_change_the_weights_for_the_same_batches() {
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 0).unwrap());
+        let batches: Vec<_> = (0..6)
+            .map(|i| drawings.batch(config.side, 1, 0, i * config.batch as u64, config.batch))
+            .collect();
+        let drawings = Supply::Drawings(drawings);
+        let paths = [folder("often"), folder("once")];
+        let ends = [1, 6].map(|interval| {
+            let kept = Kept { labels: labels(), out: PathBuf::new() };
+            let folder = RunFolder::create(&paths[usize::from(interval > 1)], &config, &kept).unwrap();
+            let mut run = Run::open(&config, &folder, &drawings).unwrap();
+            for some in batches.chunks(interval) {
+                for batch in some {
+                    run.learn(batch, 5e-3).unwrap();
+                }
+                run.validation(config.side).unwrap();
+                run.checkpoint().unwrap();
+            }
+            // What is kept between two runs is what a run without a break has.
+            let kept = Run::open(&config, &folder, &drawings).unwrap();
+            assert!(weights(&kept.model) == weights(&run.model));
+            assert!(weights(&kept.averaged()) == weights(&run.averaged()));
+            assert!(weights(&run.model) != weights(&run.averaged()));
+            [weights(&run.model), weights(&run.averaged())]
+        });
+        assert!(ends[0] == ends[1]);
+        for path in paths {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_fresh_networks_running_statistics_begin_with_its_first_batch() {
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 0).unwrap());
+        let batch = drawings.batch(config.side, 1, 0, 0, config.batch);
+        let drawings = Supply::Drawings(drawings);
+        let (path, kept) = (folder("settled"), Kept { labels: labels(), out: PathBuf::new() });
+        let folder = RunFolder::create(&path, &config, &kept).unwrap();
+        let mut run = Run::open(&config, &folder, &drawings).unwrap();
+        let x = pictures(&batch, &run.model.head.weight.val().device()).permute([0, 3, 1, 2]);
+        let y = run.model.stem[0].conv.forward(x).permute([1, 0, 2, 3]);
+        let [channels, b, h, w] = y.dims();
+        let y = y.reshape([channels, b * h * w]);
+        run.learn(&batch, 1e-3).unwrap();
+
+        let norm = run.model.stem[0].norm.clone().unwrap();
+        let near = Tolerance::<f32>::rel_abs(1e-3, 1e-4);
+        let data = |tensor: Tensor<2>| tensor.reshape([channels]).into_data();
+        norm.running_mean.value_sync().into_data().assert_approx_eq(&data(y.clone().mean_dim(1)), near);
+        norm.running_var.value_sync().into_data().assert_approx_eq(&data(y.var(1)), near);
+        std::fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_few_steps_on_the_same_pictures_reduce_the_loss() {
+        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 1).unwrap());
+        let device = Device::flex().autodiff();
+        let mut model = fresh(&config.network, &device, 1);
+        let mut optimizer = AdamWConfig::new().init();
+        let batch = drawings.batch(config.side, 1, 0, 0, 16);
+        let losses: Vec<f64> = (0..12)
+            .map(|_| {
+                let (next, score) =
+                    step(model.clone(), &config, Pass::Ours, &mut optimizer, &batch, 5e-3).unwrap();
+                model = next;
+                score.mean_loss()
+            })
+            .collect();
+        assert!(losses[11] < 0.8 * losses[0], "{losses:?}");
+    }
+}
