@@ -209,6 +209,26 @@ describe('models', { timeout: PATIENCE }, () => {
     await page.getByTestId('stored').waitFor({ state: 'hidden' });
   });
 
+  test('a model that fails says so in sight, and what runs stays chosen', async () => {
+    const phone = { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true };
+    const page = await site.open('/?backend=cpu', phone);
+    await page.route(REGISTRY[2].url, (route) => route.fulfill({ status: 404, headers: CORS }));
+    await ready(page);
+    await page.locator(`[name=model][value="${REGISTRY[2].id}"]`).check();
+    await page.getByTestId('model-use').click();
+    const error = page.getByTestId('error');
+    await error.waitFor({ state: 'visible' });
+    assert.match(await error.textContent(), /404/);
+    const inSight = (message) => {
+      const { top, bottom } = message.getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    };
+    assert.ok(await error.evaluate(inSight), 'the message is in sight');
+    assert.equal(await page.locator('[name=model]:checked').inputValue(), 'emoji');
+    await page.getByTestId('error-close').click();
+    assert.ok(await error.isHidden());
+  });
+
   test('loading can be cancelled on the page and what ran before goes on', async () => {
     const page = await site.open('/?backend=cpu');
     await page.route(REGISTRY[2].url, () => {});

@@ -52,6 +52,7 @@ async function load(want: Want): Promise<void> {
   } catch (error) {
     if (signal.aborted) return;
     view.showError(error);
+    picker.choose(model); // What goes on running, not what failed.
     if (!classifier) view.clearAnswer();
   }
   view.clearProgress();
@@ -166,6 +167,10 @@ view
   .element('model-reset')
   .addEventListener('click', () => void load({ backend, model: undefined, labels: undefined }));
 view.element('loading-cancel').addEventListener('click', cancel);
+view.element('error-close').addEventListener('click', () => {
+  view.clearError();
+  view.element('answer').focus();
+});
 view.element('webcam-start').addEventListener('click', () => void startCamera());
 view.element('webcam-stop').addEventListener('click', stopCamera);
 document.querySelector('.choice')?.addEventListener('change', changeBackend);

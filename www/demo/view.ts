@@ -12,6 +12,7 @@ const predictions = element('predictions');
 const waiting = element('waiting');
 const unknown = element('unknown');
 const spoken = element('spoken');
+const trouble = element('trouble');
 const error = element('error');
 const loading = element('loading');
 const loadingText = element('loading-text');
@@ -70,12 +71,13 @@ export function clearAnswer(): void {
 }
 
 export function showError(failure: unknown): void {
+  // Shown before it is filled: screen readers speak what changes in front of them.
+  trouble.hidden = false;
   error.textContent = failure instanceof Error ? failure.message : String(failure);
-  error.hidden = false;
 }
 
 export function clearError(): void {
-  error.hidden = true;
+  trouble.hidden = true;
   error.textContent = '';
 }
 
