@@ -1,7 +1,14 @@
 // The page: one classifier at a time, one picture or camera at a time, the newest always wins.
 
-import { BACKENDS, ImageClassifier, openCamera, type BackendChoice } from 'xception-web';
-import { listen } from './inputs.js';
+import {
+  BACKENDS,
+  ImageClassifier,
+  PictureError,
+  openCamera,
+  type BackendChoice,
+} from 'xception-web';
+import { markFrame, showFilm } from './film.js';
+import { MODEL_ENDINGS, listen } from './inputs.js';
 import { Picker } from './models.js';
 import * as view from './view.js';
 
@@ -45,18 +52,24 @@ async function load(want: Want): Promise<void> {
     classifier = next;
     ({ backend, model, labels } = want);
     view.showEngine(next.info);
-    view.showModel(next.info, model instanceof File ? model.name : picker.titleOf(model));
+    view.showModel(next.info, nameOf(model));
     picker.choose(model);
     void picker.showStored();
     void look();
   } catch (error) {
     if (signal.aborted) return;
-    view.showError(error);
+    const name = nameOf(want.model);
+    view.showError(name ? `${name}: ${view.messageOf(error)}` : error);
     picker.choose(model); // What goes on running, not what failed.
     if (!classifier) view.clearAnswer();
   }
   view.clearProgress();
   choose(backend);
+}
+
+/** What the page calls a model; nothing for the bundled one. */
+function nameOf(model: Want['model']): string | undefined {
+  return model instanceof File ? model.name : picker.titleOf(model);
 }
 
 /** Gives the loading up; what ran before goes on running. */
@@ -80,10 +93,12 @@ async function look(): Promise<void> {
   } catch (error) {
     if (signal.aborted) return;
     if (camera) stopCamera();
+    const { type = '' } = picture ?? {};
     picture = undefined;
     view.clearStage();
     view.clearAnswer();
-    view.showError(error);
+    const stranger = error instanceof PictureError && !type.startsWith('image/');
+    view.showError(stranger ? `${error.message} Model files end in ${MODEL_ENDINGS}.` : error);
   }
 
   async function watch(classifier: ImageClassifier, signal: AbortSignal): Promise<void> {
@@ -98,6 +113,12 @@ function show(answer: Parameters<typeof view.showAnswer>[0], source: string): vo
   if (classifier) view.showEngine(classifier.info);
 }
 
+function takePictures(files: File[]): void {
+  showFilm(files, takePicture);
+  markFrame(0);
+  takePicture(files[0]!);
+}
+
 function takePicture(file: File): void {
   stopCamera();
   view.clearError();
@@ -110,6 +131,7 @@ async function startCamera(): Promise<void> {
   const opening = (camera = replace(camera));
   looking.abort();
   picture = undefined;
+  showFilm([], takePicture);
   view.clearError();
   view.clearAnswer();
   view.showCameraRunning(true);
@@ -158,7 +180,7 @@ const picker = new Picker({
   failed: view.showError,
 });
 listen({
-  picture: takePicture,
+  pictures: takePictures,
   // Labels alone are for the model that runs; a new model brings its own or has none.
   model: (files) => void load({ backend, model: files.model ?? model, labels: files.labels }),
   failed: view.showError,

@@ -73,7 +73,11 @@ export function clearAnswer(): void {
 export function showError(failure: unknown): void {
   // Shown before it is filled: screen readers speak what changes in front of them.
   trouble.hidden = false;
-  error.textContent = failure instanceof Error ? failure.message : String(failure);
+  error.textContent = messageOf(failure);
+}
+
+export function messageOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message : String(failure);
 }
 
 export function clearError(): void {
