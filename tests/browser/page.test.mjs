@@ -80,6 +80,34 @@ describe('the page', { timeout: PATIENCE }, () => {
     assert.match(await page.getByRole('status').textContent(), /^apple, [\d.]+ %$/);
   });
 
+  test('the same answer to another picture is spoken again; loading and switching are', async () => {
+    const page = await site.open('/?backend=cpu');
+    const announced = page.getByTestId('announced');
+    await ready(page);
+    assert.match(await announced.textContent(), /^The bundled model is loaded\. .*by name\.$/);
+    await page.evaluate(() => {
+      globalThis.said = [];
+      for (const id of ['spoken', 'announced']) {
+        const region = document.getElementById(id);
+        const note = () => region.textContent && said.push(region.textContent);
+        new MutationObserver(note).observe(region, { childList: true });
+      }
+    });
+    for (let i = 1; i <= 2; i++) {
+      await page.getByTestId('file-input').setInputFiles(APPLE);
+      await page.waitForFunction((count) => said.length === count, i);
+    }
+    assert.equal(await page.locator('#preview').getAttribute('alt'), 'apple.svg');
+    await page.getByLabel('NdArray').check();
+    await page.waitForFunction(() => said.length === 5);
+    const [first, again, loading, loaded, answer] = await page.evaluate(() => said);
+    assert.match(first, /^apple, /);
+    assert.equal(again, first);
+    assert.equal(loading, 'Loading the bundled model.');
+    assert.match(loaded, /is loaded\. The ndarray backend/);
+    assert.match(answer, /^apple, /);
+  });
+
   test('everything works from the keyboard', async () => {
     const page = await site.open('/?backend=cpu');
     await ready(page);

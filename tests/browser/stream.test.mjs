@@ -30,6 +30,7 @@ function film(rgba) {
 
 describe('a camera', { timeout: PATIENCE }, () => {
   let folder;
+  let flags;
   let site;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'xception-web-film-'));
@@ -41,7 +42,8 @@ describe('a camera', { timeout: PATIENCE }, () => {
     const file = join(folder, 'umbrella.y4m');
     writeFileSync(file, film(rgba));
     const camera = ['--use-fake-ui-for-media-stream', `--use-file-for-fake-video-capture=${file}`];
-    site = await start({ flags: [...NO_GPU, FAKE_CAMERA, ...camera] });
+    flags = [...NO_GPU, FAKE_CAMERA, ...camera];
+    site = await start({ flags });
   });
   after(async () => {
     await site.stop();
@@ -68,6 +70,44 @@ describe('a camera', { timeout: PATIENCE }, () => {
     assert.equal(await page.evaluate(() => answers), after, 'no answer comes after the stop');
     await page.getByTestId('webcam-start').click();
     await page.waitForFunction((after) => answers > after, after);
+  });
+
+  test('does not talk all the time', async () => {
+    // Labels that change from frame to frame, and a model that is of two minds.
+    const restless = await start({
+      flags,
+      worker: `const post = self.postMessage;
+      let frames = 0;
+      self.postMessage = (reply) => {
+        if (reply.result) {
+          reply.result.known = ++frames % 3 > 0;
+          reply.result.predictions[0].label = 'thing ' + frames;
+        }
+        post.call(self, reply);
+      };`,
+    });
+    try {
+      const page = await restless.open('/?backend=cpu');
+      await ready(page);
+      await page.evaluate(() => {
+        globalThis.said = [];
+        globalThis.answers = 0;
+        const spoken = document.querySelector('#spoken');
+        const note = () => spoken.textContent && said.push(performance.now());
+        new MutationObserver(note).observe(spoken, { childList: true });
+        const list = document.querySelector('#predictions');
+        new MutationObserver(() => answers++).observe(list, { childList: true });
+      });
+      await page.getByTestId('webcam-start').click();
+      await page.waitForFunction(() => said.length >= 3);
+      const { said, answers } = await page.evaluate(() => ({ said, answers }));
+      assert.ok(answers > said.length, `${answers} answers`);
+      for (const [i, time] of said.entries()) {
+        if (i > 0) assert.ok(time - said[i - 1] > 2400, `${said}`);
+      }
+    } finally {
+      await restless.stop();
+    }
   });
 
   test('gives way to a picture', async () => {

@@ -41,6 +41,8 @@ async function load(want: Want): Promise<void> {
   view.clearError();
   view.clearProgress();
   view.showProgress({ stage: 'model', loaded: 0 });
+  const name = nameOf(want.model);
+  view.announce(`Loading ${name ?? 'the bundled model'}.`);
   try {
     const next = await ImageClassifier.create({
       ...want,
@@ -52,13 +54,14 @@ async function load(want: Want): Promise<void> {
     classifier = next;
     ({ backend, model, labels } = want);
     view.showEngine(next.info);
-    view.showModel(next.info, nameOf(model));
+    view.showModel(next.info, name);
+    view.announce(`${name ?? 'The bundled model'} is loaded. ${next.info.reason}`);
     picker.choose(model);
     void picker.showStored();
     void look();
   } catch (error) {
     if (signal.aborted) return;
-    const name = nameOf(want.model);
+    view.announce('');
     view.showError(name ? `${name}: ${view.messageOf(error)}` : error);
     picker.choose(model); // What goes on running, not what failed.
     if (!classifier) view.clearAnswer();
@@ -77,6 +80,8 @@ function cancel(): void {
   loading.abort();
   view.clearProgress();
   choose(backend);
+  view.announce('Loading was cancelled.');
+  picker.choose(model);
   picker.focus();
   if (!classifier) view.showError('Loading was cancelled. Choose a model to go on.');
 }

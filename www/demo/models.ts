@@ -47,7 +47,8 @@ export class Picker {
   }
 
   focus(): void {
-    list.querySelector<HTMLInputElement>('input:checked, input')?.focus();
+    const radio = list.querySelector<HTMLInputElement>('input:checked');
+    (radio ?? list.querySelector<HTMLInputElement>('input'))?.focus();
   }
 
   async showStored(): Promise<void> {

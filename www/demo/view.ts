@@ -12,6 +12,7 @@ const predictions = element('predictions');
 const waiting = element('waiting');
 const unknown = element('unknown');
 const spoken = element('spoken');
+const announced = element('announced');
 const trouble = element('trouble');
 const error = element('error');
 const loading = element('loading');
@@ -22,7 +23,9 @@ const invite = element('invite');
 const preview = element<HTMLImageElement>('preview');
 export const video = element<HTMLVideoElement>('video');
 
+/** A look begins: its answer is spoken even where it equals the last one. */
 export function showBusy(): void {
+  resetSpeech();
   predictions.setAttribute('aria-busy', 'true');
   waiting.textContent = 'Looking…';
 }
@@ -46,15 +49,37 @@ export function showAnswer(answer: Classification, source: string): void {
     `resizing ${milliseconds(answer.timings.preprocess)}, ` +
     `network ${milliseconds(answer.timings.inference)}`;
   showIdle();
-  const best = answer.predictions[0];
-  const guess = best ? `${best.label}, ${percent(best.score)}` : '';
-  const words = answer.known ? guess : `Nothing I know. Best guess: ${guess}`;
-  const key = `${source}/${answer.known}/${best?.label}`;
-  // A live camera answers many times a second: speak only when the label changes.
-  if (best && spoken.dataset.key !== key) {
-    spoken.dataset.key = key;
-    spoken.textContent = words;
-  }
+  speak(answer, source);
+}
+
+/** Milliseconds between two spoken answers of a camera, which gives many a second. */
+const BREATH = 2500;
+let lastSpoken = -BREATH;
+
+function speak({ predictions: [best], known }: Classification, source: string): void {
+  if (!best) return;
+  const live = source === 'webcam';
+  const guess = `${best.label}, ${percent(best.score)}`;
+  const key = known ? best.label : live ? 'unknown' : `unknown/${best.label}`;
+  if (spoken.dataset.key === key || (live && performance.now() - lastSpoken < BREATH)) return;
+  lastSpoken = performance.now();
+  spoken.dataset.key = key;
+  spoken.textContent = known
+    ? guess
+    : live
+      ? 'Nothing I know.'
+      : `Nothing I know. Best guess: ${guess}`;
+}
+
+function resetSpeech(): void {
+  delete spoken.dataset.key;
+  spoken.textContent = '';
+  lastSpoken = -BREATH;
+}
+
+/** Tells those who do not see the page what it does besides answering. */
+export function announce(text: string): void {
+  announced.textContent = text;
 }
 
 /** Takes the labels away: they belong to nothing that is shown. */
@@ -62,8 +87,7 @@ export function clearAnswer(): void {
   predictions.replaceChildren();
   delete predictions.dataset.source;
   unknown.hidden = true;
-  delete spoken.dataset.key;
-  spoken.textContent = '';
+  resetSpeech();
   waiting.hidden = false;
   waiting.textContent = 'The five likeliest labels appear here.';
   element('latency').textContent = '–';
@@ -118,7 +142,10 @@ export function showEngine({ backend, reason, runtime, threads }: ClassifierInfo
   element('runtime').textContent =
     backend === 'webgpu' ? runtime : `${runtime.replace('+threads', '')}, ${threaded}`;
   element('backend').textContent = backend;
-  element('reason').textContent = reason;
+  const shown = element('reason');
+  // It changes with a load, which has its own words, or when the GPU is given up.
+  if (shown.textContent && shown.textContent !== reason) announce(reason);
+  shown.textContent = reason;
 }
 
 export function showModel({ model, origin }: ClassifierInfo, name: string | undefined): void {
@@ -142,8 +169,9 @@ export function showModel({ model, origin }: ClassifierInfo, name: string | unde
   element('labels').replaceChildren(...labels);
 }
 
-export function showPicture(picture: Blob): void {
+export function showPicture(picture: File): void {
   const old = preview.src;
+  preview.alt = picture.name;
   preview.src = URL.createObjectURL(picture);
   if (old) URL.revokeObjectURL(old);
   fill(preview);
