@@ -235,8 +235,15 @@ describe('models', { timeout: PATIENCE }, () => {
     await ready(page);
     await page.locator(`[name=model][value="${REGISTRY[2].id}"]`).check();
     await page.getByTestId('model-use').click();
+    assert.equal(
+      await page.locator('#loading-text').textContent(),
+      `Loading ${REGISTRY[2].title}: 0.0 of 91.6 MB`,
+    );
+    assert.equal(await page.getByTestId('loading-bar').evaluate(({ position }) => position), 0);
     await page.getByTestId('loading-cancel').click();
     await page.locator('#loading').waitFor({ state: 'hidden' });
+    const focused = await page.evaluate(() => document.activeElement.value);
+    assert.equal(focused, 'emoji', 'the keyboard goes on from what runs');
     await drop(page, join(SAMPLES, 'cat.svg'));
     assert.equal((await labelsFor(page, 'cat.svg'))[0], 'cat');
   });

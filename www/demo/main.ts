@@ -40,14 +40,15 @@ async function load(want: Want): Promise<void> {
   const { signal } = (loading = replace(loading));
   view.clearError();
   view.clearProgress();
-  view.showProgress({ stage: 'model', loaded: 0 });
   const name = nameOf(want.model);
+  const total = want.model instanceof File ? want.model.size : picker.bytesOf(want.model);
+  view.showProgress({ stage: 'model', loaded: 0, total }, name);
   view.announce(`Loading ${name ?? 'the bundled model'}.`);
   try {
     const next = await ImageClassifier.create({
       ...want,
       signal,
-      onProgress: (progress) => signal.aborted || view.showProgress(progress),
+      onProgress: (progress) => signal.aborted || view.showProgress(progress, name),
     });
     looking.abort();
     classifier?.dispose();

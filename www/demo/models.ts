@@ -37,6 +37,10 @@ export class Picker {
     return id && (this.#known.find((model) => model.id === id)?.title ?? id);
   }
 
+  bytesOf(id: string | undefined): number | undefined {
+    return (id ? this.#known.find((model) => model.id === id) : this.#known[0])?.bytes;
+  }
+
   /** Marks what runs; a file of one's own is not in the list. */
   choose(model: File | string | undefined): void {
     this.#current = model instanceof File ? '' : (model ?? this.#known[0]?.id);

@@ -109,26 +109,26 @@ export function clearError(): void {
   error.textContent = '';
 }
 
-/** The model and the program load side by side: one bar for both. */
+/** The model and the program load side by side: the bar is the model's as long as it is coming. */
 const parts = new Map<Progress['stage'], Progress>();
 
-export function showProgress(progress: Progress): void {
+export function showProgress(progress: Progress, name = 'the bundled model'): void {
   loading.hidden = false;
   parts.set(progress.stage, progress);
-  const loaded = sum((part) => part.loaded);
-  const total = sum((part) => part.total ?? NaN);
-  if (progress.stage === 'start' || !(total > 0)) {
+  const model = parts.get('model');
+  const here = model?.total !== undefined && model.loaded >= model.total;
+  const part = here ? parts.get('runtime') : model;
+  const { loaded = 0, total } = part ?? {};
+  if (progress.stage === 'start' || !total) {
     loadingBar.removeAttribute('value');
   } else {
     loadingBar.max = total;
     loadingBar.value = loaded;
   }
-  const size = total > 0 ? `${megabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
-  loadingText.textContent = progress.stage === 'start' ? 'Starting…' : `Loading: ${size}`;
-}
-
-function sum(of: (part: Progress) => number): number {
-  return [...parts.values()].reduce((all, part) => all + of(part), 0);
+  const size = total ? `${inMegabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
+  const what = part === model ? name : 'the program';
+  loadingText.textContent =
+    progress.stage === 'start' ? `Starting ${name}` : `Loading ${what}: ${size}`;
 }
 
 export function clearProgress(): void {
@@ -240,5 +240,9 @@ function milliseconds(time: number): string {
 }
 
 export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+  return `${inMegabytes(bytes)} MB`;
+}
+
+function inMegabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }

@@ -25,7 +25,8 @@ export async function readModel(source: ModelSource, report: Report): Promise<Lo
     const note = 'The model was given as a file.';
     return { bytes, origin: { from: 'given', bytes: bytes.length, sha256, stored: false, note } };
   }
-  const { url, cache } = source;
+  const { url, cache, expected } = source;
+  const promised = expected?.bytes;
   const kept = cache ? await recall(url, sha256).catch(() => undefined) : undefined;
   if (kept) {
     whole(kept);
@@ -38,7 +39,11 @@ export async function readModel(source: ModelSource, report: Report): Promise<Lo
   const bytes = await download({
     url,
     what: 'the model',
-    onProgress: (loaded, total) => report({ stage: 'model', loaded, total }),
+    onProgress: (loaded, total) => {
+      // The registry knows what a server that compresses does not say.
+      if (promised && loaded <= promised) total ??= promised;
+      report({ stage: 'model', loaded, total });
+    },
   });
   await check(bytes, sha256, `What came from ${url}`);
   const note = 'The model was downloaded.';

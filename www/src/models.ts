@@ -22,6 +22,8 @@ export interface RegistryModel {
   licence: string;
   /** As published: shares of pictures, and of which set. */
   accuracy: { on: string; top1: number; top5: number };
+  /** As `info.model.architecture` names it. */
+  architecture?: string;
   classes: number;
   /** The side of the square that the network sees, in pixels. */
   inputSize: number;
@@ -69,7 +71,9 @@ export async function modelSource(
     const published = isPublished(found);
     // The bundled file carries its own digest, which the network's builder checks.
     const digest = published ? found.sha256 : undefined;
-    return { url: found.url, cache: cache ?? published, sha256: sha256 ?? digest };
+    const { url, title, bytes, architecture, classes } = found;
+    const expected = published ? { title, bytes, architecture, classes } : undefined;
+    return { url, cache: cache ?? published, sha256: sha256 ?? digest, expected };
   }
   if (typeof model === 'string' || model instanceof URL) {
     try {
