@@ -102,6 +102,22 @@ describe('models', { timeout: PATIENCE }, () => {
     assert.match(message, /"xception99".*emoji, keras-xception/);
   });
 
+  test('the list is asked for once in a page’s life, and callers cannot spoil it', async () => {
+    const fresh = await site.open('/icon.svg');
+    await fresh.goto(site.origin + '/samples/cat.svg');
+    asked = {};
+    const ids = await fresh.evaluate(async () => {
+      const { models } = await import('/xception-web/index.js');
+      (await models.list())[0].id = 'spoilt';
+      return (await models.list()).map(({ id }) => id);
+    });
+    assert.deepEqual(
+      ids,
+      REGISTRY.map(({ id }) => id),
+    );
+    assert.equal(asked['/xception-web/models/registry.json'], 1);
+  });
+
   test('a stored model is asked for once', async () => {
     const once = await create({ model: '/model', cache: true, sha256: SHA256 });
     assert.equal(once.info.origin.from, 'network');
@@ -204,7 +220,7 @@ describe('models', { timeout: PATIENCE }, () => {
     await page.keyboard.press('Enter');
     await page.getByTestId('stored').waitFor({ state: 'visible' });
     assert.match(await page.getByTestId('origin').textContent(), /stored on this device/);
-    assert.match(await page.getByTestId('model-cost').textContent(), /without a request/);
+    assert.match(await page.getByTestId('model-cost').textContent(), /not downloaded again/);
     await page.getByTestId('stored-clear').click();
     await page.getByTestId('stored').waitFor({ state: 'hidden' });
   });

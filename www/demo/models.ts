@@ -89,7 +89,7 @@ export class Picker {
       : model === this.#known[0]
         ? 'Comes with this page.'
         : this.#kept.some(({ url }) => url === model.url)
-          ? 'Stored on this device: loads without a request.'
+          ? 'Stored on this device: not downloaded again.'
           : `Downloads ${megabytes(model.bytes)} from ${new URL(model.url).host}, then is stored on this device.`;
   }
 

@@ -30,14 +30,22 @@ export interface RegistryModel {
   parameters?: number;
 }
 
+/** Asked for once in a page's life: a stored model then needs no list to be found. */
+let registry: RegistryModel[] | undefined;
+
+async function fetchRegistry(signal?: AbortSignal): Promise<RegistryModel[]> {
+  const url = new URL('./models/registry.json', import.meta.url).href;
+  const json = await download({ url, what: 'the list of models', signal });
+  const found = JSON.parse(new TextDecoder().decode(json)) as RegistryModel[];
+  return found.map((model) => ({ ...model, url: isPublished(model) ? model.url : bundled() }));
+}
+
 /** The models one can have, and those that this device keeps. Asks no other host for anything. */
 export const models = {
   /** The bundled model, then published ones. */
   async list(signal?: AbortSignal): Promise<RegistryModel[]> {
-    const url = new URL('./models/registry.json', import.meta.url).href;
-    const json = await download({ url, what: 'the list of models', signal });
-    const found = JSON.parse(new TextDecoder().decode(json)) as RegistryModel[];
-    return found.map((model) => ({ ...model, url: isPublished(model) ? model.url : bundled() }));
+    if (!registry) registry = await fetchRegistry(signal);
+    return structuredClone(registry);
   },
 
   /** What `create` has stored on this device. */
