@@ -1,5 +1,6 @@
 // Which models there are, which of them this device keeps, and where each one's bytes are.
 
+import { addressOf } from './address.js';
 import { forget, list, type CachedModel } from './cache.js';
 import { OptionError } from './errors.js';
 import { download } from './fetch.js';
@@ -84,12 +85,8 @@ export async function modelSource(
     return { url, cache: cache ?? published, sha256: sha256 ?? digest, expected };
   }
   if (typeof model === 'string' || model instanceof URL) {
-    try {
-      const { href } = new URL(model, globalThis.document?.baseURI ?? globalThis.location?.href);
-      return { url: href, cache: cache ?? false, sha256 };
-    } catch {
-      // Not an address: falls through.
-    }
+    const url = addressOf(model)?.href;
+    if (url) return { url, cache: cache ?? false, sha256 };
   }
   throw new OptionError(
     `Cannot load a model from ${quote(model)}. Give a registry id, its address, or the file as a Blob, ArrayBuffer or Uint8Array.`,
