@@ -231,9 +231,13 @@ describe('the page', { timeout: PATIENCE }, () => {
       );
       const best = page.getByTestId('prediction').first();
       assert.equal(await best.getAttribute('data-synset'), 'n02124075');
-      const opacity = (list) => Number(getComputedStyle(list).opacity);
-      await page.waitForTimeout(300);
-      assert.ok((await page.getByTestId('predictions').evaluate(opacity)) < 1);
+      const opacity = (part) => Number(getComputedStyle(part).opacity);
+      assert.ok((await best.locator('.bar').evaluate(opacity)) < 1);
+      assert.equal(
+        await page.getByTestId('predictions').evaluate(opacity),
+        1,
+        'text stays as it is',
+      );
     } finally {
       await strange.stop();
     }
@@ -241,6 +245,25 @@ describe('the page', { timeout: PATIENCE }, () => {
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     assert.ok(await page.getByTestId('unknown').isHidden());
+  });
+
+  test('forced colours leave bars whole and mark what is chosen', async () => {
+    const page = await site.open('/?backend=cpu', { forcedColors: 'active' });
+    await drop(page, APPLE);
+    await labelsFor(page, 'apple.svg');
+    const look = (part) => {
+      const { borderTopWidth, outlineStyle, backgroundColor } = getComputedStyle(part);
+      return { borderTopWidth, outlineStyle, backgroundColor };
+    };
+    const bars = page.locator('.predictions .bar');
+    const canvas = await page.locator('body').evaluate(look);
+    const bar = await bars.first().evaluate(look);
+    assert.equal(bar.borderTopWidth, '0px');
+    assert.notEqual(bar.backgroundColor, canvas.backgroundColor);
+    const outline = async (value) =>
+      (await page.locator(`label:has([value=${value}])`).evaluate(look)).outlineStyle;
+    assert.deepEqual([await outline('cpu'), await outline('webgpu')], ['solid', 'none']);
+    assert.equal(await outline('emoji'), 'solid');
   });
 
   test('asks no other host for anything, and could not', async () => {
