@@ -65,6 +65,7 @@ describe('a camera', { timeout: PATIENCE }, () => {
     await page.getByTestId('webcam-stop').click();
     await page.waitForFunction(() => tracks.every(({ readyState }) => readyState === 'ended'));
     assert.equal(await page.evaluate(() => document.querySelector('video').srcObject), null);
+    assert.equal(await page.getByTestId('prediction').count(), 0, 'no answer to an empty stage');
     const after = await page.evaluate(() => answers);
     await page.waitForTimeout(500);
     assert.equal(await page.evaluate(() => answers), after, 'no answer comes after the stop');

@@ -164,7 +164,7 @@ function stopCamera(): void {
   looking.abort();
   view.showCameraRunning(false);
   view.clearStage();
-  view.showIdle();
+  view.clearAnswer();
 }
 
 function choose(backend: BackendChoice): void {

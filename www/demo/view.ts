@@ -30,7 +30,7 @@ export function showBusy(): void {
   waiting.textContent = 'Looking…';
 }
 
-export function showIdle(): void {
+function showIdle(): void {
   predictions.setAttribute('aria-busy', 'false');
 }
 
