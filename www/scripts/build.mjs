@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { thirdParty } from './third-party.mjs';
 
 process.chdir(new URL('..', import.meta.url).pathname);
 
@@ -73,9 +74,9 @@ for (const name of RUNTIMES) {
 cpSync(MODEL, 'dist/models/emoji.safetensors');
 if (existsSync('models/imagenet.json')) cpSync('models/imagenet.json', 'dist/models/imagenet.json');
 writeFileSync('dist/models/registry.json', JSON.stringify(registry(), null, 1));
-for (const name of ['LICENSE', 'NOTICES']) {
-  if (existsSync(`../${name}`)) cpSync(`../${name}`, `dist/${name}`);
-}
+// At the top of the package, where licence scanners look.
+for (const name of ['LICENSE', 'NOTICES']) cpSync(`../${name}`, name);
+writeFileSync('THIRD-PARTY.txt', thirdParty());
 
 const published = ['index.js', 'worker.js', 'thread.js', 'wasm', 'models'];
 mkdirSync('dist/site');
@@ -92,3 +93,11 @@ await build({
 cpSync('index.html', 'dist/site/index.html');
 cpSync('demo/icon.svg', 'dist/site/icon.svg');
 cpSync('demo/samples', 'dist/site/samples', { recursive: true });
+for (const [file, name] of Object.entries({
+  LICENSE: 'licence',
+  NOTICES: 'notices',
+  'THIRD-PARTY.txt': 'third-party',
+  'models/README.md': 'model-card',
+})) {
+  cpSync(file, `dist/site/about/${name}.txt`);
+}
