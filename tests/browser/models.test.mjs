@@ -289,6 +289,30 @@ describe('models', { timeout: PATIENCE }, () => {
     await page.getByTestId('stored').waitFor({ state: 'hidden' });
   });
 
+  test('an address names a model, and only a click loads it', async () => {
+    const { id, url } = REGISTRY[2];
+    const page = await site.open(`/?backend=cpu&model=${id}`);
+    let loads = 0;
+    await page.route(url, (route) => {
+      loads++;
+      return route.fulfill({ body: MODEL, contentType: 'application/octet-stream', headers: CORS });
+    });
+    await page.waitForFunction(() => document.activeElement.id === 'model-use');
+    assert.equal(await page.locator('[name=model]:checked').inputValue(), id);
+    assert.ok(await page.locator('#about').isVisible(), 'the bundled model runs');
+    assert.equal(loads, 0);
+    await page.keyboard.press('Enter');
+    await page.locator('#card').getByText(REGISTRY[2].title).waitFor();
+    assert.equal(loads, 1);
+    assert.match(page.url(), new RegExp(`model=${id}`));
+    await page.getByRole('button', { name: 'Back to the bundled model' }).click();
+    await page.locator('#about').waitFor();
+    assert.doesNotMatch(page.url(), /model=/);
+    const unknown = await site.open('/?backend=cpu&model=xception99');
+    await unknown.getByTestId('error').waitFor({ state: 'visible' });
+    assert.match(await unknown.getByTestId('error').textContent(), /"xception99".*emoji, keras-/);
+  });
+
   test('a model that fails says so in sight, and what runs stays chosen', async () => {
     const phone = { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true };
     const page = await site.open('/?backend=cpu', phone);

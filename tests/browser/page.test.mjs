@@ -163,6 +163,14 @@ describe('the page', { timeout: PATIENCE }, () => {
     assert.equal((await labelsFor(page, 'apple.svg'))[0], 'apple', 'the picture is asked again');
   });
 
+  test('fits 320 pixels, as a desktop at 400 % zoom has', async () => {
+    const page = await site.open('/?backend=cpu', { viewport: { width: 320, height: 256 } });
+    await page.locator('[data-sample="samples/apple.svg"]').click();
+    await labelsFor(page, 'apple.svg');
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `${wide} pixels too wide`);
+  });
+
   test('fits a phone: nothing sticks out, everything can be hit', async () => {
     const page = await site.open('/?backend=cpu', PHONE);
     await page.locator('[data-sample="samples/umbrella.svg"]').tap();
@@ -245,6 +253,35 @@ describe('the page', { timeout: PATIENCE }, () => {
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     assert.ok(await page.getByTestId('unknown').isHidden());
+  });
+
+  test('the answer can be copied', async () => {
+    const permissions = ['clipboard-read', 'clipboard-write'];
+    const page = await site.open('/?backend=cpu', { permissions });
+    assert.ok(await page.getByTestId('copy').isHidden());
+    await drop(page, APPLE);
+    const labels = await labelsFor(page, 'apple.svg');
+    await page.getByTestId('copy').click();
+    await page.waitForFunction(
+      () => document.querySelector('#announced').textContent === 'Copied.',
+    );
+    const lines = (await page.evaluate(() => navigator.clipboard.readText())).split('\n');
+    assert.deepEqual(
+      lines.map((line) => line.split('\t')[0]),
+      labels,
+    );
+    assert.match(lines[0], /^apple\t\d+\.\d %$/);
+  });
+
+  test('what it says of itself is there to read', async () => {
+    const page = await site.open('/?backend=cpu');
+    const links = page.locator('footer a');
+    assert.equal(await links.count(), 4);
+    for (const link of await links.all()) {
+      const answer = await page.request.get(await link.evaluate(({ href }) => href));
+      assert.match(answer.headers()['content-type'], /^text\/plain/);
+      assert.ok((await answer.text()).length > 500);
+    }
   });
 
   test('forced colours leave bars whole and mark what is chosen', async () => {

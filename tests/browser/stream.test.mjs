@@ -192,3 +192,39 @@ test('a camera that is not allowed is explained', { timeout: PATIENCE }, async (
     await site.stop();
   }
 });
+
+test('one of several cameras can be chosen', { timeout: PATIENCE }, async () => {
+  const flags = [...NO_GPU, `${FAKE_CAMERA}=device-count=2`, '--use-fake-ui-for-media-stream'];
+  const site = await start({ flags });
+  try {
+    const page = await site.open('/?backend=cpu');
+    const cameras = page.getByTestId('cameras');
+    const running = () =>
+      page.evaluate(() => {
+        const [track] = document.querySelector('video').srcObject?.getTracks() ?? [];
+        return track?.readyState === 'live' ? track.getSettings().deviceId : undefined;
+      });
+    assert.ok(await cameras.isHidden());
+    await page.getByTestId('webcam-start').click();
+    await cameras.waitFor();
+    const [one, other] = await cameras
+      .locator('option')
+      .evaluateAll((options) => options.map(({ value }) => value));
+    assert.equal(await running(), one);
+    await cameras.selectOption(other);
+    for (let i = 0; i < 100 && (await running()) !== other; i++) await page.waitForTimeout(50);
+    assert.equal(await running(), other);
+    assert.equal(await cameras.inputValue(), other);
+    await page.getByTestId('webcam-stop').click();
+    assert.ok(await cameras.isHidden());
+    const code = await page.evaluate(async () => {
+      const { openCamera } = await import('/xception-web/index.js');
+      const { signal } = new AbortController();
+      const video = document.createElement('video');
+      return openCamera(video, { signal, deviceId: 'none' }).catch(({ code }) => code);
+    });
+    assert.equal(code, 'missing');
+  } finally {
+    await site.stop();
+  }
+});

@@ -133,7 +133,7 @@ function takePicture(file: File): void {
   void look();
 }
 
-async function startCamera(): Promise<void> {
+async function startCamera(deviceId?: string): Promise<void> {
   const opening = (camera = replace(camera));
   looking.abort();
   picture = undefined;
@@ -144,12 +144,17 @@ async function startCamera(): Promise<void> {
   try {
     const stream = await openCamera(view.video, {
       signal: opening.signal,
+      deviceId,
       facingMode: 'environment', // Where there is a choice, the one that looks at things.
     });
     const track = stream.getVideoTracks()[0];
     track?.addEventListener('ended', () => opening === camera && stopCamera());
-    view.showCamera(track?.getSettings().facingMode !== 'environment');
+    const settings = track?.getSettings();
+    view.showCamera(settings?.facingMode !== 'environment');
     void look();
+    // Their names are known only now that one was allowed.
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    if (opening === camera) view.showCameras(devices, settings?.deviceId);
   } catch (error) {
     if (opening !== camera) return;
     stopCamera();
@@ -175,39 +180,67 @@ function choose(backend: BackendChoice): void {
 
 function changeBackend({ target }: Event): void {
   const { value } = target as HTMLInputElement;
-  const address = new URL(location.href);
-  address.searchParams.set('backend', value);
-  history.replaceState(null, '', address);
+  keepInAddress('backend', value);
   void load({ backend: value as BackendChoice, model, labels });
 }
 
+function keepInAddress(name: string, value: string | undefined): void {
+  const address = new URL(location.href);
+  if (value === undefined) address.searchParams.delete(name);
+  else address.searchParams.set(name, value);
+  history.replaceState(null, '', address);
+}
+
 const picker = new Picker({
-  use: (id) => void load({ backend, model: id, labels: undefined }),
+  use: (id) => {
+    keepInAddress('model', id);
+    void load({ backend, model: id, labels: undefined });
+  },
   failed: view.showError,
 });
 listen({
   pictures: takePictures,
   // Labels alone are for the model that runs; a new model brings its own or has none.
-  model: (files) => void load({ backend, model: files.model ?? model, labels: files.labels }),
+  model: (files) => {
+    if (files.model) keepInAddress('model', undefined);
+    void load({ backend, model: files.model ?? model, labels: files.labels });
+  },
   failed: view.showError,
 });
-view
-  .element('model-reset')
-  .addEventListener('click', () => void load({ backend, model: undefined, labels: undefined }));
+view.element('model-reset').addEventListener('click', () => {
+  keepInAddress('model', undefined);
+  void load({ backend, model: undefined, labels: undefined });
+});
 view.element('loading-cancel').addEventListener('click', cancel);
 view.element('error-close').addEventListener('click', () => {
   view.clearError();
   view.element('answer').focus();
 });
 view.element('webcam-start').addEventListener('click', () => void startCamera());
+view
+  .element('cameras')
+  .addEventListener(
+    'change',
+    ({ target }) => void startCamera((target as HTMLSelectElement).value),
+  );
+view.element('copy').addEventListener('click', () => {
+  navigator.clipboard
+    .writeText(view.answerText())
+    .then(() => view.announce('Copied.'), view.showError);
+});
 view.element('webcam-stop').addEventListener('click', stopCamera);
 document.querySelector('.choice')?.addEventListener('change', changeBackend);
 
-const asked = new URL(location.href).searchParams.get('backend') ?? 'auto';
-backend = BACKENDS.find((name) => name === asked) ?? 'auto';
+const asked = new URL(location.href).searchParams;
+const askedBackend = asked.get('backend') ?? 'auto';
+const askedModel = asked.get('model');
+backend = BACKENDS.find((name) => name === askedBackend) ?? 'auto';
 choose(backend);
-void load({ backend, model: undefined, labels: undefined }).then(() => {
-  if (asked !== backend) {
-    view.showError(`There is no backend called "${asked}". Choose one of ${BACKENDS.join(', ')}.`);
+void load({ backend, model: undefined, labels: undefined }).then(async () => {
+  if (askedBackend !== backend) {
+    const names = BACKENDS.join(', ');
+    view.showError(`There is no backend called "${askedBackend}". Choose one of ${names}.`);
   }
+  // An address alone asks no other host for anything: that takes a click.
+  if (askedModel && model === undefined) await picker.suggest(askedModel);
 });

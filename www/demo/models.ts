@@ -20,6 +20,7 @@ export class Picker {
   #known: RegistryModel[] = [];
   #kept: CachedModel[] = [];
   #current: string | undefined;
+  readonly #filled: Promise<void>;
 
   constructor({ use, failed }: PickerTakers) {
     this.#failed = failed;
@@ -30,7 +31,7 @@ export class Picker {
       if (model) use(model === this.#known[0] ? undefined : model.id);
     });
     element('stored-clear').addEventListener('click', () => void this.#remove());
-    void this.#fill();
+    this.#filled = this.#fill();
   }
 
   titleOf(id: string | undefined): string | undefined {
@@ -48,6 +49,23 @@ export class Picker {
       radio.checked = radio.value === this.#current;
     }
     this.#showCost();
+  }
+
+  /** Chooses a model without using it, and puts the keyboard on the button that would. */
+  async suggest(id: string): Promise<void> {
+    await this.#filled;
+    const radios = [...list.querySelectorAll('input')];
+    const radio = radios.find(({ value }) => value === id);
+    if (!radio) {
+      const ids = radios.map(({ value }) => value).join(', ');
+      this.#failed(new Error(`There is no model called "${id}". Choose one of ${ids}.`));
+      return;
+    }
+    if (radio.checked) return;
+    radio.checked = true;
+    this.#showCost();
+    radio.scrollIntoView({ block: 'nearest' });
+    element('model-use').focus();
   }
 
   focus(): void {

@@ -13,6 +13,8 @@ const waiting = element('waiting');
 const unknown = element('unknown');
 const spoken = element('spoken');
 const announced = element('announced');
+const copy = element('copy');
+const cameras = element<HTMLSelectElement>('cameras');
 const trouble = element('trouble');
 const error = element('error');
 const loading = element('loading');
@@ -43,6 +45,7 @@ export function showAnswer(answer: Classification, source: string): void {
   predictions.dataset.known = String(answer.known);
   unknown.hidden = answer.known;
   waiting.hidden = rows.length > 0;
+  copy.hidden = rows.length === 0 || !navigator.clipboard; // None on plain http://.
   element('latency').textContent = milliseconds(answer.timings.total);
   element('latency').title =
     `Decoding ${milliseconds(answer.timings.decode)}, ` +
@@ -77,6 +80,14 @@ function resetSpeech(): void {
   lastSpoken = -BREATH;
 }
 
+/** The answer as lines of text. */
+export function answerText(): string {
+  const rows = [...predictions.children] as HTMLElement[];
+  return rows
+    .map(({ dataset }) => `${dataset.label}\t${percent(Number(dataset.score))}`)
+    .join('\n');
+}
+
 /** Tells those who do not see the page what it does besides answering. */
 export function announce(text: string): void {
   announced.textContent = text;
@@ -87,6 +98,7 @@ export function clearAnswer(): void {
   predictions.replaceChildren();
   delete predictions.dataset.source;
   unknown.hidden = true;
+  copy.hidden = true;
   resetSpeech();
   waiting.hidden = false;
   waiting.textContent = 'The five likeliest labels appear here.';
@@ -182,6 +194,16 @@ export function showCamera(mirrored: boolean): void {
   fill(video);
 }
 
+/** Offers the cameras where there is a choice. */
+export function showCameras(devices: MediaDeviceInfo[], current: string | undefined): void {
+  const found = devices.filter(({ kind }) => kind === 'videoinput');
+  cameras.replaceChildren(
+    ...found.map(({ deviceId, label }, i) => new Option(label || `Camera ${i + 1}`, deviceId)),
+  );
+  if (current) cameras.value = current;
+  cameras.hidden = found.length < 2;
+}
+
 export function clearStage(): void {
   fill(invite);
 }
@@ -192,6 +214,7 @@ export function showCameraRunning(running: boolean): void {
   const focused = document.activeElement;
   start.hidden = running;
   stop.hidden = !running;
+  if (!running) cameras.hidden = true;
   // A hidden button loses the keyboard: hand it to the other one.
   if (focused === start && running) stop.focus();
   if (focused === stop && !running) start.focus();
