@@ -84,7 +84,7 @@ describe('the page', { timeout: PATIENCE }, () => {
     const page = await site.open('/?backend=cpu');
     const announced = page.getByTestId('announced');
     await ready(page);
-    assert.match(await announced.textContent(), /^The bundled model is loaded\. .*by name\.$/);
+    assert.match(await announced.textContent(), /^Loaded the bundled model\. .*by name\.$/);
     await page.evaluate(() => {
       globalThis.said = [];
       for (const id of ['spoken', 'announced']) {
@@ -104,7 +104,7 @@ describe('the page', { timeout: PATIENCE }, () => {
     assert.match(first, /^apple, /);
     assert.equal(again, first);
     assert.equal(loading, 'Loading the bundled model.');
-    assert.match(loaded, /is loaded\. The ndarray backend/);
+    assert.match(loaded, /^Loaded the bundled model\. The ndarray backend/);
     assert.match(answer, /^apple, /);
   });
 

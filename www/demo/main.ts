@@ -42,13 +42,14 @@ async function load(want: Want): Promise<void> {
   view.clearProgress();
   const name = nameOf(want.model);
   const total = want.model instanceof File ? want.model.size : picker.bytesOf(want.model);
-  view.showProgress({ stage: 'model', loaded: 0, total }, name);
-  view.announce(`Loading ${name ?? 'the bundled model'}.`);
+  const spoken = want.model instanceof File ? 'your model' : (name ?? 'the bundled model');
+  view.showProgress({ stage: 'model', loaded: 0, total }, spoken);
+  view.announce(`Loading ${spoken}.`);
   try {
     const next = await ImageClassifier.create({
       ...want,
       signal,
-      onProgress: (progress) => signal.aborted || view.showProgress(progress, name),
+      onProgress: (progress) => signal.aborted || view.showProgress(progress, spoken),
     });
     looking.abort();
     classifier?.dispose();
@@ -56,7 +57,7 @@ async function load(want: Want): Promise<void> {
     ({ backend, model, labels } = want);
     view.showEngine(next.info);
     view.showModel(next.info, name);
-    view.announce(`${name ?? 'The bundled model'} is loaded. ${next.info.reason}`);
+    view.announce(`Loaded ${spoken}. ${next.info.reason}`);
     picker.choose(model);
     void picker.showStored();
     void look();

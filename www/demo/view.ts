@@ -124,7 +124,7 @@ export function clearError(): void {
 /** The model and the program load side by side: the bar is the model's as long as it is coming. */
 const parts = new Map<Progress['stage'], Progress>();
 
-export function showProgress(progress: Progress, name = 'the bundled model'): void {
+export function showProgress(progress: Progress, name: string): void {
   loading.hidden = false;
   parts.set(progress.stage, progress);
   const model = parts.get('model');
