@@ -21,13 +21,17 @@ if (missing.length > 0) {
 /** wasm.ts names the WebAssembly file; the generated default beside it would confuse bundlers. */
 const oneAddress = {
   name: 'one-address',
-  setup: ({ onLoad }) =>
+  setup: ({ onLoad, onResolve }) => {
+    onResolve({ filter: /^#pkg\// }, ({ path }) => ({
+      path: `${process.cwd()}/pkg/${path.slice('#pkg/'.length)}/xception_web.js`,
+    }));
     onLoad({ filter: /pkg\/[\w-]+\/xception_web\.js$/ }, ({ path }) => ({
       contents: readFileSync(path, 'utf8').replace(
         /new URL\('xception_web_bg\.wasm', import\.meta\.url\)/g,
         'undefined',
       ),
-    })),
+    }));
+  },
 };
 
 /** The page loads the package as it is published, from a folder beside it. */
@@ -65,7 +69,7 @@ await build({
   plugins: [oneAddress],
 });
 // The worker against the modules' own declarations; `npm run check` holds it against src/pkg.d.ts.
-for (const config of ['tsconfig.worker.json', 'tsconfig.page.json']) {
+for (const config of ['tsconfig.modules.json', 'tsconfig.page.json']) {
   execFileSync('node_modules/.bin/tsc', ['-p', config], { stdio: 'inherit' });
 }
 for (const name of RUNTIMES) {
