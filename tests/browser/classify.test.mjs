@@ -225,7 +225,7 @@ describe('everything that shows a picture can be classified', { timeout: PATIENC
 test('weak guesses can be left out, and several pictures be asked at once', async () => {
   const site = await start();
   try {
-    const page = await site.open('/samples/cat.svg');
+    const page = await site.open();
     const got = await page.evaluate(async (objects) => {
       const { ImageClassifier } = await import('/xception-web/index.js');
       const classifier = await ImageClassifier.create({ backend: 'cpu' });
