@@ -28,7 +28,10 @@ function crates() {
       .split('\n')
       .map((line) => line.split(' ', 2).join(' ')),
   );
-  const { packages, resolve } = JSON.parse(cargo('metadata', '--format-version', '1', ...features));
+  const { packages, resolve } = JSON.parse(
+    // Filtered, so that nothing is downloaded that only other platforms need.
+    cargo('metadata', '--format-version', '1', '--filter-platform', WASM, ...features),
+  );
   return packages
     .filter(({ id, name, version }) => id !== resolve.root && linked.has(`${name} v${version}`))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
