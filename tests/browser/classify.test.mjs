@@ -221,3 +221,38 @@ describe('everything that shows a picture can be classified', { timeout: PATIENC
     });
   });
 });
+
+test('weak guesses can be left out, and several pictures be asked at once', async () => {
+  const site = await start();
+  try {
+    const page = await site.open();
+    const got = await page.evaluate(async (objects) => {
+      const { ImageClassifier } = await import('/xception-web/index.js');
+      const classifier = await ImageClassifier.create({ backend: 'cpu' });
+      const files = objects.map((object) => `/samples/${object}.svg`);
+      const answers = await classifier.classifyAll(files, { topK: 1 });
+      const refused = (promise) => promise.catch(({ code }) => code);
+      const scores = async (minScore) =>
+        (await classifier.classify(files[0], { topK: 150, minScore })).predictions.map(
+          ({ score }) => score,
+        );
+      return {
+        labels: answers.map(({ predictions }) => predictions[0].label),
+        all: await scores(0),
+        strong: await scores(0.5),
+        none: await scores(1),
+        bad: await refused(classifier.classify(files[0], { minScore: 2 })),
+        missing: await refused(classifier.classifyAll([files[0], '/samples/none.svg'])),
+      };
+    }, OBJECTS);
+    assert.deepEqual(got.labels, OBJECTS);
+    assert.equal(got.all.length, 150);
+    assert.equal(got.strong.length, 1);
+    assert.ok(got.strong[0] >= 0.5);
+    assert.deepEqual(got.none, []);
+    assert.equal(got.bad, 'invalid-option');
+    assert.equal(got.missing, 'http-error');
+  } finally {
+    await site.stop();
+  }
+});

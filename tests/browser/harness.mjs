@@ -79,15 +79,22 @@ export async function drop(page, path, { name = basename(path), type = '' } = {}
 }
 
 export async function dropBytes(page, bytes, { name, type = '' }) {
-  const transfer = await page.evaluateHandle(
-    ({ base64, name, type }) => {
+  await dropAll(page, [{ name, type, bytes }]);
+}
+
+/** Drops several files at once. */
+export async function dropAll(page, files) {
+  const packed = files.map(({ name, type = '', bytes }) => {
+    return { name, type, base64: Buffer.from(bytes).toString('base64') };
+  });
+  const transfer = await page.evaluateHandle((files) => {
+    const transfer = new DataTransfer();
+    for (const { name, type, base64 } of files) {
       const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-      const transfer = new DataTransfer();
       transfer.items.add(new File([bytes], name, { type }));
-      return transfer;
-    },
-    { base64: Buffer.from(bytes).toString('base64'), name, type },
-  );
+    }
+    return transfer;
+  }, packed);
   await page.getByTestId('drop-zone').dispatchEvent('drop', { dataTransfer: transfer });
 }
 

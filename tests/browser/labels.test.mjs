@@ -66,6 +66,22 @@ describe('names that a model lacks', { timeout: PATIENCE }, () => {
     }
   });
 
+  test('what is no list of names is refused in one way', async () => {
+    const page = await site.open('/samples/cat.svg');
+    const got = await page.evaluate(async () => {
+      const { ImageClassifier } = await import('/xception-web/index.js');
+      const circular = {};
+      circular.self = circular;
+      const refused = [];
+      for (const labels of ['http://[', circular, new Map([[0, 'a']]), null, 7, { a: 1n }]) {
+        const options = { backend: 'cpu', labels };
+        refused.push(await ImageClassifier.create(options).catch(({ name }) => name));
+      }
+      return refused;
+    });
+    assert.deepEqual(new Set(got), new Set(['OptionError']));
+  });
+
   test('a file dropped on the page is named so too, and no other host is asked', async () => {
     const page = await site.open('/?backend=cpu');
     await ready(page);

@@ -13,9 +13,14 @@ import { PATIENCE, SAMPLES, SITE, drop, dropBytes, labelsFor, ready, start } fro
 const MODEL = readFileSync(join(SITE, 'xception-web/models/emoji.safetensors'));
 const SHA256 = createHash('sha256').update(MODEL).digest('hex');
 const REGISTRY = JSON.parse(readFileSync(join(SITE, 'xception-web/models/registry.json'), 'utf8'));
+const LIST = '/xception-web/models/registry.json';
 const CORS = { 'Access-Control-Allow-Origin': '*' };
 /** Compressed it is longer than before. */
 const NOISE = randomBytes(300_000);
+/** What the bundled file says it is. */
+const ARCHITECTURE = JSON.parse(
+  JSON.parse(MODEL.subarray(8, 8 + Number(MODEL.readBigUInt64LE()))).__metadata__['xception-web'],
+).config.architecture;
 const INDEX = fileURLToPath(new URL('../../www/index.html', import.meta.url));
 
 describe('models', { timeout: PATIENCE }, () => {
@@ -23,6 +28,13 @@ describe('models', { timeout: PATIENCE }, () => {
   let other;
   let page;
   let asked = {};
+  /** A registry whose third entry's file is the bundled one. */
+  const listed = REGISTRY.with(2, {
+    ...REGISTRY[2],
+    architecture: ARCHITECTURE,
+    bytes: MODEL.length,
+    classes: REGISTRY[0].classes,
+  });
 
   const type = { 'Content-Type': 'application/octet-stream' };
   function first({ url, method }, response) {
@@ -33,9 +45,16 @@ describe('models', { timeout: PATIENCE }, () => {
       response.end(method === 'HEAD' ? undefined : body);
       return true;
     };
+    if (path === LIST) return send(JSON.stringify(listed));
     if (path === '/model') return send(MODEL);
     if (path === '/open') return send(MODEL, CORS);
     if (path === '/noise') return send(gzipSync(NOISE), { ...CORS, 'Content-Encoding': 'gzip' });
+    if (path === '/empty') return send('');
+    if (path === '/part') {
+      response.writeHead(206, { ...type, 'Content-Range': `bytes 0-9/${MODEL.length}` });
+      response.end(MODEL.subarray(0, 10));
+      return true;
+    }
     if (path === '/half') return send(MODEL.subarray(0, MODEL.length / 2));
     if (path === '/slow') {
       response.writeHead(200, { ...type, 'Content-Length': MODEL.length });
@@ -102,6 +121,22 @@ describe('models', { timeout: PATIENCE }, () => {
     assert.match(message, /"xception99".*emoji, keras-xception/);
   });
 
+  test('the list is asked for once in a page’s life, and callers cannot spoil it', async () => {
+    const fresh = await site.open('/icon.svg');
+    await fresh.goto(site.origin + '/samples/cat.svg');
+    asked = {};
+    const ids = await fresh.evaluate(async () => {
+      const { models } = await import('/xception-web/index.js');
+      (await models.list())[0].id = 'spoilt';
+      return (await models.list()).map(({ id }) => id);
+    });
+    assert.deepEqual(
+      ids,
+      REGISTRY.map(({ id }) => id),
+    );
+    assert.equal(asked[LIST], 1);
+  });
+
   test('a stored model is asked for once', async () => {
     const once = await create({ model: '/model', cache: true, sha256: SHA256 });
     assert.equal(once.info.origin.from, 'network');
@@ -118,6 +153,22 @@ describe('models', { timeout: PATIENCE }, () => {
     assert.equal(asked['/model'], 2);
   });
 
+  test('what is stored is hashed again', async () => {
+    const plain = await create({ model: '/model', cache: true });
+    assert.equal(plain.info.origin.sha256, undefined);
+    const proven = await create({ model: '/model', cache: true, sha256: SHA256 });
+    assert.deepEqual([proven.info.origin.from, proven.info.origin.sha256], ['cache', SHA256]);
+    assert.equal(asked['/model'], 1, 'stored without a digest, it still serves');
+    await page.evaluate(async (sha256) => {
+      const cache = await caches.open('xception-web-models');
+      const headers = { 'content-length': '5', 'x-sha256': sha256 };
+      await cache.put('/model', new Response('spoil', { headers }));
+    }, SHA256);
+    const again = await create({ model: '/model', cache: true, sha256: SHA256 });
+    assert.deepEqual([again.info?.origin.from, again.message], ['network', undefined]);
+    assert.equal(asked['/model'], 2);
+  });
+
   test('nothing is stored unasked', async () => {
     const { info, stored } = await create({ model: '/model' });
     assert.equal(info.origin.stored, false);
@@ -126,6 +177,8 @@ describe('models', { timeout: PATIENCE }, () => {
 
   for (const [what, options, code] of [
     ['a missing file', { model: '/none' }, 'http-error'],
+    ['a part of a file', { model: '/part' }, 'http-error'],
+    ['an empty file', { model: '/empty' }, 'truncated'],
     ['a web page', { model: '/index.html' }, 'html-answer'],
     ['half a file', { model: '/half' }, 'invalid-model'],
     ['another file than promised', { model: '/model', sha256: '0'.repeat(64) }, 'hash-mismatch'],
@@ -165,6 +218,33 @@ describe('models', { timeout: PATIENCE }, () => {
     assert.equal((await create({ model: '/model', cache: true })).info.origin.from, 'network');
   });
 
+  test('another model than the registry has is refused and not stored', async () => {
+    const { id, url } = REGISTRY[2];
+    for (const [promise, message] of [
+      [{ classes: 7 }, / is not “.*”: it is .* with \d+ classes, not .* with 7 classes/],
+      [{ architecture: 'xception41' }, /xception-.*, not xception41 with/],
+      [{ bytes: 91641920 }, /it is 26\d+ bytes long, not 91641920/],
+    ]) {
+      // A page of its own: the list is remembered.
+      const page = await site.open('/icon.svg');
+      const answer = (response) => (route) =>
+        route.fulfill({ headers: CORS, contentType: 'application/octet-stream', ...response });
+      await page.route(url, answer({ body: MODEL }));
+      const list = listed.with(2, { ...listed[2], ...promise });
+      await page.route('**' + LIST, answer({ body: JSON.stringify(list) }));
+      await page.goto(site.origin + '/samples/cat.svg');
+      const got = await page.evaluate(async (model) => {
+        const { ImageClassifier, models } = await import('/xception-web/index.js');
+        const { code, message } = await ImageClassifier.create({ model, backend: 'cpu' }).catch(
+          (error) => error,
+        );
+        return { code, message, stored: await models.cached() };
+      }, id);
+      assert.deepEqual([got.code, got.stored], ['wrong-model', []], got.message);
+      assert.match(got.message, message);
+    }
+  });
+
   test('an abort in mid-download leaves nothing stored', async () => {
     const got = await page.evaluate(async () => {
       const { ImageClassifier, models } = await import('/xception-web/index.js');
@@ -182,6 +262,7 @@ describe('models', { timeout: PATIENCE }, () => {
 
   test('a picked file of another host says its cost first; nothing is asked before', async () => {
     const { id, url } = REGISTRY[2];
+    const before = site.requests.length;
     const page = await site.open('/?backend=cpu');
     await page.route(url, (route) =>
       route.fulfill({
@@ -197,16 +278,60 @@ describe('models', { timeout: PATIENCE }, () => {
     assert.equal(await page.locator('[name=model]:checked').inputValue(), id);
     assert.match(
       await page.getByTestId('model-cost').textContent(),
-      /Downloads 91\.\d MB from huggingface\.co/,
+      /Downloads 2\.7 MB from huggingface\.co/,
     );
-    const foreign = site.requests.filter((url) => /^https:/.test(url));
+    const foreign = site.requests.slice(before).filter((url) => /^https:/.test(url));
     assert.deepEqual(foreign, []);
     await page.keyboard.press('Enter');
     await page.getByTestId('stored').waitFor({ state: 'visible' });
     assert.match(await page.getByTestId('origin').textContent(), /stored on this device/);
-    assert.match(await page.getByTestId('model-cost').textContent(), /without a request/);
+    assert.match(await page.getByTestId('model-cost').textContent(), /not downloaded again/);
     await page.getByTestId('stored-clear').click();
     await page.getByTestId('stored').waitFor({ state: 'hidden' });
+  });
+
+  test('an address names a model, and only a click loads it', async () => {
+    const { id, url } = REGISTRY[2];
+    const page = await site.open(`/?backend=cpu&model=${id}`);
+    let loads = 0;
+    await page.route(url, (route) => {
+      loads++;
+      return route.fulfill({ body: MODEL, contentType: 'application/octet-stream', headers: CORS });
+    });
+    await page.waitForFunction(() => document.activeElement.id === 'model-use');
+    assert.equal(await page.locator('[name=model]:checked').inputValue(), id);
+    assert.ok(await page.locator('#about').isVisible(), 'the bundled model runs');
+    assert.equal(loads, 0);
+    await page.keyboard.press('Enter');
+    await page.locator('#card').getByText(REGISTRY[2].title).waitFor();
+    assert.equal(loads, 1);
+    assert.match(page.url(), new RegExp(`model=${id}`));
+    await page.getByRole('button', { name: 'Back to the bundled model' }).click();
+    await page.locator('#about').waitFor();
+    assert.doesNotMatch(page.url(), /model=/);
+    const unknown = await site.open('/?backend=cpu&model=xception99');
+    await unknown.getByTestId('error').waitFor({ state: 'visible' });
+    assert.match(await unknown.getByTestId('error').textContent(), /"xception99".*emoji, keras-/);
+  });
+
+  test('a model that fails says so in sight, and what runs stays chosen', async () => {
+    const phone = { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true };
+    const page = await site.open('/?backend=cpu', phone);
+    await page.route(REGISTRY[2].url, (route) => route.fulfill({ status: 404, headers: CORS }));
+    await ready(page);
+    await page.locator(`[name=model][value="${REGISTRY[2].id}"]`).check();
+    await page.getByTestId('model-use').click();
+    const error = page.getByTestId('error');
+    await error.waitFor({ state: 'visible' });
+    assert.match(await error.textContent(), /404/);
+    const inSight = (message) => {
+      const { top, bottom } = message.getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    };
+    assert.ok(await error.evaluate(inSight), 'the message is in sight');
+    assert.equal(await page.locator('[name=model]:checked').inputValue(), 'emoji');
+    await page.getByTestId('error-close').click();
+    assert.ok(await error.isHidden());
   });
 
   test('loading can be cancelled on the page and what ran before goes on', async () => {
@@ -215,8 +340,15 @@ describe('models', { timeout: PATIENCE }, () => {
     await ready(page);
     await page.locator(`[name=model][value="${REGISTRY[2].id}"]`).check();
     await page.getByTestId('model-use').click();
+    assert.equal(
+      await page.locator('#loading-text').textContent(),
+      `Loading ${REGISTRY[2].title}: 0.0 of 2.7 MB`,
+    );
+    assert.equal(await page.getByTestId('loading-bar').evaluate(({ position }) => position), 0);
     await page.getByTestId('loading-cancel').click();
     await page.locator('#loading').waitFor({ state: 'hidden' });
+    const focused = await page.evaluate(() => document.activeElement.value);
+    assert.equal(focused, 'emoji', 'the keyboard goes on from what runs');
     await drop(page, join(SAMPLES, 'cat.svg'));
     assert.equal((await labelsFor(page, 'cat.svg'))[0], 'cat');
   });
@@ -261,3 +393,38 @@ test('a full device keeps the model in memory and says so', { timeout: PATIENCE 
     await site.stop();
   }
 });
+
+test(
+  'a stored file over which the module stumbles is forgotten',
+  { timeout: PATIENCE },
+  async () => {
+    // What a worker sees of a trap, for as long as loading takes.
+    const site = await start({
+      worker: `setInterval(() => {
+      const error = new WebAssembly.RuntimeError('unreachable');
+      self.dispatchEvent(new ErrorEvent('error', { error }));
+    }, 5);`,
+    });
+    try {
+      const page = await site.open();
+      const { code, message, cached } = await page.evaluate(async () => {
+        const { ImageClassifier, models } = await import('/xception-web/index.js');
+        const model = '/xception-web/models/emoji.safetensors';
+        const bytes = await (await fetch(model)).arrayBuffer();
+        const headers = { 'content-length': String(bytes.byteLength) };
+        const cache = await caches.open('xception-web-models');
+        await cache.put(model, new Response(bytes, { headers }));
+        const { code, message } = await ImageClassifier.create({
+          model,
+          cache: true,
+          backend: 'cpu',
+        }).catch((error) => error);
+        return { code, message, cached: await models.cached() };
+      });
+      assert.deepEqual([code, cached], ['invalid-model', []], message);
+      assert.match(message, /module stopped/);
+    } finally {
+      await site.stop();
+    }
+  },
+);

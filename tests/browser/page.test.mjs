@@ -80,6 +80,34 @@ describe('the page', { timeout: PATIENCE }, () => {
     assert.match(await page.getByRole('status').textContent(), /^apple, [\d.]+ %$/);
   });
 
+  test('the same answer to another picture is spoken again; loading and switching are', async () => {
+    const page = await site.open('/?backend=cpu');
+    const announced = page.getByTestId('announced');
+    await ready(page);
+    assert.match(await announced.textContent(), /^Loaded the bundled model\. .*by name\.$/);
+    await page.evaluate(() => {
+      globalThis.said = [];
+      for (const id of ['spoken', 'announced']) {
+        const region = document.getElementById(id);
+        const note = () => region.textContent && said.push(region.textContent);
+        new MutationObserver(note).observe(region, { childList: true });
+      }
+    });
+    for (let i = 1; i <= 2; i++) {
+      await page.getByTestId('file-input').setInputFiles(APPLE);
+      await page.waitForFunction((count) => said.length === count, i);
+    }
+    assert.equal(await page.locator('#preview').getAttribute('alt'), 'apple.svg');
+    await page.getByLabel('NdArray').check();
+    await page.waitForFunction(() => said.length === 5);
+    const [first, again, loading, loaded, answer] = await page.evaluate(() => said);
+    assert.match(first, /^apple, /);
+    assert.equal(again, first);
+    assert.equal(loading, 'Loading the bundled model.');
+    assert.match(loaded, /^Loaded the bundled model\. The ndarray backend/);
+    assert.match(answer, /^apple, /);
+  });
+
   test('everything works from the keyboard', async () => {
     const page = await site.open('/?backend=cpu');
     await ready(page);
@@ -133,6 +161,14 @@ describe('the page', { timeout: PATIENCE }, () => {
     await page.waitForFunction(() => document.querySelector('#backend').textContent === 'ndarray');
     assert.match(page.url(), /backend=ndarray/);
     assert.equal((await labelsFor(page, 'apple.svg'))[0], 'apple', 'the picture is asked again');
+  });
+
+  test('fits 320 pixels, as a desktop at 400 % zoom has', async () => {
+    const page = await site.open('/?backend=cpu', { viewport: { width: 320, height: 256 } });
+    await page.locator('[data-sample="samples/apple.svg"]').click();
+    await labelsFor(page, 'apple.svg');
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `${wide} pixels too wide`);
   });
 
   test('fits a phone: nothing sticks out, everything can be hit', async () => {
@@ -203,9 +239,13 @@ describe('the page', { timeout: PATIENCE }, () => {
       );
       const best = page.getByTestId('prediction').first();
       assert.equal(await best.getAttribute('data-synset'), 'n02124075');
-      const opacity = (list) => Number(getComputedStyle(list).opacity);
-      await page.waitForTimeout(300);
-      assert.ok((await page.getByTestId('predictions').evaluate(opacity)) < 1);
+      const opacity = (part) => Number(getComputedStyle(part).opacity);
+      assert.ok((await best.locator('.bar').evaluate(opacity)) < 1);
+      assert.equal(
+        await page.getByTestId('predictions').evaluate(opacity),
+        1,
+        'text stays as it is',
+      );
     } finally {
       await strange.stop();
     }
@@ -213,6 +253,54 @@ describe('the page', { timeout: PATIENCE }, () => {
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     assert.ok(await page.getByTestId('unknown').isHidden());
+  });
+
+  test('the answer can be copied', async () => {
+    const permissions = ['clipboard-read', 'clipboard-write'];
+    const page = await site.open('/?backend=cpu', { permissions });
+    assert.ok(await page.getByTestId('copy').isHidden());
+    await drop(page, APPLE);
+    const labels = await labelsFor(page, 'apple.svg');
+    await page.getByTestId('copy').click();
+    await page.waitForFunction(
+      () => document.querySelector('#announced').textContent === 'Copied.',
+    );
+    const lines = (await page.evaluate(() => navigator.clipboard.readText())).split('\n');
+    assert.deepEqual(
+      lines.map((line) => line.split('\t')[0]),
+      labels,
+    );
+    assert.match(lines[0], /^apple\t\d+\.\d %$/);
+  });
+
+  test('what it says of itself is there to read', async () => {
+    const page = await site.open('/?backend=cpu');
+    const links = page.locator('footer a');
+    assert.equal(await links.count(), 4);
+    for (const link of await links.all()) {
+      const answer = await page.request.get(await link.evaluate(({ href }) => href));
+      assert.match(answer.headers()['content-type'], /^text\/plain/);
+      assert.ok((await answer.text()).length > 500);
+    }
+  });
+
+  test('forced colours leave bars whole and mark what is chosen', async () => {
+    const page = await site.open('/?backend=cpu', { forcedColors: 'active' });
+    await drop(page, APPLE);
+    await labelsFor(page, 'apple.svg');
+    const look = (part) => {
+      const { borderTopWidth, outlineStyle, backgroundColor } = getComputedStyle(part);
+      return { borderTopWidth, outlineStyle, backgroundColor };
+    };
+    const bars = page.locator('.predictions .bar');
+    const canvas = await page.locator('body').evaluate(look);
+    const bar = await bars.first().evaluate(look);
+    assert.equal(bar.borderTopWidth, '0px');
+    assert.notEqual(bar.backgroundColor, canvas.backgroundColor);
+    const outline = async (value) =>
+      (await page.locator(`label:has([value=${value}])`).evaluate(look)).outlineStyle;
+    assert.deepEqual([await outline('cpu'), await outline('webgpu')], ['solid', 'none']);
+    assert.equal(await outline('emoji'), 'solid');
   });
 
   test('asks no other host for anything, and could not', async () => {

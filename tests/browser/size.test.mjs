@@ -13,8 +13,8 @@ const DIST = fileURLToPath(new URL('../../www/dist/', import.meta.url));
  * lowered: growth is then a decision, not an accident.
  */
 const BUDGETS = {
-  'index.js': 7,
-  'worker.js': 18,
+  'index.js': 8,
+  'worker.js': 19,
   'thread.js': 6,
   'wasm/cpu_bg.wasm': 190,
   'wasm/relaxed_bg.wasm': 190,

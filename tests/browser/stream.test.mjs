@@ -30,6 +30,7 @@ function film(rgba) {
 
 describe('a camera', { timeout: PATIENCE }, () => {
   let folder;
+  let flags;
   let site;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'xception-web-film-'));
@@ -41,7 +42,8 @@ describe('a camera', { timeout: PATIENCE }, () => {
     const file = join(folder, 'umbrella.y4m');
     writeFileSync(file, film(rgba));
     const camera = ['--use-fake-ui-for-media-stream', `--use-file-for-fake-video-capture=${file}`];
-    site = await start({ flags: [...NO_GPU, FAKE_CAMERA, ...camera] });
+    flags = [...NO_GPU, FAKE_CAMERA, ...camera];
+    site = await start({ flags });
   });
   after(async () => {
     await site.stop();
@@ -63,11 +65,50 @@ describe('a camera', { timeout: PATIENCE }, () => {
     await page.getByTestId('webcam-stop').click();
     await page.waitForFunction(() => tracks.every(({ readyState }) => readyState === 'ended'));
     assert.equal(await page.evaluate(() => document.querySelector('video').srcObject), null);
+    assert.equal(await page.getByTestId('prediction').count(), 0, 'no answer to an empty stage');
     const after = await page.evaluate(() => answers);
     await page.waitForTimeout(500);
     assert.equal(await page.evaluate(() => answers), after, 'no answer comes after the stop');
     await page.getByTestId('webcam-start').click();
     await page.waitForFunction((after) => answers > after, after);
+  });
+
+  test('does not talk all the time', async () => {
+    // Labels that change from frame to frame, and a model that is of two minds.
+    const restless = await start({
+      flags,
+      worker: `const post = self.postMessage;
+      let frames = 0;
+      self.postMessage = (reply) => {
+        if (reply.result) {
+          reply.result.known = ++frames % 3 > 0;
+          reply.result.predictions[0].label = 'thing ' + frames;
+        }
+        post.call(self, reply);
+      };`,
+    });
+    try {
+      const page = await restless.open('/?backend=cpu');
+      await ready(page);
+      await page.evaluate(() => {
+        globalThis.said = [];
+        globalThis.answers = 0;
+        const spoken = document.querySelector('#spoken');
+        const note = () => spoken.textContent && said.push(performance.now());
+        new MutationObserver(note).observe(spoken, { childList: true });
+        const list = document.querySelector('#predictions');
+        new MutationObserver(() => answers++).observe(list, { childList: true });
+      });
+      await page.getByTestId('webcam-start').click();
+      await page.waitForFunction(() => said.length >= 3);
+      const { said, answers } = await page.evaluate(() => ({ said, answers }));
+      assert.ok(answers > said.length, `${answers} answers`);
+      for (const [i, time] of said.entries()) {
+        if (i > 0) assert.ok(time - said[i - 1] > 2400, `${said}`);
+      }
+    } finally {
+      await restless.stop();
+    }
   });
 
   test('gives way to a picture', async () => {
@@ -147,6 +188,42 @@ test('a camera that is not allowed is explained', { timeout: PATIENCE }, async (
     await page.getByRole('button', { name: 'Cat' }).click();
     assert.equal((await labelsFor(page, 'cat.svg'))[0], 'cat');
     assert.ok(await error.isHidden());
+  } finally {
+    await site.stop();
+  }
+});
+
+test('one of several cameras can be chosen', { timeout: PATIENCE }, async () => {
+  const flags = [...NO_GPU, `${FAKE_CAMERA}=device-count=2`, '--use-fake-ui-for-media-stream'];
+  const site = await start({ flags });
+  try {
+    const page = await site.open('/?backend=cpu');
+    const cameras = page.getByTestId('cameras');
+    const running = () =>
+      page.evaluate(() => {
+        const [track] = document.querySelector('video').srcObject?.getTracks() ?? [];
+        return track?.readyState === 'live' ? track.getSettings().deviceId : undefined;
+      });
+    assert.ok(await cameras.isHidden());
+    await page.getByTestId('webcam-start').click();
+    await cameras.waitFor();
+    const [one, other] = await cameras
+      .locator('option')
+      .evaluateAll((options) => options.map(({ value }) => value));
+    assert.equal(await running(), one);
+    await cameras.selectOption(other);
+    for (let i = 0; i < 100 && (await running()) !== other; i++) await page.waitForTimeout(50);
+    assert.equal(await running(), other);
+    assert.equal(await cameras.inputValue(), other);
+    await page.getByTestId('webcam-stop').click();
+    assert.ok(await cameras.isHidden());
+    const code = await page.evaluate(async () => {
+      const { openCamera } = await import('/xception-web/index.js');
+      const { signal } = new AbortController();
+      const video = document.createElement('video');
+      return openCamera(video, { signal, deviceId: 'none' }).catch(({ code }) => code);
+    });
+    assert.equal(code, 'missing');
   } finally {
     await site.stop();
   }

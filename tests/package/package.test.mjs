@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -61,6 +61,18 @@ describe('the packed package', { timeout: 120_000 }, () => {
       server.close();
     }
   }
+
+  test('carries its licence, and those of all that is compiled into it', () => {
+    const read = (name) => readFileSync(join(WORK, 'node_modules/xception-web', name), 'utf8');
+    assert.match(read('LICENSE'), /Permission is hereby granted/);
+    assert.match(read('NOTICES'), /Noto Emoji/);
+    const crates = read('THIRD-PARTY.txt');
+    for (const name of ['burn', 'burn-flex', 'burn-wgpu', 'wasm-bindgen', 'safetensors']) {
+      assert.match(crates, new RegExp(`^${name} \\d[\\w.-]*: \\S`, 'm'));
+    }
+    assert.match(crates, /^wgpu.*\n\n.*Permission is hereby granted/ms);
+    assert.doesNotMatch(crates, /^(clap|syn|resvg) \d/m, 'what only the build or the tools use');
+  });
 
   test('works built by Vite', async () => {
     const { build } = await import('vite');

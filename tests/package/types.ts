@@ -9,11 +9,14 @@ const classifier = await ImageClassifier.create({
   threads: 2,
 });
 const answer: Classification = await classifier.classify(new ImageData(1, 1), { topK: 3 });
+const both: Classification[] = await classifier.classifyAll(['a.png', new Blob()], {
+  minScore: 0.5,
+});
 const known: boolean = answer.known;
 const synset: string | undefined = answer.predictions[0]?.synset;
 const list: RegistryModel[] = await models.list();
 const { runtime, threads, isolated, origin } = classifier.info;
-export const used: unknown[] = [known, synset, list, runtime, threads, isolated, origin.note];
+export const used: unknown[] = [both, known, synset, list, runtime, threads, isolated, origin.note];
 
 // @ts-expect-error no such backend
 await ImageClassifier.create({ backend: 'gpu' });

@@ -3,27 +3,39 @@
 import { element } from './view.js';
 
 const LABELS_FILE = /\.json$/i;
-const MODEL_FILE = /\.(safetensors|h5|hdf5|keras|pth|pt|bin)$/i;
+const MODEL_FILE = /\.(safetensors|h5|hdf5|pth|pt|bin)$/i;
+export const MODEL_ENDINGS = '.safetensors, .h5, .hdf5, .pth, .pt or .bin';
 
 export interface Takers {
-  picture: (file: File) => void;
+  /** At least one. */
+  pictures: (files: File[]) => void;
   /** A model, its labels, or both. */
   model: (files: { model?: File; labels?: File }) => void;
   failed: (error: unknown) => void;
 }
 
-export function listen({ picture, model, failed }: Takers): void {
+export function listen({ pictures, model, failed }: Takers): void {
+  const load = (models: File[], labels: File[]) => {
+    for (const [what, files] of Object.entries({ 'model files': models, 'label files': labels })) {
+      if (files.length < 2) continue;
+      const names = files.map(({ name }) => name).join(', ');
+      failed(new Error(`${files.length} ${what} came at once (${names}). Give one of them.`));
+      return;
+    }
+    if (models[0] || labels[0]) model({ model: models[0], labels: labels[0] });
+  };
   const take = (files: File[]) => {
-    const labels = files.find(({ name }) => LABELS_FILE.test(name));
-    const weights = files.find(({ name }) => MODEL_FILE.test(name));
-    if (weights || labels) model({ model: weights, labels });
-    else if (files[0]) picture(files[0]);
+    const labels = files.filter(({ name }) => LABELS_FILE.test(name));
+    const models = files.filter(({ name }) => MODEL_FILE.test(name));
+    const rest = files.filter((file) => !labels.includes(file) && !models.includes(file));
+    if (rest.length > 0) pictures(rest);
+    load(models, labels);
   };
   const takeModel = (files: File[]) => {
-    const labels = files.find(({ name }) => LABELS_FILE.test(name));
+    const labels = files.filter(({ name }) => LABELS_FILE.test(name));
     // Whatever was chosen as a model is tried as one: its name need not say so.
-    const weights = files.find((file) => file !== labels);
-    if (weights || labels) model({ model: weights, labels });
+    const models = files.filter((file) => !labels.includes(file));
+    load(models, labels);
   };
 
   const pick = (id: string, taker: (files: File[]) => void) => {
@@ -58,7 +70,10 @@ export function listen({ picture, model, failed }: Takers): void {
 
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-sample]')) {
     const address = button.dataset.sample!;
-    button.addEventListener('click', () => void sample(address).then(picture, failed));
+    button.addEventListener(
+      'click',
+      () => void sample(address).then((file) => pictures([file]), failed),
+    );
   }
 }
 

@@ -1,7 +1,14 @@
 // The page: one classifier at a time, one picture or camera at a time, the newest always wins.
 
-import { BACKENDS, ImageClassifier, openCamera, type BackendChoice } from 'xception-web';
-import { listen } from './inputs.js';
+import {
+  BACKENDS,
+  ImageClassifier,
+  PictureError,
+  openCamera,
+  type BackendChoice,
+} from 'xception-web';
+import { markFrame, showFilm } from './film.js';
+import { MODEL_ENDINGS, listen } from './inputs.js';
 import { Picker } from './models.js';
 import * as view from './view.js';
 
@@ -33,29 +40,41 @@ async function load(want: Want): Promise<void> {
   const { signal } = (loading = replace(loading));
   view.clearError();
   view.clearProgress();
-  view.showProgress({ stage: 'model', loaded: 0 });
+  const name = nameOf(want.model);
+  const total = want.model instanceof File ? want.model.size : picker.bytesOf(want.model);
+  const spoken = want.model instanceof File ? 'your model' : (name ?? 'the bundled model');
+  view.showProgress({ stage: 'model', loaded: 0, total }, spoken);
+  view.announce(`Loading ${spoken}.`);
   try {
     const next = await ImageClassifier.create({
       ...want,
       signal,
-      onProgress: (progress) => signal.aborted || view.showProgress(progress),
+      onProgress: (progress) => signal.aborted || view.showProgress(progress, spoken),
     });
     looking.abort();
     classifier?.dispose();
     classifier = next;
     ({ backend, model, labels } = want);
     view.showEngine(next.info);
-    view.showModel(next.info, model instanceof File ? model.name : picker.titleOf(model));
+    view.showModel(next.info, name);
+    view.announce(`Loaded ${spoken}. ${next.info.reason}`);
     picker.choose(model);
     void picker.showStored();
     void look();
   } catch (error) {
     if (signal.aborted) return;
-    view.showError(error);
+    view.announce('');
+    view.showError(name ? `${name}: ${view.messageOf(error)}` : error);
+    picker.choose(model); // What goes on running, not what failed.
     if (!classifier) view.clearAnswer();
   }
   view.clearProgress();
   choose(backend);
+}
+
+/** What the page calls a model; nothing for the bundled one. */
+function nameOf(model: Want['model']): string | undefined {
+  return model instanceof File ? model.name : picker.titleOf(model);
 }
 
 /** Gives the loading up; what ran before goes on running. */
@@ -63,6 +82,8 @@ function cancel(): void {
   loading.abort();
   view.clearProgress();
   choose(backend);
+  view.announce('Loading was cancelled.');
+  picker.choose(model);
   picker.focus();
   if (!classifier) view.showError('Loading was cancelled. Choose a model to go on.');
 }
@@ -79,10 +100,12 @@ async function look(): Promise<void> {
   } catch (error) {
     if (signal.aborted) return;
     if (camera) stopCamera();
+    const { type = '' } = picture ?? {};
     picture = undefined;
     view.clearStage();
     view.clearAnswer();
-    view.showError(error);
+    const stranger = error instanceof PictureError && !type.startsWith('image/');
+    view.showError(stranger ? `${error.message} Model files end in ${MODEL_ENDINGS}.` : error);
   }
 
   async function watch(classifier: ImageClassifier, signal: AbortSignal): Promise<void> {
@@ -97,6 +120,12 @@ function show(answer: Parameters<typeof view.showAnswer>[0], source: string): vo
   if (classifier) view.showEngine(classifier.info);
 }
 
+function takePictures(files: File[]): void {
+  showFilm(files, takePicture);
+  markFrame(0);
+  takePicture(files[0]!);
+}
+
 function takePicture(file: File): void {
   stopCamera();
   view.clearError();
@@ -105,22 +134,28 @@ function takePicture(file: File): void {
   void look();
 }
 
-async function startCamera(): Promise<void> {
+async function startCamera(deviceId?: string): Promise<void> {
   const opening = (camera = replace(camera));
   looking.abort();
   picture = undefined;
+  showFilm([], takePicture);
   view.clearError();
   view.clearAnswer();
   view.showCameraRunning(true);
   try {
     const stream = await openCamera(view.video, {
       signal: opening.signal,
+      deviceId,
       facingMode: 'environment', // Where there is a choice, the one that looks at things.
     });
     const track = stream.getVideoTracks()[0];
     track?.addEventListener('ended', () => opening === camera && stopCamera());
-    view.showCamera(track?.getSettings().facingMode !== 'environment');
+    const settings = track?.getSettings();
+    view.showCamera(settings?.facingMode !== 'environment');
     void look();
+    // Their names are known only now that one was allowed.
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    if (opening === camera) view.showCameras(devices, settings?.deviceId);
   } catch (error) {
     if (opening !== camera) return;
     stopCamera();
@@ -135,7 +170,7 @@ function stopCamera(): void {
   looking.abort();
   view.showCameraRunning(false);
   view.clearStage();
-  view.showIdle();
+  view.clearAnswer();
 }
 
 function choose(backend: BackendChoice): void {
@@ -146,35 +181,67 @@ function choose(backend: BackendChoice): void {
 
 function changeBackend({ target }: Event): void {
   const { value } = target as HTMLInputElement;
-  const address = new URL(location.href);
-  address.searchParams.set('backend', value);
-  history.replaceState(null, '', address);
+  keepInAddress('backend', value);
   void load({ backend: value as BackendChoice, model, labels });
 }
 
+function keepInAddress(name: string, value: string | undefined): void {
+  const address = new URL(location.href);
+  if (value === undefined) address.searchParams.delete(name);
+  else address.searchParams.set(name, value);
+  history.replaceState(null, '', address);
+}
+
 const picker = new Picker({
-  use: (id) => void load({ backend, model: id, labels: undefined }),
+  use: (id) => {
+    keepInAddress('model', id);
+    void load({ backend, model: id, labels: undefined });
+  },
   failed: view.showError,
 });
 listen({
-  picture: takePicture,
+  pictures: takePictures,
   // Labels alone are for the model that runs; a new model brings its own or has none.
-  model: (files) => void load({ backend, model: files.model ?? model, labels: files.labels }),
+  model: (files) => {
+    if (files.model) keepInAddress('model', undefined);
+    void load({ backend, model: files.model ?? model, labels: files.labels });
+  },
   failed: view.showError,
 });
-view
-  .element('model-reset')
-  .addEventListener('click', () => void load({ backend, model: undefined, labels: undefined }));
+view.element('model-reset').addEventListener('click', () => {
+  keepInAddress('model', undefined);
+  void load({ backend, model: undefined, labels: undefined });
+});
 view.element('loading-cancel').addEventListener('click', cancel);
+view.element('error-close').addEventListener('click', () => {
+  view.clearError();
+  view.element('answer').focus();
+});
 view.element('webcam-start').addEventListener('click', () => void startCamera());
+view
+  .element('cameras')
+  .addEventListener(
+    'change',
+    ({ target }) => void startCamera((target as HTMLSelectElement).value),
+  );
+view.element('copy').addEventListener('click', () => {
+  navigator.clipboard
+    .writeText(view.answerText())
+    .then(() => view.announce('Copied.'), view.showError);
+});
 view.element('webcam-stop').addEventListener('click', stopCamera);
 document.querySelector('.choice')?.addEventListener('change', changeBackend);
 
-const asked = new URL(location.href).searchParams.get('backend') ?? 'auto';
-backend = BACKENDS.find((name) => name === asked) ?? 'auto';
+const asked = new URL(location.href).searchParams;
+const askedBackend = asked.get('backend') ?? 'auto';
+const askedModel = asked.get('model');
+backend = BACKENDS.find((name) => name === askedBackend) ?? 'auto';
 choose(backend);
-void load({ backend, model: undefined, labels: undefined }).then(() => {
-  if (asked !== backend) {
-    view.showError(`There is no backend called "${asked}". Choose one of ${BACKENDS.join(', ')}.`);
+void load({ backend, model: undefined, labels: undefined }).then(async () => {
+  if (askedBackend !== backend) {
+    const names = BACKENDS.join(', ');
+    view.showError(`There is no backend called "${askedBackend}". Choose one of ${names}.`);
   }
+  // An address alone asks no other host for anything: that takes a click.
+  if (askedModel && model === undefined) await picker.suggest(askedModel);
 });

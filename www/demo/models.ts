@@ -20,6 +20,7 @@ export class Picker {
   #known: RegistryModel[] = [];
   #kept: CachedModel[] = [];
   #current: string | undefined;
+  readonly #filled: Promise<void>;
 
   constructor({ use, failed }: PickerTakers) {
     this.#failed = failed;
@@ -30,11 +31,15 @@ export class Picker {
       if (model) use(model === this.#known[0] ? undefined : model.id);
     });
     element('stored-clear').addEventListener('click', () => void this.#remove());
-    void this.#fill();
+    this.#filled = this.#fill();
   }
 
   titleOf(id: string | undefined): string | undefined {
     return id && (this.#known.find((model) => model.id === id)?.title ?? id);
+  }
+
+  bytesOf(id: string | undefined): number | undefined {
+    return (id ? this.#known.find((model) => model.id === id) : this.#known[0])?.bytes;
   }
 
   /** Marks what runs; a file of one's own is not in the list. */
@@ -46,8 +51,26 @@ export class Picker {
     this.#showCost();
   }
 
+  /** Chooses a model without using it, and puts the keyboard on the button that would. */
+  async suggest(id: string): Promise<void> {
+    await this.#filled;
+    const radios = [...list.querySelectorAll('input')];
+    const radio = radios.find(({ value }) => value === id);
+    if (!radio) {
+      const ids = radios.map(({ value }) => value).join(', ');
+      this.#failed(new Error(`There is no model called "${id}". Choose one of ${ids}.`));
+      return;
+    }
+    if (radio.checked) return;
+    radio.checked = true;
+    this.#showCost();
+    radio.scrollIntoView({ block: 'nearest' });
+    element('model-use').focus();
+  }
+
   focus(): void {
-    list.querySelector<HTMLInputElement>('input:checked, input')?.focus();
+    const radio = list.querySelector<HTMLInputElement>('input:checked');
+    (radio ?? list.querySelector<HTMLInputElement>('input'))?.focus();
   }
 
   async showStored(): Promise<void> {
@@ -84,7 +107,7 @@ export class Picker {
       : model === this.#known[0]
         ? 'Comes with this page.'
         : this.#kept.some(({ url }) => url === model.url)
-          ? 'Stored on this device: loads without a request.'
+          ? 'Stored on this device: not downloaded again.'
           : `Downloads ${megabytes(model.bytes)} from ${new URL(model.url).host}, then is stored on this device.`;
   }
 

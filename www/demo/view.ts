@@ -12,6 +12,10 @@ const predictions = element('predictions');
 const waiting = element('waiting');
 const unknown = element('unknown');
 const spoken = element('spoken');
+const announced = element('announced');
+const copy = element('copy');
+const cameras = element<HTMLSelectElement>('cameras');
+const trouble = element('trouble');
 const error = element('error');
 const loading = element('loading');
 const loadingText = element('loading-text');
@@ -21,12 +25,14 @@ const invite = element('invite');
 const preview = element<HTMLImageElement>('preview');
 export const video = element<HTMLVideoElement>('video');
 
+/** A look begins: its answer is spoken even where it equals the last one. */
 export function showBusy(): void {
+  resetSpeech();
   predictions.setAttribute('aria-busy', 'true');
   waiting.textContent = 'Looking…';
 }
 
-export function showIdle(): void {
+function showIdle(): void {
   predictions.setAttribute('aria-busy', 'false');
 }
 
@@ -39,21 +45,52 @@ export function showAnswer(answer: Classification, source: string): void {
   predictions.dataset.known = String(answer.known);
   unknown.hidden = answer.known;
   waiting.hidden = rows.length > 0;
+  copy.hidden = rows.length === 0 || !navigator.clipboard; // None on plain http://.
   element('latency').textContent = milliseconds(answer.timings.total);
   element('latency').title =
     `Decoding ${milliseconds(answer.timings.decode)}, ` +
     `resizing ${milliseconds(answer.timings.preprocess)}, ` +
     `network ${milliseconds(answer.timings.inference)}`;
   showIdle();
-  const best = answer.predictions[0];
-  const guess = best ? `${best.label}, ${percent(best.score)}` : '';
-  const words = answer.known ? guess : `Nothing I know. Best guess: ${guess}`;
-  const key = `${source}/${answer.known}/${best?.label}`;
-  // A live camera answers many times a second: speak only when the label changes.
-  if (best && spoken.dataset.key !== key) {
-    spoken.dataset.key = key;
-    spoken.textContent = words;
-  }
+  speak(answer, source);
+}
+
+/** Milliseconds between two spoken answers of a camera, which gives many a second. */
+const BREATH = 2500;
+let lastSpoken = -BREATH;
+
+function speak({ predictions: [best], known }: Classification, source: string): void {
+  if (!best) return;
+  const live = source === 'webcam';
+  const guess = `${best.label}, ${percent(best.score)}`;
+  const key = known ? best.label : live ? 'unknown' : `unknown/${best.label}`;
+  if (spoken.dataset.key === key || (live && performance.now() - lastSpoken < BREATH)) return;
+  lastSpoken = performance.now();
+  spoken.dataset.key = key;
+  spoken.textContent = known
+    ? guess
+    : live
+      ? 'Nothing I know.'
+      : `Nothing I know. Best guess: ${guess}`;
+}
+
+function resetSpeech(): void {
+  delete spoken.dataset.key;
+  spoken.textContent = '';
+  lastSpoken = -BREATH;
+}
+
+/** The answer as lines of text. */
+export function answerText(): string {
+  const rows = [...predictions.children] as HTMLElement[];
+  return rows
+    .map(({ dataset }) => `${dataset.label}\t${percent(Number(dataset.score))}`)
+    .join('\n');
+}
+
+/** Tells those who do not see the page what it does besides answering. */
+export function announce(text: string): void {
+  announced.textContent = text;
 }
 
 /** Takes the labels away: they belong to nothing that is shown. */
@@ -61,8 +98,8 @@ export function clearAnswer(): void {
   predictions.replaceChildren();
   delete predictions.dataset.source;
   unknown.hidden = true;
-  delete spoken.dataset.key;
-  spoken.textContent = '';
+  copy.hidden = true;
+  resetSpeech();
   waiting.hidden = false;
   waiting.textContent = 'The five likeliest labels appear here.';
   element('latency').textContent = '–';
@@ -70,35 +107,40 @@ export function clearAnswer(): void {
 }
 
 export function showError(failure: unknown): void {
-  error.textContent = failure instanceof Error ? failure.message : String(failure);
-  error.hidden = false;
+  // Shown before it is filled: screen readers speak what changes in front of them.
+  trouble.hidden = false;
+  error.textContent = messageOf(failure);
+}
+
+export function messageOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message : String(failure);
 }
 
 export function clearError(): void {
-  error.hidden = true;
+  trouble.hidden = true;
   error.textContent = '';
 }
 
-/** The model and the program load side by side: one bar for both. */
+/** The model and the program load side by side: the bar is the model's as long as it is coming. */
 const parts = new Map<Progress['stage'], Progress>();
 
-export function showProgress(progress: Progress): void {
+export function showProgress(progress: Progress, name: string): void {
   loading.hidden = false;
   parts.set(progress.stage, progress);
-  const loaded = sum((part) => part.loaded);
-  const total = sum((part) => part.total ?? NaN);
-  if (progress.stage === 'start' || !(total > 0)) {
+  const model = parts.get('model');
+  const here = model?.total !== undefined && model.loaded >= model.total;
+  const part = here ? parts.get('runtime') : model;
+  const { loaded = 0, total } = part ?? {};
+  if (progress.stage === 'start' || !total) {
     loadingBar.removeAttribute('value');
   } else {
     loadingBar.max = total;
     loadingBar.value = loaded;
   }
-  const size = total > 0 ? `${megabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
-  loadingText.textContent = progress.stage === 'start' ? 'Starting…' : `Loading: ${size}`;
-}
-
-function sum(of: (part: Progress) => number): number {
-  return [...parts.values()].reduce((all, part) => all + of(part), 0);
+  const size = total ? `${inMegabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
+  const what = part === model ? name : 'the program';
+  loadingText.textContent =
+    progress.stage === 'start' ? `Starting ${name}` : `Loading ${what}: ${size}`;
 }
 
 export function clearProgress(): void {
@@ -112,7 +154,10 @@ export function showEngine({ backend, reason, runtime, threads }: ClassifierInfo
   element('runtime').textContent =
     backend === 'webgpu' ? runtime : `${runtime.replace('+threads', '')}, ${threaded}`;
   element('backend').textContent = backend;
-  element('reason').textContent = reason;
+  const shown = element('reason');
+  // It changes with a load, which has its own words, or when the GPU is given up.
+  if (shown.textContent && shown.textContent !== reason) announce(reason);
+  shown.textContent = reason;
 }
 
 export function showModel({ model, origin }: ClassifierInfo, name: string | undefined): void {
@@ -136,8 +181,9 @@ export function showModel({ model, origin }: ClassifierInfo, name: string | unde
   element('labels').replaceChildren(...labels);
 }
 
-export function showPicture(picture: Blob): void {
+export function showPicture(picture: File): void {
   const old = preview.src;
+  preview.alt = picture.name;
   preview.src = URL.createObjectURL(picture);
   if (old) URL.revokeObjectURL(old);
   fill(preview);
@@ -146,6 +192,16 @@ export function showPicture(picture: Blob): void {
 export function showCamera(mirrored: boolean): void {
   video.classList.toggle('mirrored', mirrored);
   fill(video);
+}
+
+/** Offers the cameras where there is a choice. */
+export function showCameras(devices: MediaDeviceInfo[], current: string | undefined): void {
+  const found = devices.filter(({ kind }) => kind === 'videoinput');
+  cameras.replaceChildren(
+    ...found.map(({ deviceId, label }, i) => new Option(label || `Camera ${i + 1}`, deviceId)),
+  );
+  if (current) cameras.value = current;
+  cameras.hidden = found.length < 2;
 }
 
 export function clearStage(): void {
@@ -158,6 +214,7 @@ export function showCameraRunning(running: boolean): void {
   const focused = document.activeElement;
   start.hidden = running;
   stop.hidden = !running;
+  if (!running) cameras.hidden = true;
   // A hidden button loses the keyboard: hand it to the other one.
   if (focused === start && running) stop.focus();
   if (focused === stop && !running) start.focus();
@@ -206,5 +263,9 @@ function milliseconds(time: number): string {
 }
 
 export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+  return `${inMegabytes(bytes)} MB`;
+}
+
+function inMegabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }

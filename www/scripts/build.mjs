@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { thirdParty } from './third-party.mjs';
 
 process.chdir(new URL('..', import.meta.url).pathname);
 
@@ -20,13 +21,17 @@ if (missing.length > 0) {
 /** wasm.ts names the WebAssembly file; the generated default beside it would confuse bundlers. */
 const oneAddress = {
   name: 'one-address',
-  setup: ({ onLoad }) =>
+  setup: ({ onLoad, onResolve }) => {
+    onResolve({ filter: /^#pkg\// }, ({ path }) => ({
+      path: `${process.cwd()}/pkg/${path.slice('#pkg/'.length)}/xception_web.js`,
+    }));
     onLoad({ filter: /pkg\/[\w-]+\/xception_web\.js$/ }, ({ path }) => ({
       contents: readFileSync(path, 'utf8').replace(
         /new URL\('xception_web_bg\.wasm', import\.meta\.url\)/g,
         'undefined',
       ),
-    })),
+    }));
+  },
 };
 
 /** The page loads the package as it is published, from a folder beside it. */
@@ -64,7 +69,7 @@ await build({
   plugins: [oneAddress],
 });
 // The worker against the modules' own declarations; `npm run check` holds it against src/pkg.d.ts.
-for (const config of ['tsconfig.worker.json', 'tsconfig.page.json']) {
+for (const config of ['tsconfig.modules.json', 'tsconfig.page.json']) {
   execFileSync('node_modules/.bin/tsc', ['-p', config], { stdio: 'inherit' });
 }
 for (const name of MODULES) {
@@ -73,9 +78,9 @@ for (const name of MODULES) {
 cpSync(MODEL, 'dist/models/emoji.safetensors');
 if (existsSync('models/imagenet.json')) cpSync('models/imagenet.json', 'dist/models/imagenet.json');
 writeFileSync('dist/models/registry.json', JSON.stringify(registry(), null, 1));
-for (const name of ['LICENSE', 'NOTICES']) {
-  if (existsSync(`../${name}`)) cpSync(`../${name}`, `dist/${name}`);
-}
+// At the top of the package, where licence scanners look.
+for (const name of ['LICENSE', 'NOTICES']) cpSync(`../${name}`, name);
+writeFileSync('THIRD-PARTY.txt', thirdParty());
 
 const published = ['index.js', 'worker.js', 'thread.js', 'wasm', 'models'];
 mkdirSync('dist/site');
@@ -92,3 +97,11 @@ await build({
 cpSync('index.html', 'dist/site/index.html');
 cpSync('demo/icon.svg', 'dist/site/icon.svg');
 cpSync('demo/samples', 'dist/site/samples', { recursive: true });
+for (const [file, name] of Object.entries({
+  LICENSE: 'licence',
+  NOTICES: 'notices',
+  'THIRD-PARTY.txt': 'third-party',
+  'models/README.md': 'model-card',
+})) {
+  cpSync(file, `dist/site/about/${name}.txt`);
+}

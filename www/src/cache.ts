@@ -13,14 +13,11 @@ export interface CachedModel {
   stored: Date;
 }
 
-/** The bytes kept for an address, unless they are those of another digest. */
-export async function recall(
-  url: string,
-  sha256?: string,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
+/** The bytes kept for an address; what they are is for the caller to check. */
+export async function recall(url: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (!(await has())) return undefined;
   const kept = await (await caches.open(NAME)).match(url);
-  if (!kept || (sha256 && kept.headers.get(DIGEST) !== sha256)) return undefined;
+  if (!kept) return undefined;
   const bytes = new Uint8Array(await kept.arrayBuffer());
   return bytes.length === Number(kept.headers.get('content-length')) ? bytes : undefined;
 }

@@ -7,12 +7,14 @@ export interface CameraOptions {
   signal: AbortSignal;
   /** `user` faces the person, `environment` away from them. Default: the browser's choice. */
   facingMode?: 'user' | 'environment';
+  /** One camera by its id, from `navigator.mediaDevices.enumerateDevices()`; goes before `facingMode`. */
+  deviceId?: string;
 }
 
 /** Opens a camera into `video` and plays it. */
 export async function openCamera(
   video: HTMLVideoElement,
-  { signal, facingMode }: CameraOptions,
+  { signal, facingMode, deviceId }: CameraOptions,
 ): Promise<MediaStream> {
   signal.throwIfAborted();
   if (!navigator.mediaDevices?.getUserMedia) {
@@ -22,7 +24,10 @@ export async function openCamera(
     );
   }
   const stream = await navigator.mediaDevices
-    .getUserMedia({ video: facingMode ? { facingMode } : true, audio: false })
+    .getUserMedia({
+      video: deviceId ? { deviceId: { exact: deviceId } } : facingMode ? { facingMode } : true,
+      audio: false,
+    })
     .catch((error: unknown) => {
       throw explain(error);
     });

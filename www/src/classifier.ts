@@ -6,6 +6,7 @@ import { readLabels } from './labels.js';
 import { modelSource } from './models.js';
 import {
   checkBackend,
+  checkMinScore,
   checkSha256,
   checkThreads,
   checkTopK,
@@ -56,11 +57,26 @@ export class ImageClassifier {
   async classify(source: ImageSource, options: ClassifyOptions = {}): Promise<Classification> {
     const { signal } = options;
     const topK = checkTopK(options.topK ?? 5);
+    const minScore = checkMinScore(options.minScore ?? 0);
     if (this.#bridge.closed) throw this.#bridge.closed;
     const { picture, transfer } = await pack(source, signal);
     const reply = await this.#bridge.ask({ type: 'classify', picture, topK }, signal, transfer);
     this.#info = reply.info;
-    return reply.result;
+    const { predictions } = reply.result;
+    return { ...reply.result, predictions: predictions.filter(({ score }) => score >= minScore) };
+  }
+
+  /**
+   * The labels of several pictures, in their order, one at a time: only one is decoded at once. The
+   * first that fails rejects them all.
+   */
+  async classifyAll(
+    sources: Iterable<ImageSource>,
+    options: ClassifyOptions = {},
+  ): Promise<Classification[]> {
+    const answers: Classification[] = [];
+    for (const source of sources) answers.push(await this.classify(source, options));
+    return answers;
   }
 
   /**
@@ -72,6 +88,7 @@ export class ImageClassifier {
     options: ClassifyOptions = {},
   ): AsyncGenerator<Classification, void, void> {
     checkTopK(options.topK ?? 5);
+    checkMinScore(options.minScore ?? 0);
     return live((frame, how) => this.classify(frame, how), video, options);
   }
 

@@ -12,7 +12,7 @@ import {
 import type { Pixels } from './decode.js';
 import { download } from './fetch.js';
 import { Watch, nameOf, probe } from './gpu.js';
-import { discard, keep, readModel, type Report } from './keep.js';
+import { assertPromised, discard, keep, readModel, type Report } from './keep.js';
 import type {
   AdapterInfo,
   Backend,
@@ -72,7 +72,7 @@ export class Engine {
           await engine.#start(await runtime, model);
           engine.#spare = new Blob([model]);
         } catch (error) {
-          if (error instanceof OptionError) throw error;
+          if (error instanceof OptionError || isWrong(error)) throw error;
           await engine.#fallBack(`WebGPU failed to start (${clause(error)})`);
           runtime = engine.#load(begin);
         }
@@ -152,16 +152,17 @@ export class Engine {
       this.#session = session;
       await this.#name(session);
     } catch (error) {
-      const known = [BackendError, DownloadError, OptionError].some(
-        (kind) => error instanceof kind,
-      );
-      throw known ? error : new ModelError(messageOf(error));
+      const known = [DownloadError, OptionError].some((kind) => error instanceof kind);
+      // The GPU may fail by itself. Where the CPU stops, it stumbled over the file.
+      const ownFault = error instanceof BackendError && this.#choice.backend === 'webgpu';
+      throw known || ownFault ? error : new ModelError(messageOf(error));
     }
     const { runtime: name, threads = 1, ...info } = this.#session.info();
     this.#runtime = {
       runtime: name ?? (this.#choice.backend === 'webgpu' ? 'webgpu' : 'simd128'),
       threads,
     };
+    assertPromised(this.#want.model, info);
     this.#model = info;
     this.#timings.start = performance.now() - begin;
   }
@@ -187,6 +188,11 @@ export class Engine {
     await this.#watch.leaveGpu();
     this.#choice = { ...this.#choice, backend: 'cpu', reason: `${why}; running on the CPU.` };
   }
+}
+
+/** Another backend would say so again. */
+function isWrong(error: unknown): boolean {
+  return error instanceof ModelError && error.code === 'wrong-model';
 }
 
 async function choose(requested: BackendChoice): Promise<Choice> {

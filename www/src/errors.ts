@@ -22,13 +22,17 @@ export class OptionError extends XceptionError {
 
 /**
  * A file did not arrive whole. Codes: `http-error` (the server refused), `html-answer` (a web page
- * came instead of the file), `truncated` (the transfer stopped early), `hash-mismatch` (not the file
+ * came instead of the file), `truncated` (the transfer stopped early,
+ * or brought nothing), `hash-mismatch` (not the file
  * whose SHA-256 was given), `cors` (the server lets no other site read it), `csp` (the page's own
  * policy forbids asking), `network` (no answer).
  */
 export class DownloadError extends XceptionError {}
 
-/** The model file arrived and is not one that can be used. Code: `invalid-model`. */
+/**
+ * The model file arrived and is not one that can be used. Codes: `invalid-model`, `wrong-model` (a
+ * model, but not the one that the registry has at this address).
+ */
 export class ModelError extends XceptionError {
   constructor(message: string, code = 'invalid-model') {
     super(code, message);

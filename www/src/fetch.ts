@@ -31,7 +31,8 @@ export async function open({ url, what, signal, onProgress }: Download): Promise
       `Could not reach ${what} at ${url} ${EXPLAINED[code](error, url)}`,
     );
   }
-  if (!response.ok) {
+  // Neither a part of a file (206) nor no file (204) is one.
+  if (response.status !== 200) {
     throw new DownloadError(
       'http-error',
       `The server answered ${response.status} for ${what} at ${url}. Check the address.`,
@@ -57,7 +58,8 @@ export async function open({ url, what, signal, onProgress }: Download): Promise
 export async function download(request: Download): Promise<Uint8Array<ArrayBuffer>> {
   const response = await open(request);
   try {
-    return await collect(response);
+    const bytes = await collect(response);
+    if (bytes.length > 0) return bytes;
   } catch (error) {
     request.signal?.throwIfAborted();
     if (error instanceof DownloadError) throw error;
@@ -66,6 +68,10 @@ export async function download(request: Download): Promise<Uint8Array<ArrayBuffe
       `The transfer of ${request.what} from ${request.url} broke off (${clause(error)}). Try again.`,
     );
   }
+  throw new DownloadError(
+    'truncated',
+    `Nothing came for ${request.what} from ${request.url}: the file is empty. Check the address.`,
+  );
 }
 
 /** The body in one buffer, made at its full size where the length is known. */

@@ -1,7 +1,8 @@
 // Class names from wherever a caller has them, as the JSON that the worker takes. What the JSON
 // means is decided in Rust.
 
-import { OptionError } from './errors.js';
+import { addressOf } from './address.js';
+import { OptionError, clause } from './errors.js';
 import { download } from './fetch.js';
 import { quote, type LabelSource } from './options.js';
 
@@ -11,15 +12,25 @@ export async function readLabels(
 ): Promise<string | undefined> {
   if (labels === undefined) return undefined;
   if (typeof labels === 'string' || labels instanceof URL) {
-    const url = new URL(labels, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+    const url = addressOf(labels)?.href;
+    if (!url) throw notLabels(labels);
     const bytes = await download({ url, what: 'the labels', signal });
     return checked(new TextDecoder().decode(bytes), url);
   }
   if (labels instanceof Blob) {
     return checked(await labels.text(), 'name' in labels ? quote(labels.name) : 'The labels file');
   }
-  if (typeof labels === 'object' && labels !== null) return JSON.stringify(labels);
-  throw new OptionError(
+  // Of a Map or the like, JSON would keep nothing.
+  if (!Array.isArray(labels) && String(labels) !== '[object Object]') throw notLabels(labels);
+  try {
+    return JSON.stringify(labels);
+  } catch (error) {
+    throw new OptionError(`The labels cannot be written as JSON (${clause(error)}).`);
+  }
+}
+
+function notLabels(labels: unknown): OptionError {
+  return new OptionError(
     `Cannot read labels from ${quote(labels)}. Give an address or file of JSON, a list of names, or an object.`,
   );
 }

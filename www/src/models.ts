@@ -1,5 +1,6 @@
 // Which models there are, which of them this device keeps, and where each one's bytes are.
 
+import { addressOf } from './address.js';
 import { forget, list, type CachedModel } from './cache.js';
 import { OptionError } from './errors.js';
 import { download } from './fetch.js';
@@ -22,20 +23,30 @@ export interface RegistryModel {
   licence: string;
   /** As published: shares of pictures, and of which set. */
   accuracy: { on: string; top1: number; top5: number };
+  /** As `info.model.architecture` names it. */
+  architecture?: string;
   classes: number;
   /** The side of the square that the network sees, in pixels. */
   inputSize: number;
   parameters?: number;
 }
 
+/** Asked for once in a page's life: a stored model then needs no list to be found. */
+let registry: RegistryModel[] | undefined;
+
+async function fetchRegistry(signal?: AbortSignal): Promise<RegistryModel[]> {
+  const url = new URL('./models/registry.json', import.meta.url).href;
+  const json = await download({ url, what: 'the list of models', signal });
+  const found = JSON.parse(new TextDecoder().decode(json)) as RegistryModel[];
+  return found.map((model) => ({ ...model, url: isPublished(model) ? model.url : bundled() }));
+}
+
 /** The models one can have, and those that this device keeps. Asks no other host for anything. */
 export const models = {
   /** The bundled model, then published ones. */
   async list(signal?: AbortSignal): Promise<RegistryModel[]> {
-    const url = new URL('./models/registry.json', import.meta.url).href;
-    const json = await download({ url, what: 'the list of models', signal });
-    const found = JSON.parse(new TextDecoder().decode(json)) as RegistryModel[];
-    return found.map((model) => ({ ...model, url: isPublished(model) ? model.url : bundled() }));
+    if (!registry) registry = await fetchRegistry(signal);
+    return structuredClone(registry);
   },
 
   /** What `create` has stored on this device. */
@@ -69,15 +80,13 @@ export async function modelSource(
     const published = isPublished(found);
     // The bundled file carries its own digest, which the network's builder checks.
     const digest = published ? found.sha256 : undefined;
-    return { url: found.url, cache: cache ?? published, sha256: sha256 ?? digest };
+    const { url, title, bytes, architecture, classes } = found;
+    const expected = published ? { title, bytes, architecture, classes } : undefined;
+    return { url, cache: cache ?? published, sha256: sha256 ?? digest, expected };
   }
   if (typeof model === 'string' || model instanceof URL) {
-    try {
-      const { href } = new URL(model, globalThis.document?.baseURI ?? globalThis.location?.href);
-      return { url: href, cache: cache ?? false, sha256 };
-    } catch {
-      // Not an address: falls through.
-    }
+    const url = addressOf(model)?.href;
+    if (url) return { url, cache: cache ?? false, sha256 };
   }
   throw new OptionError(
     `Cannot load a model from ${quote(model)}. Give a registry id, its address, or the file as a Blob, ArrayBuffer or Uint8Array.`,

@@ -23,7 +23,7 @@ export interface Progress {
 export interface CreateOptions {
   /**
    * A registry id (see `models.list()`), an address, or the file itself: this project's
-   * safetensors, timm's safetensors, or Keras's `.h5`. A string without a slash, a colon or a
+   * safetensors, timm's safetensors, `.pth` or `pytorch_model.bin`, or Keras's `.h5`. A string without a slash, a colon or a
    * model file's ending is an id. Default: the small model that comes with the package.
    */
   model?: string | URL | Blob | ArrayBuffer | Uint8Array;
@@ -54,6 +54,8 @@ export type LabelSource = string | URL | Blob | readonly string[] | Record<strin
 export interface ClassifyOptions {
   /** How many predictions to return, best first. Default 5. */
   topK?: number;
+  /** Leaves out predictions with a lower score, between 0 and 1. Default 0. */
+  minScore?: number;
   /** Gives the answer up; `classify` then rejects with the signal's reason. */
   signal?: AbortSignal;
 }
@@ -69,7 +71,7 @@ export interface Prediction {
 }
 
 export interface Classification {
-  /** Best first. */
+  /** Best first; none where `minScore` left none. */
   predictions: Prediction[];
   /** False when the model does not know what it sees: the predictions are then mere guesses. */
   known: boolean;
@@ -164,6 +166,11 @@ export function checkBackend(backend: unknown): BackendChoice {
 export function checkTopK(topK: unknown): number {
   if (typeof topK === 'number' && Number.isInteger(topK) && topK >= 1) return topK;
   throw new OptionError(`topK is ${quote(topK)}. Give a whole number of at least 1.`);
+}
+
+export function checkMinScore(minScore: unknown): number {
+  if (typeof minScore === 'number' && minScore >= 0 && minScore <= 1) return minScore;
+  throw new OptionError(`minScore is ${quote(minScore)}. Give a number from 0 to 1.`);
 }
 
 export function checkThreads(threads: unknown): number | undefined {

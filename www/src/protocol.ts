@@ -4,7 +4,17 @@ import type { PlainError } from './errors.js';
 import type { BackendChoice, Classification, ClassifierInfo, Progress } from './options.js';
 
 /** The model as it travels: an absolute address, or the bytes. */
-export type ModelSource = { sha256?: string } & ({ url: string; cache: boolean } | { blob: Blob });
+export type ModelSource = { sha256?: string } & (
+  { url: string; cache: boolean; expected?: Expected } | { blob: Blob }
+);
+
+/** What the registry promises of a published file. */
+export interface Expected {
+  title: string;
+  bytes: number;
+  architecture?: string;
+  classes: number;
+}
 
 export interface Creation {
   model: ModelSource;

@@ -1,6 +1,7 @@
 // Whatever a caller hands in, to what the worker takes. Elements are turned into bitmaps here,
 // because a worker has no DOM; files stay files and are decoded there.
 
+import { addressOf } from './address.js';
 import { OptionError, PictureError } from './errors.js';
 import { open } from './fetch.js';
 import { quote } from './options.js';
@@ -52,10 +53,8 @@ export async function pack(source: ImageSource, signal?: AbortSignal): Promise<P
 }
 
 async function fetchPicture(source: string | URL, signal?: AbortSignal): Promise<Blob> {
-  let url: URL;
-  try {
-    url = new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href);
-  } catch {
+  const url = addressOf(source);
+  if (!url) {
     throw new OptionError(`${quote(source)} is not an address. Give one, or the picture itself.`);
   }
   const response = await open({ url: url.href, what: 'the picture', signal });

@@ -9,12 +9,13 @@ type Classify = (frame: HTMLVideoElement, options: ClassifyOptions) => Promise<C
 export async function* live(
   classify: Classify,
   video: HTMLVideoElement,
-  { topK, signal }: ClassifyOptions,
+  options: ClassifyOptions,
 ): AsyncGenerator<Classification, void, void> {
+  const { signal } = options;
   try {
     while (!signal?.aborted && !video.ended) {
       await visible(signal);
-      yield await classify(video, { topK, signal });
+      yield await classify(video, options);
       await nextFrame(video, signal);
     }
   } catch (error) {
