@@ -29,8 +29,8 @@ export interface CreateOptions {
   model?: string | URL | Blob | ArrayBuffer | Uint8Array;
   /**
    * Names of the classes: an address or file of JSON, or the value itself. A list of names,
-   * Hugging Face's `config.json` (`id2label`), or Keras's `imagenet_class_index.json`. Default:
-   * the model's own; ImageNet's for a model of 1000 classes that has none.
+   * a `config.json` of Hugging Face (`id2label`) or timm (`label_names`), or Keras's
+   * `imagenet_class_index.json`. Default: the model's own; ImageNet's for a model of 1000 classes that has none.
    */
   labels?: LabelSource;
   /** The model file's SHA-256 in hex; any other file is refused. */

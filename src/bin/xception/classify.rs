@@ -22,7 +22,7 @@ pub struct Args {
     images: Vec<PathBuf>,
     #[arg(long, help = format!("{MODEL_FORMATS}; the bundled model without it"))]
     model: Option<String>,
-    /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
+    /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class index.
     #[arg(long)]
     labels: Option<String>,
     /// auto, webgpu, cpu or ndarray.

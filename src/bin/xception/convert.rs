@@ -11,7 +11,7 @@ pub struct Args {
     input: String,
     /// The safetensors file to write.
     output: String,
-    /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
+    /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class index.
     #[arg(long)]
     labels: Option<String>,
     /// Number format of the kernels: f32, f16, or q8 (int8 with a scale per channel).

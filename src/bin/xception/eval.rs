@@ -28,7 +28,7 @@ pub struct Args {
     /// and through a camera.
     #[arg(long, group = "camera")]
     compare: Option<String>,
-    /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
+    /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class index.
     #[arg(long)]
     labels: Option<String>,
     /// Folder of the icon sets' npm packages.

@@ -12,7 +12,7 @@ const LABELS_SHOWN: usize = 8;
 pub struct Args {
     #[arg(help = MODEL_FORMATS)]
     file: String,
-    /// JSON with the names of the classes: a list, Hugging Face's `id2label`, or Keras's class index.
+    /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class index.
     #[arg(long)]
     labels: Option<String>,
     /// List every tensor with its shape.

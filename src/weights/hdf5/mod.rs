@@ -1,7 +1,7 @@
 //! Keras's weights in HDF5: the legacy `.h5` (published and saved by users) and Keras 3's `.weights.h5`.
 //!
-//! This reader is larger than all the rest that a browser downloads, so there it is a module of its own, fetched
-//! for such files only.
+//! This reader is as large as all the rest of a module for browsers, so there it is one of its own, fetched for such
+//! files only.
 
 mod dataset;
 mod source;
