@@ -152,7 +152,7 @@ export function clearProgress(): void {
 export function showEngine({ backend, reason, runtime, threads }: ClassifierInfo): void {
   const threaded = threads === 1 ? '1 thread' : `${threads} threads`;
   element('runtime').textContent =
-    backend === 'webgpu' ? runtime : `${runtime.replace('+threads', '')}, ${threaded}`;
+    backend === 'webgpu' ? runtime : `${threaded}, ${runtime.replace('+threads', '')}`;
   element('backend').textContent = backend;
   const shown = element('reason');
   // It changes with a load, which has its own words, or when the GPU is given up.
