@@ -193,6 +193,31 @@ test('a camera that is not allowed is explained', { timeout: PATIENCE }, async (
   }
 });
 
+test('a model that loads while the camera opens waits for it', { timeout: PATIENCE }, async () => {
+  const flags = [...NO_GPU, FAKE_CAMERA, '--use-fake-ui-for-media-stream'];
+  const site = await start({ flags });
+  try {
+    const page = await site.open('/icon.svg');
+    await page.addInitScript(() => {
+      const { mediaDevices } = navigator;
+      const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+      mediaDevices.getUserMedia = async (wish) => {
+        await new Promise((allow) => (window.allow = allow));
+        return ask(wish);
+      };
+    });
+    await page.goto(`${site.origin}/?backend=cpu`);
+    await page.getByTestId('webcam-start').click();
+    await ready(page);
+    await page.waitForTimeout(300); // What is wrongly looked at would have failed by now.
+    assert.ok(await page.getByTestId('error').isHidden());
+    await page.evaluate(() => window.allow());
+    assert.equal((await labelsFor(page, 'webcam')).length, 5);
+  } finally {
+    await site.stop();
+  }
+});
+
 test('one of several cameras can be chosen', { timeout: PATIENCE }, async () => {
   const flags = [...NO_GPU, `${FAKE_CAMERA}=device-count=2`, '--use-fake-ui-for-media-stream'];
   const site = await start({ flags });

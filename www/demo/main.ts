@@ -93,18 +93,18 @@ async function look(): Promise<void> {
   const { signal } = (looking = replace(looking));
   if (!camera && !picture) return;
   view.showBusy();
-  if (!classifier) return; // Comes back when it is loaded.
+  // Comes back when the model is loaded, and when the camera is open.
+  if (!classifier || (camera && !view.video.srcObject)) return;
   try {
     if (camera) await watch(classifier, signal);
     else if (picture) show(await classifier.classify(picture, { signal }), picture.name);
   } catch (error) {
     if (signal.aborted) return;
     if (camera) stopCamera();
-    const { type = '' } = picture ?? {};
+    const stranger = picture && error instanceof PictureError && !picture.type.startsWith('image/');
     picture = undefined;
     view.clearStage();
     view.clearAnswer();
-    const stranger = error instanceof PictureError && !type.startsWith('image/');
     view.showError(stranger ? `${error.message} Model files end in ${MODEL_ENDINGS}.` : error);
   }
 
