@@ -44,10 +44,21 @@ wasm_tools() {
 readonly SHARED_MEMORY="-C link-arg=--shared-memory -C link-arg=--import-memory -C link-arg=--max-memory=1073741824
   -C link-arg=--export=__wasm_init_tls -C link-arg=--export=__tls_size -C link-arg=--export=__tls_align -C link-arg=--export=__tls_base"
 
+# newer_than FILE: a source of the WebAssembly modules that was changed since, if there is one.
+newer_than() {
+  find src Cargo.toml Cargo.lock build.sh \( -path src/train -o -path src/bin \) -prune -o -type f -newer "$1" -print -quit
+}
+
 # wasm_module NAME FEATURES PROFILE: one WebAssembly module into www/pkg/NAME.
 wasm_module() {
   local name=$1 features=$2 profile=$3 raw
+  local built=www/pkg/$name/$profile.built
+  # Cargo keeps one module at a time: it would compile each of them anew, having compiled another.
+  if [ "$(cat "$built" 2>/dev/null)" = "$(rustc --version)" ] && [ -z "$(newer_than "$built")" ]; then return; fi
   say "WebAssembly module $name ($profile)"
+  # Dated before the build: what is edited meanwhile is newer.
+  mkdir -p target
+  rustc --version >target/begun
   if [[ "$name" = threads* ]]; then
     # Threads need a standard library with atomics, which is not shipped: it is built along.
     RUSTC_BOOTSTRAP=1 RUSTFLAGS="-C target-feature=+simd128,+atomics,+bulk-memory,+mutable-globals $SHARED_MEMORY" \
@@ -60,7 +71,10 @@ wasm_module() {
     raw=target/$WASM/$profile/xception_web.wasm
   fi
   # Nothing changed since: keep what wasm-bindgen and wasm-opt made of it.
-  if [ -f "www/pkg/$name/source.wasm" ] && cmp -s "$raw" "www/pkg/$name/source.wasm"; then return; fi
+  if [ -f "www/pkg/$name/source.wasm" ] && cmp -s "$raw" "www/pkg/$name/source.wasm"; then
+    mv target/begun "$built"
+    return
+  fi
   rm -rf "www/pkg/$name"
   "$TOOLS/bin/wasm-bindgen" --target web --out-dir "www/pkg/$name" "$raw"
   if [ "$profile" = wasm ]; then
@@ -69,6 +83,7 @@ wasm_module() {
     mv "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
   fi
   cp "$raw" "www/pkg/$name/source.wasm"
+  mv target/begun "$built"
 }
 
 build() {
