@@ -67,7 +67,14 @@ describe('the packed package', { timeout: 120_000 }, () => {
     assert.match(read('LICENSE'), /Permission is hereby granted/);
     assert.match(read('NOTICES'), /Noto Emoji/);
     const crates = read('THIRD-PARTY.txt');
-    for (const name of ['burn', 'burn-flex', 'burn-wgpu', 'wasm-bindgen', 'safetensors']) {
+    for (const name of [
+      'burn',
+      'burn-flex',
+      'burn-wgpu',
+      'wasm-bindgen',
+      'safetensors',
+      'hdf5-pure',
+    ]) {
       assert.match(crates, new RegExp(`^${name} \\d[\\w.-]*: \\S`, 'm'));
     }
     assert.match(crates, /^wgpu.*\n\n.*Permission is hereby granted/ms);

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const MANIFEST = fileURLToPath(new URL('../../Cargo.toml', import.meta.url));
 const WASM = 'wasm32-unknown-unknown';
-const FEATURES = 'cpu,ndarray,webgpu';
+const FEATURES = 'cpu,keras,ndarray,webgpu';
 const LICENCE_FILE = /^(licen[cs]e|copying|notice|unlicense)/i;
 
 /** Every crate that a module links to; macros and build scripts stay on the builder's machine. */
