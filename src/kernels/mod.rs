@@ -21,12 +21,16 @@ mod lanes_wasm;
 #[cfg(target_arch = "x86_64")]
 mod lanes_x86;
 mod pack;
+#[cfg(feature = "train")]
+pub mod panels;
 mod pool;
 mod quantise;
 mod rows;
 mod threads;
 mod tiles;
 mod warm;
+#[cfg(feature = "train")]
+mod wide;
 
 pub use conv::{Conv, Residual, conv};
 pub use isa::name as isa;
@@ -37,9 +41,14 @@ pub use threads::{set_threads, threads};
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]
 pub use threads::{work, work_failed};
 pub use warm::warm_up;
+#[cfg(feature = "train")]
+pub use wide::wide;
 
 /// Output channels per panel of packed weights.
 pub const PANEL: usize = if cfg!(target_arch = "x86_64") { 16 } else { 8 };
+
+/// Channels per panel of [`panels`].
+pub const PANEL_LANES: usize = 8;
 
 /// Taps of a 3×3 kernel.
 pub const TAPS: usize = 9;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::accelerator::Accelerator;
+use super::mix::Mix;
 use super::schedule::Budget;
 use super::step::LABEL_SMOOTHING;
 use crate::error::{Error, Result};
@@ -56,6 +57,8 @@ pub struct TrainConfig {
     pub growth: Vec<Growth>,
     /// Weight of the past in the average of the weights.
     pub decay: f64,
+    /// Pictures mixed into others.
+    pub mix: Mix,
     /// Redrawn versions of each drawing.
     pub hands: usize,
     /// A user's own pictures, one folder per class, instead of the icon sets.
@@ -93,6 +96,7 @@ impl TrainConfig {
             side: SIDE,
             growth: GROWTH.to_vec(),
             decay: 0.998,
+            mix: Mix::default(),
             hands: 10,
             data: None,
             device: Accelerator::Cpu,

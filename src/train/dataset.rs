@@ -55,6 +55,13 @@ pub struct Batch {
     pub classes: Vec<usize>,
 }
 
+impl Batch {
+    /// Height and width of its pictures.
+    pub fn side(&self) -> usize {
+        (self.pixels.len() / self.classes.len().max(1) / 3).isqrt()
+    }
+}
+
 impl Drawings {
     /// Renders the training sets below `dir`, each drawing also as `hands` other hands would draw it.
     pub fn read(dir: &Path, hands: usize) -> Result<Self> {

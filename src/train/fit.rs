@@ -10,6 +10,8 @@ use super::checkpoint::{LogLine, RunFolder, State};
 use super::config::TrainConfig;
 use super::dataset::Batch;
 use super::init::{fresh, settled};
+use super::learn::Engine;
+use super::mix::mixed;
 use super::pass::Pass;
 use super::progress::Progress;
 use super::schedule::learning_rate;
@@ -27,6 +29,7 @@ pub struct Run<'a> {
     model: Xception,
     average: Average,
     optimizer: ModuleOptimizer,
+    engine: Option<Engine>,
     /// Where it stands.
     pub state: State,
 }
@@ -44,7 +47,7 @@ impl<'a> Run<'a> {
         };
         let (model, averaged, optimizer) = folder.load(first, optimizer)?;
         let average = Average::new(&averaged, state.samples / config.batch as u64)?;
-        Ok(Self { config, folder, supply, model, average, optimizer, state })
+        Ok(Self { config, folder, supply, model, average, optimizer, engine: None, state })
     }
 
     /// The model to keep.
@@ -66,9 +69,9 @@ impl<'a> Run<'a> {
         let steps = config.epoch / config.batch;
         let side = config.side_at(self.progress());
         let batches = self.supply.epoch(side, config.seed, self.state.epochs, steps, config.batch);
-        for batch in batches {
+        for mut batch in batches {
             rate = learning_rate(config.rate, self.progress());
-            score.add(self.learn(&batch, rate)?);
+            score.add(self.learn(&mut batch, rate)?);
             self.state.seconds = before + start.elapsed().as_secs_f64();
             let speed = score.count as f64 / start.elapsed().as_secs_f64();
             shown.step(self.progress(), self.state.epochs + 1, &score, speed);
@@ -93,9 +96,11 @@ impl<'a> Run<'a> {
     }
 
     /// One step.
-    fn learn(&mut self, batch: &Batch, rate: f64) -> Result<Score> {
-        let (config, model) = (self.config, self.model.clone());
-        let (model, score) = step(model, config, Pass::of(config), &mut self.optimizer, batch, rate)?;
+    fn learn(&mut self, batch: &mut Batch, rate: f64) -> Result<Score> {
+        let (config, model, pass) = (self.config, self.model.clone(), Pass::of(self.config));
+        let targets = mixed(batch, &config.mix, config.seed, self.state.samples);
+        let (engine, optimizer) = (&mut self.engine, &mut self.optimizer);
+        let (model, score) = step(model, config, pass, engine, optimizer, batch, &targets, rate)?;
         let first = self.state.samples == 0 && config.from.is_none();
         self.model = if first { settled(model) } else { model };
         self.average.add(&self.model, config.decay)?;
@@ -132,6 +137,7 @@ mod tests {
     use super::super::config::preprocess;
     use super::super::dataset::Drawings;
     use super::super::icons::DEFAULT_DIR;
+    use super::super::mix::plain;
     use super::super::schedule::Budget;
     use super::super::step::pictures;
     use super::*;
@@ -217,7 +223,7 @@ mod tests {
             let mut run = Run::open(&config, &folder, &drawings).unwrap();
             for some in batches.chunks(interval) {
                 for batch in some {
-                    run.learn(batch, 5e-3).unwrap();
+                    run.learn(&mut batch.clone(), 5e-3).unwrap();
                 }
                 run.validation(config.side).unwrap();
                 run.checkpoint().unwrap();
@@ -238,7 +244,7 @@ mod tests {
     #[test]
     fn a_fresh_networks_running_statistics_begin_with_its_first_batch() {
         let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 0).unwrap());
-        let batch = drawings.batch(config.side, 1, 0, 0, config.batch);
+        let mut batch = drawings.batch(config.side, 1, 0, 0, config.batch);
         let drawings = Supply::Drawings(drawings);
         let (path, kept) = (folder("settled"), Kept { labels: labels(), out: PathBuf::new() });
         let folder = RunFolder::create(&path, &config, &kept).unwrap();
@@ -247,7 +253,7 @@ mod tests {
         let y = run.model.stem[0].conv.forward(x).permute([1, 0, 2, 3]);
         let [channels, b, h, w] = y.dims();
         let y = y.reshape([channels, b * h * w]);
-        run.learn(&batch, 1e-3).unwrap();
+        run.learn(&mut batch, 1e-3).unwrap();
 
         let norm = run.model.stem[0].norm.clone().unwrap();
         let near = Tolerance::<f32>::rel_abs(1e-3, 1e-4);
@@ -262,12 +268,15 @@ mod tests {
         let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 1).unwrap());
         let device = Device::flex().autodiff();
         let mut model = fresh(&config.network, &device, 1);
-        let mut optimizer = AdamWConfig::new().init();
+        let (mut optimizer, mut engine) = (AdamWConfig::new().init(), None);
         let batch = drawings.batch(config.side, 1, 0, 0, 16);
+        let targets = plain(&batch);
         let losses: Vec<f64> = (0..12)
             .map(|_| {
+                let (engine, optimizer) = (&mut engine, &mut optimizer);
                 let (next, score) =
-                    step(model.clone(), &config, Pass::Ours, &mut optimizer, &batch, 5e-3).unwrap();
+                    step(model.clone(), &config, Pass::Ours, engine, optimizer, &batch, &targets, 5e-3)
+                        .unwrap();
                 model = next;
                 score.mean_loss()
             })

@@ -5,13 +5,12 @@ use burn::tensor::Tensor;
 
 use super::accelerator::Accelerator;
 use super::config::TrainConfig;
-use super::forward;
-use crate::model::{Xception, XceptionConfig};
+use crate::model::Xception;
 
 /// The ways that there are; all give the same function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
-    /// By the training operations of [`super::ops`]: on the CPU, for the paper's own structure.
+    /// By the engine in [`super::learn`]: on the CPU, for the paper's own structure.
     Ours,
     /// By Burn's own operations.
     Plain,
@@ -29,18 +28,18 @@ impl Pass {
         }
     }
 
-    /// Logits of a batch.
+    /// Logits of a batch by Burn's operations: [`Pass::Ours`] has an engine of its own.
     ///
     /// # Shapes
     ///
     /// - `x`: `[B, H, W, 3]`, normalised
     /// - output: `[B, classes]`
-    pub fn logits(self, model: &Xception, network: &XceptionConfig, x: Tensor<4>) -> Tensor<2> {
+    pub fn logits(self, model: &Xception, x: Tensor<4>) -> Tensor<2> {
+        let x = x.permute([0, 3, 1, 2]);
         match self {
-            Self::Ours => forward::logits(model, network, x),
-            Self::Plain => model.forward(x.permute([0, 3, 1, 2])),
+            Self::Ours | Self::Plain => model.forward(x),
             Self::Head => {
-                let features = model.valid().features(x.inner().permute([0, 3, 1, 2]));
+                let features = model.valid().features(x.inner());
                 model.head.forward(features.autodiff())
             }
         }
@@ -56,10 +55,11 @@ mod tests {
     use super::super::dataset::{Batch, Drawings};
     use super::super::icons::DEFAULT_DIR;
     use super::super::init::fresh;
+    use super::super::mix::plain;
     use super::super::schedule::Budget;
     use super::super::step::step;
     use super::*;
-    use crate::model::Dialect;
+    use crate::model::{Dialect, XceptionConfig};
 
     /// Two sums of some thousand products in another order, and a step of Adam in between.
     const TOLERANCE: f64 = 2e-3;
@@ -79,10 +79,12 @@ mod tests {
 
     fn losses(config: &TrainConfig, batch: &Batch) -> Vec<f64> {
         let mut model = fresh(&config.network, &config.device.open().unwrap(), 1);
-        let mut optimizer = AdamWConfig::new().init();
+        let (mut optimizer, mut engine) = (AdamWConfig::new().init(), None);
+        let (pass, targets) = (Pass::of(config), plain(batch));
         let mut step = || {
+            let (optimizer, engine) = (&mut optimizer, &mut engine);
             let (next, score) =
-                step(model.clone(), config, Pass::of(config), &mut optimizer, batch, 1e-2).unwrap();
+                step(model.clone(), config, pass, engine, optimizer, batch, &targets, 1e-2).unwrap();
             model = next;
             score.mean_loss()
         };

@@ -1,15 +1,19 @@
 //! One step of training, and the network's accuracy on a batch.
 
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::nn::BatchNorm;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::TrainConfig;
 use super::dataset::Batch;
+use super::learn::{Engine, Target};
 use super::pass::Pass;
 use crate::error::{Error, Result};
 use crate::model::Xception;
+use crate::model::block::Block;
+use crate::model::separable::SeparableConv;
 
 /// Probability that the target usually spreads over all classes.
 pub const LABEL_SMOOTHING: f32 = 0.1;
@@ -44,35 +48,118 @@ impl Score {
     }
 }
 
-/// Moves `model` one step of `rate` towards the right answers for `batch`.
+/// Moves `model` one step of `rate` towards the right answers for `batch`. An `engine` that fits the batch is used
+/// again, another one is made anew.
+#[allow(clippy::too_many_arguments, reason = "a run's state and one batch of it")]
 pub fn step(
     model: Xception,
     config: &TrainConfig,
     pass: Pass,
+    engine: &mut Option<Engine>,
     optimizer: &mut ModuleOptimizer,
     batch: &Batch,
+    targets: &[Target],
     rate: f64,
 ) -> Result<(Xception, Score)> {
-    let device = model.head.weight.val().device();
-    let logits = pass.logits(&model, &config.network, pictures(batch, &device));
-    descend(model, logits, optimizer, batch, rate, config.label_smoothing)
+    if pass != Pass::Ours {
+        let device = model.head.weight.val().device();
+        let logits = pass.logits(&model, pictures(batch, &device));
+        return descend(model, logits, optimizer, batch, targets, rate, config.label_smoothing);
+    }
+    let (side, count) = (batch.side(), batch.classes.len());
+    let engine = match engine {
+        Some(engine) if engine.fits(side, count) => engine,
+        _ => engine.insert(Engine::new(&config.network, side, count)?),
+    };
+    let outcome = engine.step(&weights(&model)?, &batch.pixels, targets, config.label_smoothing)?;
+    remember_all(&model, &outcome.statistics);
+    let gradients = gradients(&model, outcome.gradients);
+    let score = Score { loss: outcome.loss, right: outcome.right, count };
+    Ok((optimizer.step(rate, model, gradients), score))
 }
 
-/// The same for any network, from its logits.
+/// The weights in the plan's order.
+pub fn weights(model: &Xception) -> Result<Vec<Vec<f32>>> {
+    let mut reader = Reader(Ok(Vec::new()));
+    model.visit(&mut reader);
+    reader.0
+}
+
+struct Reader(Result<Vec<Vec<f32>>>);
+
+impl ModuleVisitor for Reader {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        match (&mut self.0, numbers(param.val())) {
+            (Ok(found), Ok(values)) => found.push(values),
+            (Ok(_), Err(error)) => self.0 = Err(error),
+            (Err(_), _) => {}
+        }
+    }
+}
+
+/// The engine's gradients as Burn's optimizers take them.
+fn gradients(model: &Xception, found: Vec<Option<Vec<f32>>>) -> GradientsParams {
+    struct Writer {
+        found: std::vec::IntoIter<Option<Vec<f32>>>,
+        gradients: GradientsParams,
+    }
+    impl ModuleVisitor for Writer {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(Some(gradient)) = self.found.next() {
+                let gradient = TensorData::new(gradient, param.lazy_shape());
+                self.gradients.register(param.id, Tensor::<D>::from_data(gradient, &Device::flex()));
+            }
+        }
+    }
+    let mut writer = Writer { found: found.into_iter(), gradients: GradientsParams::new() };
+    model.visit(&mut writer);
+    writer.gradients
+}
+
+/// Moves all running statistics towards a batch's.
+fn remember_all(model: &Xception, statistics: &[[Vec<f32>; 2]]) {
+    let of_unit = |unit: &SeparableConv| unit.pointwise.norm.clone();
+    let of_block = |block: &Block| {
+        let shortcut = block.shortcut.iter().map(|conv| conv.norm.clone());
+        block.units.iter().map(of_unit).chain(shortcut).collect::<Vec<_>>()
+    };
+    let stem = model.stem.iter().map(|conv| conv.norm.clone());
+    let blocks = model.entry.iter().chain(&model.middle).chain([&model.exit]).flat_map(of_block);
+    let norms = stem.chain(blocks).chain(model.tail.iter().map(of_unit)).flatten();
+    for (norm, batch) in norms.zip(statistics) {
+        let device = norm.running_mean.value_sync().device();
+        let tensor =
+            |values: &Vec<f32>| Tensor::from_data(TensorData::new(values.clone(), [values.len()]), &device);
+        let [mean, variance] = batch.each_ref().map(tensor);
+        remember(&norm, mean, variance);
+    }
+}
+
+/// Moves the running statistics towards a batch's, as [`BatchNorm`] does.
+pub fn remember(norm: &BatchNorm, mean: Tensor<1>, variance: Tensor<1>) {
+    for (running, batch) in [(&norm.running_mean, mean), (&norm.running_var, variance)] {
+        let before = running.value_sync().to_device(&batch.device());
+        let next = before.mul_scalar(1.0 - norm.momentum) + batch.detach().mul_scalar(norm.momentum);
+        running.update(next.detach());
+    }
+}
+
+/// A step of any network, from its logits.
 pub fn descend<M: Module>(
     model: M,
     logits: Tensor<2>,
     optimizer: &mut ModuleOptimizer,
     batch: &Batch,
+    wanted: &[Target],
     rate: f64,
     smoothing: f32,
 ) -> Result<(M, Score)> {
     let classes = logits.dims()[1];
-    let target = targets(batch, classes, smoothing, &logits.device());
+    let target = targets(wanted, classes, smoothing, &logits.device());
     let losses = (log_softmax(logits.clone(), 1) * target).sum_dim(1).neg();
     let loss = losses.mean();
     let score = Score {
-        loss: read(loss.clone().reshape([1, 1]).detach())?.iter().map(|v| f64::from(*v)).sum::<f64>()
+        loss: numbers(loss.clone().detach())?.iter().map(|v| f64::from(*v)).sum::<f64>()
             * batch.classes.len() as f64,
         ..right_answers(logits.detach(), batch)?
     };
@@ -95,30 +182,30 @@ pub fn validate(model: &Xception, batch: &Batch) -> Result<Score> {
 
 /// `[B, H, W, 3]`.
 pub fn pictures(batch: &Batch, device: &Device) -> Tensor<4> {
-    let count = batch.classes.len();
-    let side = (batch.pixels.len() / count / 3).isqrt();
+    let (count, side) = (batch.classes.len(), batch.side());
     Tensor::from_data(TensorData::new(batch.pixels.clone(), [count, side, side, 3]), device)
 }
 
-fn targets(batch: &Batch, classes: usize, smoothing: f32, device: &Device) -> Tensor<2> {
-    let mut rows = vec![smoothing / classes as f32; batch.classes.len() * classes];
-    for (row, &class) in rows.chunks_exact_mut(classes).zip(&batch.classes) {
-        row[class] += 1.0 - smoothing;
+fn targets(wanted: &[Target], classes: usize, smoothing: f32, device: &Device) -> Tensor<2> {
+    let mut rows = vec![smoothing / classes as f32; wanted.len() * classes];
+    for (row, target) in rows.chunks_exact_mut(classes).zip(wanted) {
+        row[target.class] += (1.0 - smoothing) * target.share;
+        row[target.other] += (1.0 - smoothing) * (1.0 - target.share);
     }
-    Tensor::from_data(TensorData::new(rows, [batch.classes.len(), classes]), device)
+    Tensor::from_data(TensorData::new(rows, [wanted.len(), classes]), device)
 }
 
 /// How many of the logits are largest where they should be.
 pub fn right_answers(logits: Tensor<2>, batch: &Batch) -> Result<Score> {
     let classes = logits.dims()[1];
-    let logits = read(logits)?;
+    let logits = numbers(logits)?;
     let best = |row: &[f32]| (0..classes).max_by(|&a, &b| row[a].total_cmp(&row[b]));
     let answers = logits.chunks_exact(classes).map(best).zip(&batch.classes);
     let right = answers.filter(|(answer, class)| *answer == Some(**class)).count();
     Ok(Score { loss: 0.0, right, count: batch.classes.len() })
 }
 
-fn read(tensor: Tensor<2>) -> Result<Vec<f32>> {
+fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     tensor
         .into_data()
         .try_into_vec_as::<f32>()

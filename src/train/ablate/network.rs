@@ -8,9 +8,10 @@ use burn::tensor::activation::{elu, relu};
 use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor, s};
 
-use super::super::forward::{pool, remember};
 use super::super::init::seeded;
 use super::super::ops;
+use super::super::ops::pool;
+use super::super::step::remember;
 use super::variant::{Between, Kind, Variant};
 use super::widths::{MIDDLE_BLOCKS, MIDDLE_UNITS, TOWERS, Widths, tower};
 use crate::kernels::Act;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::classes::{CLASSES, Class};
 use super::super::dataset::{Batch, Drawings};
 use super::super::icons::{TRAINING_SETS, UNSEEN_SET};
+use super::super::mix::plain;
 use super::super::schedule::learning_rate;
 use super::super::step::{LABEL_SMOOTHING, Score, descend, pictures, right_answers};
 use super::network::Network;
@@ -158,7 +159,8 @@ pub fn run(
         let logits = network.logits(variant, pictures(&batch, &device), true);
         let rate = learning_rate(RATE, step as f64 / steps as f64);
         let one;
-        (network, one) = descend(network, logits, &mut optimizer, &batch, rate, LABEL_SMOOTHING)?;
+        (network, one) =
+            descend(network, logits, &mut optimizer, &batch, &plain(&batch), rate, LABEL_SMOOTHING)?;
         score.add(one);
         let done = step + 1;
         if done * POINTS / steps > step * POINTS / steps {
@@ -214,7 +216,8 @@ mod tests {
             let mut step = || {
                 let logits = network.logits(variant, pictures(&batch, &device), true);
                 let (next, score) =
-                    descend(network.clone(), logits, &mut optimizer, &batch, RATE, 0.0).unwrap();
+                    descend(network.clone(), logits, &mut optimizer, &batch, &plain(&batch), RATE, 0.0)
+                        .unwrap();
                 network = next;
                 score.mean_loss()
             };

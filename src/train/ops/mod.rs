@@ -2,17 +2,17 @@
 //!
 //! Pictures lie here as `[B, H, W, C]`: channels are then contiguous, so the pointwise convolutions
 //! are single matrix products and everything else vectorises over channels. Values and gradients
-//! are those of the plain operations of [`crate::model`]; `forward.rs` proves it.
+//! are those of the plain operations of [`crate::model`]; the benchmark's `autodiff.rs` proves it.
 
 mod autodiff;
 mod flex;
-mod simd;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
 use crate::kernels::Act;
+use crate::model::Dialect;
 
 /// Size and start of the windows of a 3×3 max-pool with stride 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,18 @@ pub fn batch_norm(
 /// See [`TrainOps::max_pool`].
 pub fn max_pool(x: Tensor<4>, geometry: PoolGeometry) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::max_pool(x.into_dispatch(), geometry))
+}
+
+/// The 3×3 max-pool with stride 2, padded as `dialect` has it.
+pub fn pool(x: Tensor<4>, dialect: Dialect) -> Tensor<4> {
+    let [_, h, w, _] = x.dims();
+    let output = [h.div_ceil(2), w.div_ceil(2)];
+    let before = match dialect {
+        Dialect::Timm => [1, 1],
+        // TensorFlow's SAME: an even side is padded at its end only.
+        Dialect::Keras => [h % 2, w % 2],
+    };
+    max_pool(x, PoolGeometry { output, before })
 }
 
 /// See [`TrainOps::windows`].

@@ -5,10 +5,10 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
 use rayon::prelude::*;
 
-use super::super::simd::wide;
 use super::super::{PoolGeometry, TrainGradients};
 use super::{corner, depthwise, taps, tensor, window_max};
 use crate::fused::dense::Dense;
+use crate::kernels::wide;
 
 /// Row blocks of a weight gradient's product, each a job of its own.
 const PRODUCT_BLOCKS: usize = 8;

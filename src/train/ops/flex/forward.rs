@@ -5,10 +5,10 @@ use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use rayon::prelude::*;
 
-use super::super::simd::wide;
 use super::super::{PoolGeometry, TrainOps};
 use super::{corner, depthwise, tensor, window_max};
 use crate::fused::dense::Dense;
+use crate::kernels::wide;
 
 impl TrainOps for Flex {
     fn depthwise(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {

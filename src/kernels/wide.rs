@@ -4,7 +4,7 @@
 #[inline(always)]
 pub fn wide<R>(f: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
-    if crate::kernels::isa::has_avx2() {
+    if super::isa::has_avx2() {
         // SAFETY: the processor has both.
         return unsafe { avx2(f) };
     }

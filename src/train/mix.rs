@@ -1,0 +1,105 @@
+//! Pictures mixed into others, so that a network learns from parts and does not become too sure: CutMix (Yun et al.,
+//! 2019) and mixup (Zhang et al., 2018).
+
+use serde::{Deserialize, Serialize};
+
+use super::dataset::Batch;
+use super::learn::Target;
+use super::random::Random;
+
+/// Stream of the mixtures, apart from all pictures.
+const STREAM: u64 = u64::MAX - 3;
+/// Numbers of a pixel.
+const COLOURS: usize = 3;
+
+/// How often batches are mixed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mix {
+    /// Share of the batches in which each picture has a rectangle of another one.
+    pub cut: f32,
+    /// Share of the batches in which each picture is laid over another one.
+    pub blend: f32,
+}
+
+/// The targets of a batch as it is.
+pub fn plain(batch: &Batch) -> Vec<Target> {
+    batch.classes.iter().map(|&class| Target { class, other: class, share: 1.0 }).collect()
+}
+
+/// Mixes a batch or leaves it, by `seed` and the `number` of the pictures before it; says what it shows then. Each
+/// picture's partner is the one as far from the batch's end as it is from its beginning.
+pub fn mixed(batch: &mut Batch, mix: &Mix, seed: u64, number: u64) -> Vec<Target> {
+    let random = &mut Random::new(seed, STREAM, number);
+    let (kind, share) = (random.unit(), random.unit());
+    let (side, count) = (batch.side(), batch.classes.len());
+    if kind >= mix.cut + mix.blend {
+        return plain(batch);
+    }
+    let image = side * side * COLOURS;
+    let cut = kind < mix.cut;
+    // The share that stays: uniform, which is what both papers use on small pictures.
+    let (rows, columns) = window(random, side, 1.0 - share);
+    let share = if cut { 1.0 - (rows.len() * columns.len()) as f32 / (side * side) as f32 } else { share };
+    for first in 0..count / 2 {
+        let (before, after) = batch.pixels.split_at_mut((count - 1 - first) * image);
+        let (a, b) = (&mut before[first * image..][..image], &mut after[..image]);
+        if cut {
+            for row in rows.clone() {
+                let part = (row * side + columns.start) * COLOURS..(row * side + columns.end) * COLOURS;
+                a[part.clone()].swap_with_slice(&mut b[part]);
+            }
+        } else {
+            for (a, b) in a.iter_mut().zip(b) {
+                (*a, *b) = (*a * share + *b * (1.0 - share), *b * share + *a * (1.0 - share));
+            }
+        }
+    }
+    let target = |at: usize| Target { class: batch.classes[at], other: batch.classes[count - 1 - at], share };
+    (0..count).map(target).collect()
+}
+
+/// Rows and columns of a square with that share of the area, about any pixel and cut off at the border.
+fn window(random: &mut Random, side: usize, area: f32) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+    let half = (area.sqrt() * side as f32 / 2.0).round() as usize;
+    let mut range = || {
+        let middle = random.below(side);
+        middle.saturating_sub(half)..(middle + half).min(side)
+    };
+    (range(), range())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Five pictures of one colour each.
+    fn batch() -> Batch {
+        let pixels = (0..5).flat_map(|i| vec![i as f32 / 5.0; 8 * 8 * COLOURS]).collect();
+        Batch { pixels, classes: vec![0, 1, 2, 3, 4] }
+    }
+
+    #[test]
+    fn what_a_picture_is_taken_for_is_what_it_shows() {
+        for mix in [Mix { cut: 1.0, blend: 0.0 }, Mix { cut: 0.0, blend: 1.0 }, Mix { cut: 0.5, blend: 0.5 }]
+        {
+            for number in 0..20 {
+                let mut batch = batch();
+                let targets = mixed(&mut batch, &mix, 1, number);
+                for (picture, target) in batch.pixels.chunks(8 * 8 * COLOURS).zip(targets) {
+                    let found = picture.iter().sum::<f32>() / picture.len() as f32;
+                    let [own, other] = [target.class, target.other].map(|class| class as f32 / 5.0);
+                    let wanted = target.share * own + (1.0 - target.share) * other;
+                    assert!((found - wanted).abs() < 1e-5, "{mix:?}: {found} for {wanted}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_mixing_a_batch_stays_as_it_is() {
+        let mut after = batch();
+        assert_eq!(mixed(&mut after, &Mix::default(), 1, 7), plain(&batch()));
+        assert_eq!(after, batch());
+    }
+}
