@@ -1,21 +1,24 @@
-//! How well a model names a user's own pictures, in one folder per class as for training, and what its
-//! scores are worth on them.
+//! How well a model names a user's own pictures, in folders as for training, and what its scores are worth on
+//! them. Where there is a validation set, it is what is asked for.
 
 use std::path::{Path, PathBuf};
 
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::confidence::{Answer, Report, fitted};
-use super::pictures::{EXTENSIONS, folders, io};
+use super::layout::{Broken, Class, FolderNames, Layout, decode};
 use super::random::Random;
 use crate::classify::Classifier;
 use crate::error::{Error, Result};
-use crate::picture::Picture;
 
 /// Fewer pictures say too little of scores: half of them are fitted on, half judge.
 const CALIBRATED: usize = 40;
 /// Labels shown of a model that has others than a folder's name.
 const LABELS_SHOWN: usize = 8;
+/// Pictures decoded at once.
+const DECODED: usize = 64;
 /// Stream that decides which pictures are fitted on, apart from all others.
 const HALVES: u64 = u64::MAX - 5;
 
@@ -57,13 +60,19 @@ struct Asked {
     answer: Answer,
 }
 
-/// Shows the model all pictures below `dir`.
+/// Shows the model the pictures below `dir`, whose folders are named by `names`, by labels or by synsets. What people
+/// should know goes to `tell`.
 ///
 /// # Errors
 ///
-/// When a folder is no class of the model or holds no pictures, or a picture cannot be read.
-pub async fn measure(classifier: &Classifier, dir: &Path) -> Result<Measured> {
-    let (classes, asked) = ask(classifier, dir).await?;
+/// When a folder is no class of the model or holds no pictures, or more than a few pictures cannot be read.
+pub async fn measure(
+    classifier: &Classifier,
+    dir: &Path,
+    names: Option<&FolderNames>,
+    tell: &dyn Fn(&str),
+) -> Result<Measured> {
+    let (classes, asked) = ask(classifier, dir, names, tell).await?;
     let (mut first, mut five, mut known_right, mut known_wrong) = (0, 0, 0, 0);
     let mut misses = Vec::new();
     for Asked { file, answer: (logits, class) } in asked.iter() {
@@ -101,8 +110,14 @@ pub async fn measure(classifier: &Classifier, dir: &Path) -> Result<Measured> {
 /// # Errors
 ///
 /// As [`measure`], and when there are too few pictures.
-pub async fn calibrate_own(classifier: &Classifier, dir: &Path, seed: u64) -> Result<Report> {
-    let (_, asked) = ask(classifier, dir).await?;
+pub async fn calibrate_own(
+    classifier: &Classifier,
+    dir: &Path,
+    names: Option<&FolderNames>,
+    seed: u64,
+    tell: &dyn Fn(&str),
+) -> Result<Report> {
+    let (_, asked) = ask(classifier, dir, names, tell).await?;
     if asked.len() < CALIBRATED {
         return Err(Error::Training(format!(
             "{} holds {} pictures, and it takes at least {CALIBRATED} to say what scores are worth; add some that the model was not trained on",
@@ -117,48 +132,65 @@ pub async fn calibrate_own(classifier: &Classifier, dir: &Path, seed: u64) -> Re
     Ok(fitted("own pictures", &answers))
 }
 
-/// The number of classes below `dir`, and the model's answers to their pictures.
-async fn ask(classifier: &Classifier, dir: &Path) -> Result<(usize, Vec<Asked>)> {
-    let folders = folders(dir)?;
-    let mut files = Vec::new();
-    for (label, pictures) in &folders {
-        let class = class(classifier, label)?;
-        if pictures.is_empty() {
-            return Err(Error::Training(format!(
-                "{} holds no pictures ({}); add some or remove the folder",
-                dir.join(label).display(),
-                EXTENSIONS.join(", ")
-            )));
-        }
-        files.extend(pictures.iter().map(|file| (file, class)));
-    }
+/// The number of classes below `dir` that are asked for, and the model's answers to their pictures.
+async fn ask(
+    classifier: &Classifier,
+    dir: &Path,
+    names: Option<&FolderNames>,
+    tell: &dyn Fn(&str),
+) -> Result<(usize, Vec<Asked>)> {
+    let layout = Layout::read(dir, names)?;
+    let classes =
+        layout.classes.iter().map(|class| self::class(classifier, class)).collect::<Result<Vec<_>>>()?;
+    let files: Vec<_> = layout.judged().collect();
+    let mut counts = vec![0; classes.len()];
+    files.iter().for_each(|(class, _)| counts[*class] += 1);
     if files.is_empty() {
         return Err(Error::Training(format!(
-            "{} holds no folders with pictures; it must hold one for each class that is asked for",
-            dir.display()
+            "{} holds no pictures to judge by; put some into a folder for each class in {}",
+            dir.display(),
+            dir.join("val").display()
         )));
     }
-    let mut asked = Vec::new();
-    for (file, class) in files {
-        let bytes = std::fs::read(file).map_err(|source| io(file, source))?;
-        let named =
-            |error: Error| Error::Training(format!("{}: {error}; repair or remove it", file.display()));
-        let picture = Picture::decode(&bytes).map_err(named)?;
-        let logits = classifier.logits(picture.view()?).await?;
-        asked.push(Asked { file: file.clone(), answer: (logits, class) });
+    let bar = ProgressBar::new(files.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} pictures") {
+        bar.set_style(style);
     }
-    Ok((folders.len(), asked))
+    let (mut asked, mut broken) = (Vec::new(), Vec::new());
+    for some in files.chunks(DECODED) {
+        let decoded: Vec<_> = some.par_iter().map(|(_, file)| decode(file)).collect();
+        for ((class, file), picture) in some.iter().zip(decoded) {
+            bar.inc(1);
+            let (class, file) = (*class, file.to_path_buf());
+            match picture {
+                Ok(picture) => {
+                    let logits = classifier.logits(picture.view()?).await?;
+                    asked.push(Asked { file, answer: (logits, classes[class]) });
+                }
+                Err(why) => broken.push(Broken { class, file, why }),
+            }
+        }
+    }
+    bar.finish_and_clear();
+    if let Some(text) = layout.tolerate(&broken, &counts)? {
+        tell(&text);
+    }
+    Ok((counts.iter().filter(|count| **count > 0).count(), asked))
 }
 
-/// The model's class of that name.
-fn class(classifier: &Classifier, label: &str) -> Result<usize> {
-    let names = classifier.labels().names();
-    names.iter().position(|name| name == label).ok_or_else(|| {
+/// The model's class for a folder: by the synset, if both have one; or by the label.
+fn class(classifier: &Classifier, class: &Class) -> Result<usize> {
+    let labels = classifier.labels();
+    let names = labels.names();
+    let by_synset = (0..names.len()).find(|index| labels.synset(*index) == Some(&class.folder));
+    let found = by_synset.or_else(|| names.iter().position(|name| *name == class.label));
+    found.ok_or_else(|| {
         let more = if names.len() > LABELS_SHOWN { ", …" } else { "" };
         let some = names[..names.len().min(LABELS_SHOWN)].join(", ");
         let labels = if names.is_empty() { "none".into() } else { format!("{some}{more}") };
         Error::Training(format!(
-            "the model has no class \"{label}\" (its labels: {labels}); give each folder the name of a class"
+            "the model has no class \"{}\" (its labels: {labels}); give each folder the name of a class, or name folders with --labels FILE",
+            class.label
         ))
     })
 }

@@ -7,6 +7,7 @@ use xception_web::calibration::Calibration;
 use xception_web::classify::Classifier;
 use xception_web::train::confidence::{Report, calibrate};
 use xception_web::train::icons::DEFAULT_DIR;
+use xception_web::train::layout::FolderNames;
 use xception_web::train::own::calibrate_own;
 use xception_web::{Error, Result};
 
@@ -26,10 +27,14 @@ pub struct Args {
     /// Folder of the icon sets' npm packages.
     #[arg(long, default_value = DEFAULT_DIR)]
     icons: PathBuf,
-    /// Own pictures instead of icons, for a model of own pictures: a folder with one folder of pictures per
-    /// class; none that it was trained on.
+    /// Own pictures instead of icons, for a model of own pictures: a folder as for `xception train`, of which only
+    /// the validation set is used, if it has one; none that the model was trained on.
     #[arg(long, value_name = "DIR", conflicts_with = "icons")]
     data: Option<PathBuf>,
+    /// What own folders are called that are named by ids: a JSON object of labels by folder, or lines of folder, tab,
+    /// label. Synsets need none where the model knows its own.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    labels: Option<PathBuf>,
     /// Seed of the pictures, or of which own ones judge.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -40,6 +45,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     let dtype = dtype(&args.dtype)?;
+    let names = args.labels.as_deref().map(FolderNames::read).transpose()?;
     let mut file = model(&args.model)?;
     // What an earlier calibration found must not bend this one.
     file.calibration = Calibration::default();
@@ -47,7 +53,9 @@ pub fn run(args: Args) -> Result<()> {
         let backend = Backend::choose(BackendRequest::Named(BackendKind::Cpu)).await?;
         let classifier = Classifier::new(&file, backend).await?;
         match &args.data {
-            Some(dir) => calibrate_own(&classifier, dir, args.seed).await,
+            Some(dir) => {
+                calibrate_own(&classifier, dir, names.as_ref(), args.seed, &|text| eprintln!("{text}")).await
+            }
             None => calibrate(&classifier, &args.icons, args.seed).await,
         }
     })?;
