@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::mem::{replace, take};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -11,7 +12,7 @@ use rayon::prelude::*;
 
 use super::config::preprocess;
 use super::dataset::{Batch, ahead};
-use super::layout::{Broken, FolderNames, Layout, decode};
+use super::layout::{Broken, Class, FolderNames, Layout, decode};
 use super::random::Random;
 use super::vary::{Photograph, Room, Variation};
 use crate::error::Result;
@@ -51,14 +52,14 @@ pub struct Pictures {
 #[derive(Debug)]
 struct HeldOut {
     classes: Vec<usize>,
-    /// By the side of the network's input: `[N, H, W, 3]`, before they are normalised.
-    seen: BTreeMap<usize, Vec<u8>>,
+    /// By the side of the network's input: `[H, W, 3]` each, before they are normalised.
+    seen: BTreeMap<usize, Vec<Box<[u8]>>>,
 }
 
 /// A picture that was read.
 enum Ready {
     Train(Photograph),
-    HeldOut(Vec<Vec<u8>>),
+    HeldOut(Vec<Box<[u8]>>),
 }
 
 impl Pictures {
@@ -75,9 +76,9 @@ impl Pictures {
         sides: &[usize],
         tell: &dyn Fn(&str),
     ) -> Result<Self> {
-        let layout = Layout::read(dir, names)?;
+        let mut layout = Layout::read(dir, names)?;
         layout.check_trainable()?;
-        let files = divided(&layout, seed);
+        let files = divided(&mut layout, seed);
         let bar = ProgressBar::new(files.len() as u64);
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} pictures read") {
             bar.set_style(style);
@@ -110,7 +111,7 @@ impl Pictures {
                 Ok(Ready::HeldOut(pictures)) => {
                     held_out.classes.push(class);
                     for (side, picture) in sides.iter().zip(pictures) {
-                        held_out.seen.entry(*side).or_default().extend(picture);
+                        held_out.seen.entry(*side).or_default().push(picture);
                     }
                 }
                 Err(why) => broken.push(Broken { class, file, why }),
@@ -207,36 +208,36 @@ impl HeldOut {
     /// One picture at a side. At one that nobody announced it is made from the largest there is, which is not
     /// quite what the file itself would give.
     fn seen(&self, place: usize, side: usize) -> Cow<'_, [u8]> {
-        let at = |side: usize| place * side * side * 3..(place + 1) * side * side * 3;
         if let Some(all) = self.seen.get(&side) {
-            return Cow::Borrowed(&all[at(side)]);
+            return Cow::Borrowed(&all[place]);
         }
         let made = self.seen.last_key_value().and_then(|(largest, all)| {
-            let rgba = all[at(*largest)].chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 255]).collect();
+            let rgba = all[place].chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 255]).collect();
             seen(&Picture::new(rgba, *largest, *largest).ok()?, side).ok()
         });
-        Cow::Owned(made.unwrap_or_default())
+        Cow::Owned(made.unwrap_or_default().into_vec())
     }
 }
 
-/// All files with their classes, class by class, and whether each is held out.
-fn divided(layout: &Layout, seed: u64) -> Vec<(usize, PathBuf, bool)> {
-    let of_class = |(at, class): (usize, &super::layout::Class)| {
-        let mut files = class.train.clone();
-        let mut held_out = class.validation.clone();
-        if !layout.split {
+/// Takes all files with their classes, class by class, and says whether each is held out.
+fn divided(layout: &mut Layout, seed: u64) -> Vec<(usize, PathBuf, bool)> {
+    let split = layout.split;
+    let of_class = |(at, class): (usize, &mut Class)| {
+        let mut files = take(&mut class.train);
+        let mut held_out = take(&mut class.validation);
+        if !split {
             Random::new(seed, SPLIT, at as u64).shuffle(&mut files);
             let rest = files.split_off((files.len() / HELD_OUT).max(1));
-            held_out = std::mem::replace(&mut files, rest);
+            held_out = replace(&mut files, rest);
         }
         let known = |held_out: bool| move |file: PathBuf| (at, file, held_out);
         files.into_iter().map(known(false)).chain(held_out.into_iter().map(known(true))).collect::<Vec<_>>()
     };
-    layout.classes.iter().enumerate().flat_map(of_class).collect()
+    layout.classes.iter_mut().enumerate().flat_map(of_class).collect()
 }
 
 /// A picture as a classifier with an input of `side` sees it, `[H, W, 3]`, before it is normalised.
-fn seen(picture: &Picture, side: usize) -> Result<Vec<u8>> {
+fn seen(picture: &Picture, side: usize) -> Result<Box<[u8]>> {
     let planes = preprocess(side).apply(picture.view()?)?;
     let pixels = side * side;
     let byte = |at: usize| ((planes[at] + 1.0) * 127.5).round() as u8;

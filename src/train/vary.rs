@@ -231,7 +231,7 @@ fn expose(row: &mut [f32], side: usize, light: &Light) {
     let (green, blue) = others.split_at_mut(side);
     for ((r, g), b) in red.iter_mut().zip(green).zip(blue) {
         let seen = light.map(|[of_red, of_green, of_blue, more]| {
-            (of_red * *r + of_green * *g + of_blue * *b + more).max(-1.0).min(1.0)
+            (of_red * *r + of_green * *g + of_blue * *b + more).clamp(-1.0, 1.0)
         });
         [*r, *g, *b] = seen;
     }
