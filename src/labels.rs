@@ -30,8 +30,7 @@ impl From<Stored> for Labels {
         match stored {
             Stored::Names(names) => Self::new(names),
             Stored::Pairs(pairs) => {
-                let (synsets, names) = pairs.into_iter().map(|[synset, name]| (synset, name)).unzip();
-                Self { names, synsets }
+                Self::with_synsets(pairs.into_iter().map(|[synset, name]| (synset, name)).collect())
             }
         }
     }
@@ -69,7 +68,7 @@ enum Names {
 }
 
 /// A JSON object as it stands, with keys that come twice: a map would take one of them without a word.
-struct Object<T>(Vec<(String, T)>);
+pub(crate) struct Object<T>(pub(crate) Vec<(String, T)>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -99,6 +98,12 @@ impl Labels {
     /// Names in index order.
     pub fn new(names: Vec<String>) -> Self {
         Self { names, synsets: Vec::new() }
+    }
+
+    /// Names with their synsets, in index order.
+    pub fn with_synsets(pairs: Vec<(String, String)>) -> Self {
+        let (synsets, names) = pairs.into_iter().unzip();
+        Self { names, synsets }
     }
 
     /// Reads a sidecar: a list of names, Hugging Face's `config.json` with `id2label`, timm's with `label_names`,

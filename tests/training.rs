@@ -280,6 +280,86 @@ fn a_given_model_is_trained_on_or_only_its_head() {
     assert!(described.contains("base.safetensors") && described.contains("33"), "{described}");
 }
 
+/// A small `tiny-imagenet-200` of two things, with one picture that cannot be read.
+fn tiny_imagenet(data: &Path) {
+    let mut annotations = String::new();
+    for (class, synset) in ["n00000001", "n00000002"].into_iter().enumerate() {
+        for n in 0..PICTURES {
+            let folder = data.join(format!("train/{synset}/images"));
+            fs::create_dir_all(&folder).unwrap();
+            shape(class == 0, n).save(folder.join(format!("{synset}_{n}.JPEG"))).unwrap();
+        }
+        fs::create_dir_all(data.join("val/images")).unwrap();
+        for n in 0..6 {
+            let name = format!("val_{}.JPEG", 2 * n + class as u32);
+            shape(class == 0, 300 + n).save(data.join("val/images").join(&name)).unwrap();
+            annotations += &format!("{name}\t{synset}\t0\t0\t63\t63\n");
+        }
+    }
+    fs::write(data.join("train/n00000001/images/torn.JPEG"), b"no picture").unwrap();
+    fs::write(data.join("val/val_annotations.txt"), annotations).unwrap();
+    let words = "n00000001\tdisk, disc\nn00000002\tstripe, streak, bar\nn00000003\tentity\n";
+    fs::write(data.join("words.txt"), words).unwrap();
+}
+
+#[test]
+fn tiny_imagenet_is_trained_on_and_judged_as_it_is_published() {
+    let scratch = scratch("tiny");
+    let data = scratch.join("tiny-imagenet-200");
+    tiny_imagenet(&data);
+    let [tiny, names] = ["tiny.toml", "names.tsv"].map(|name| scratch.join(name));
+    fs::write(&tiny, TINY).unwrap();
+    fs::write(&names, "n00000001\tround thing\tdisk, disc\nn00000002\tstripes\tstripe\n").unwrap();
+    let (run, out) = (scratch.join("run"), scratch.join("own.safetensors"));
+    let paths = ["--run", text(&run), "--out", text(&out), "--labels", text(&names)];
+    let said = ["--title", "Two shapes", "--licence", "CC0-1.0", "--source", "drawings"];
+    let args = ["train", "--data", text(&data), "--config", text(&tiny)];
+    let output = xception(&[&args[..], &paths, &said].concat());
+    let (told, errors) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success(), "{errors}");
+    assert!(told.contains("1 of 53 pictures cannot be read") && told.contains("torn.JPEG"), "{told}");
+    assert!(
+        told.contains("2 classes, 40 pictures to learn from, 12 held out (its validation set)"),
+        "{told}"
+    );
+
+    // What was said is in the file, and still is when the run was continued.
+    let model = fs::read(&out).unwrap();
+    fs::remove_file(&out).unwrap();
+    assert!(xception(&["train", "--resume", text(&run)]).status.success());
+    assert!(fs::read(&out).unwrap() == model);
+    let (_, metadata) = SafeTensors::read_metadata(&model).unwrap();
+    let metadata = format!("{:?}", metadata.metadata());
+    for words in
+        ["n00000002", "round thing", "Two shapes", "CC0-1.0", "on drawings, the validation set held out"]
+    {
+        assert!(metadata.contains(words), "{words}: {metadata}");
+    }
+
+    // The synsets are known to the model, whatever the folders are called; another name needs the file.
+    let eval = |args: &[&str]| {
+        let output = xception(&[&["eval", "--model", text(&out), "--json", "--data"], args].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let found = eval(&[text(&data)]);
+    assert_eq!((&found["pictures"], &found["classes"]), (&12.into(), &2.into()));
+    assert_eq!(eval(&[text(&data), "--labels", text(&names)]), found);
+    let ids = scratch.join("ids");
+    draw(&ids.join("r"), true, 0..2);
+    fs::write(&names, r#"{"r": "round thing", "s": "stripes"}"#).unwrap();
+    assert_eq!(eval(&[text(&ids), "--labels", text(&names)])["pictures"], 2);
+
+    // Names for drawings are no use, and an incomplete list is refused before anything is read.
+    let output = xception(&["train", "--labels", text(&names), "--run", text(&scratch.join("none"))]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--data"));
+    let output =
+        xception(&[&args[..], &["--labels", text(&names), "--run", text(&scratch.join("none"))]].concat());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("n00000001, n00000002") && errors.lines().count() == 1, "{errors}");
+}
+
 #[test]
 fn settings_that_make_no_sense_are_refused_in_one_sentence() {
     let scratch = scratch("settings");

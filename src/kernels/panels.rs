@@ -13,9 +13,8 @@ use super::{PANEL_LANES, TAPS};
 /// Pixels by vectors of output channels that one tile of a product holds in registers: twelve sums, two vectors and
 /// one number, all but one of AVX2's sixteen registers.
 const TILE: [usize; 2] = [6, 2];
-/// Input channels by vectors of output channels of an outer product. Eight sums are as many as keep two units busy
-/// that take four cycles each; more would not divide a panel.
-const OUTER: [usize; 2] = [4, 2];
+/// Input channels by vectors of output channels of an outer product: as many sums, in a shape that divides a panel.
+const OUTER: [usize; 2] = [2, 6];
 
 /// Panels one after the other: panel `p` begins at `p · stride`.
 #[derive(Clone, Copy)]
@@ -224,8 +223,12 @@ unsafe fn outer_of<L: Lanes, const P: usize>(
                 let g_from = g.values.as_ptr().add(first * g.stride);
                 let to = dw.as_mut_ptr().add(row * width + first * PANEL_LANES);
                 match vectors {
-                    2 => outer_tile::<L, P, 4, 2>([x, g_from], g.stride, pixels, to, width),
-                    _ => outer_tile::<L, P, 4, 1>([x, g_from], g.stride, pixels, to, width),
+                    6 => outer_tile::<L, P, 2, 6>([x, g_from], g.stride, pixels, to, width),
+                    5 => outer_tile::<L, P, 2, 5>([x, g_from], g.stride, pixels, to, width),
+                    4 => outer_tile::<L, P, 2, 4>([x, g_from], g.stride, pixels, to, width),
+                    3 => outer_tile::<L, P, 2, 3>([x, g_from], g.stride, pixels, to, width),
+                    2 => outer_tile::<L, P, 2, 2>([x, g_from], g.stride, pixels, to, width),
+                    _ => outer_tile::<L, P, 2, 1>([x, g_from], g.stride, pixels, to, width),
                 }
             }
         }
@@ -250,17 +253,15 @@ unsafe fn outer_tile<L: Lanes, const P: usize, const R: usize, const V: usize>(
         let mut sums = [[[L::splat(0.0); P]; V]; R];
         for pixel in 0..pixels {
             let (x, g) = (x.add(pixel * PANEL_LANES), g.add(pixel * PANEL_LANES));
-            let mut vectors = [[L::splat(0.0); P]; V];
-            for (v, vector) in vectors.iter_mut().enumerate() {
-                for (p, part) in vector.iter_mut().enumerate() {
-                    *part = L::load(g.add(v * g_stride + p * L::N));
-                }
+            let mut factors = [L::splat(0.0); R];
+            for (r, factor) in factors.iter_mut().enumerate() {
+                *factor = L::splat(*x.add(r));
             }
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let x = L::splat(*x.add(r));
-                for (sums, vector) in sums.iter_mut().zip(&vectors) {
-                    for (sum, &g) in sums.iter_mut().zip(vector) {
-                        *sum = x.mul_add(g, *sum);
+            for v in 0..V {
+                for p in 0..P {
+                    let g = L::load(g.add(v * g_stride + p * L::N));
+                    for (sums, &x) in sums.iter_mut().zip(&factors) {
+                        sums[v][p] = x.mul_add(g, sums[v][p]);
                     }
                 }
             }

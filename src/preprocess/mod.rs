@@ -184,6 +184,26 @@ impl Preprocess {
     }
 }
 
+/// The whole picture, on white, at another size: what the trainer keeps of one.
+///
+/// # Shapes
+/// - returns `[H, C, W]`, with C = 3: planes of one row side by side
+#[cfg(feature = "train")]
+pub(crate) fn resized(image: RgbaView<'_>, [width, height]: [usize; 2], filter: Filter) -> Vec<u8> {
+    let opaque = alpha::on_white(image.data);
+    if [width, height] == [image.width, image.height] {
+        // Nothing to weigh.
+        let mut planes = Vec::with_capacity(3 * width * height);
+        for row in opaque.chunks_exact(4 * width) {
+            (0..3).for_each(|channel| planes.extend(row.chunks_exact(4).map(|pixel| pixel[channel])));
+        }
+        return planes;
+    }
+    let axis =
+        |source, resized: usize| resize::Axis { source, resized: resized as u64, first: 0, kept: resized };
+    resize::resize(&opaque, axis(image.width, width), axis(image.height, height), filter)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -92,7 +92,7 @@ fn recolour(random: &mut Random, layer: &mut Layer) {
 }
 
 /// Rotation about the grey axis (Rodrigues), then saturation, then brightness.
-fn hue_matrix(turn: f32, saturation: f32, bright: f32) -> [[f32; 3]; 3] {
+pub(super) fn hue_matrix(turn: f32, saturation: f32, bright: f32) -> [[f32; 3]; 3] {
     let (sin, cos) = turn.sin_cos();
     let third = (1.0 - cos) / 3.0;
     let root = sin / 3f32.sqrt();

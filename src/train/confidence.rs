@@ -15,6 +15,7 @@ use super::render::render;
 use crate::calibration::Calibration;
 use crate::classify::Classifier;
 use crate::error::{Error, Result};
+use crate::picture::Picture;
 use crate::preprocess::RgbaView;
 
 /// Pictures in the training styles: half of them to fit on, half to judge by.
@@ -25,8 +26,8 @@ const HANDS: usize = 2;
 const OUTSIDE: usize = 300;
 /// Side of those.
 const OUTSIDE_SIDE: usize = 160;
-/// Share of the rightly named pictures that stays known.
-const TRUE_POSITIVES: f64 = 0.95;
+/// Share of the rightly named pictures that stays known, unless another is asked for.
+pub const KEEP: f64 = 0.95;
 /// Bins of the expected calibration error, as Guo et al. (2017) have it.
 const BINS: usize = 15;
 /// Temperatures that are searched, as natural logarithms, and how closely.
@@ -43,7 +44,7 @@ pub type Answer = (Vec<f32>, usize);
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outside {
     /// Which pictures.
-    pub kind: &'static str,
+    pub kind: String,
     /// How many.
     pub pictures: usize,
     /// Share of them whose best score reaches the threshold.
@@ -74,25 +75,28 @@ pub struct Report {
 }
 
 /// Fits temperature and threshold on augmented pictures of the training styles that training never
-/// saw, and judges them by others; the same seed gives the same figures.
+/// saw, and judges them by others; the same seed gives the same figures. `keep` is the share of the rightly named that
+/// is to stay known.
 ///
 /// # Errors
 ///
 /// When the icon sets cannot be read, or the model has labels that are no class of the trainer's.
-pub async fn calibrate(classifier: &Classifier, dir: &Path, seed: u64) -> Result<Report> {
+pub async fn calibrate(classifier: &Classifier, dir: &Path, seed: u64, keep: f64) -> Result<Report> {
     let answers = validation(classifier, dir, seed).await?;
-    let report = fitted("pictures in the training styles", &answers);
-    let outside = outside(classifier, &report.calibration, dir, seed).await?;
+    let report = fitted("pictures in the training styles", &answers, keep);
+    let mut kinds = vec![("other drawings of openmoji".into(), other_drawings(dir, seed)?)];
+    kinds.extend(textures(seed)?);
+    let outside = outside(classifier, &report.calibration, kinds).await?;
     Ok(Report { outside, ..report })
 }
 
 /// Temperature and threshold by the first half of the answers, judged by the second; nothing is said of
 /// pictures that show none of the classes.
-pub(super) fn fitted(pictures_are: &'static str, answers: &[Answer]) -> Report {
+pub(super) fn fitted(pictures_are: &'static str, answers: &[Answer], keep: f64) -> Report {
     let (fit, judge) = answers.split_at(answers.len() / 2);
     let temperature = temperature(fit);
     let mut calibration = Calibration { temperature, unknown: None };
-    calibration.unknown = threshold(&calibration, fit);
+    calibration.unknown = threshold(&calibration, fit, keep);
     let known = |right: bool| {
         let those: Vec<_> = judge.iter().filter(|answer| is_right(answer) == right).collect();
         let known = those.iter().filter(|(logits, _)| calibration.knows(&calibration.scores(logits)));
@@ -170,15 +174,15 @@ pub fn temperature(answers: &[Answer]) -> f32 {
     ((low + high) / 2.0).exp() as f32
 }
 
-/// The score that [`TRUE_POSITIVES`] of the rightly named pictures reach; none when no answer is right.
-pub fn threshold(calibration: &Calibration, answers: &[Answer]) -> Option<f32> {
+/// The score that a share `keep` of the rightly named pictures reaches; none when no answer is right.
+pub fn threshold(calibration: &Calibration, answers: &[Answer], keep: f64) -> Option<f32> {
     let mut scores: Vec<f32> = answers
         .iter()
         .filter(|answer| is_right(answer))
         .map(|(logits, class)| calibration.scores(logits)[*class])
         .collect();
     scores.sort_by(f32::total_cmp);
-    let rejected = ((1.0 - TRUE_POSITIVES) * scores.len() as f64) as usize;
+    let rejected = ((1.0 - keep) * scores.len() as f64) as usize;
     scores.get(rejected).copied()
 }
 
@@ -194,13 +198,8 @@ pub fn calibration_error(calibration: &Calibration, answers: &[Answer]) -> f64 {
     bins.iter().map(|(score, right)| (score - right).abs()).sum::<f64>() / answers.len().max(1) as f64
 }
 
-/// Shows the model what it was never taught: other drawings, textures, noise.
-async fn outside(
-    classifier: &Classifier,
-    calibration: &Calibration,
-    dir: &Path,
-    seed: u64,
-) -> Result<Vec<Outside>> {
+/// Drawings of things that no class of the drawings' model is.
+fn other_drawings(dir: &Path, seed: u64) -> Result<Vec<Picture>> {
     let set = IconSet::read(dir, UNSEEN_SET)?;
     let ours = |name: &&str| CLASSES.iter().any(|class| class.icons.contains(name));
     let mut names: Vec<&str> = set.names().filter(|name| !ours(name)).collect();
@@ -208,22 +207,38 @@ async fn outside(
     Random::new(seed, OTHERS, 0).shuffle(&mut names);
     let others = names.iter().take(OUTSIDE).map(|name| {
         let drawing = render(&set.svg(name)?, OUTSIDE_SIDE)?;
-        Ok(in_front(&drawing, [255; 3]))
+        square(in_front(&drawing, [255; 3]))
     });
+    others.collect()
+}
+
+/// Pictures that show nothing at all.
+pub(super) fn textures(seed: u64) -> Result<Vec<(String, Vec<Picture>)>> {
     let rgba = |of: fn(&mut Random) -> Canvas| {
         let canvases = (0..OUTSIDE as u64).map(move |item| of(&mut Random::new(seed, NOISE, item)).rgba());
-        canvases.collect::<Vec<_>>()
+        canvases.map(square).collect::<Result<Vec<_>>>()
     };
+    Ok(vec![
+        ("plain colours, gradients and patterns".into(), rgba(|random| background(random, OUTSIDE_SIDE))?),
+        ("noise".into(), rgba(noise)?),
+    ])
+}
+
+fn square(rgba: Vec<u8>) -> Result<Picture> {
+    Picture::new(rgba, OUTSIDE_SIDE, OUTSIDE_SIDE)
+}
+
+/// Shows the model what it was never taught.
+pub(super) async fn outside(
+    classifier: &Classifier,
+    calibration: &Calibration,
+    kinds: Vec<(String, Vec<Picture>)>,
+) -> Result<Vec<Outside>> {
     let mut found = Vec::new();
-    for (kind, pictures) in [
-        ("other drawings of openmoji", others.collect::<Result<Vec<_>>>()?),
-        ("plain colours, gradients and patterns", rgba(|random| background(random, OUTSIDE_SIDE))),
-        ("noise", rgba(noise)),
-    ] {
+    for (kind, pictures) in kinds {
         let mut named = 0;
         for picture in &pictures {
-            let view = RgbaView::new(picture, OUTSIDE_SIDE, OUTSIDE_SIDE)?;
-            let scores = calibration.scores(&classifier.logits(view).await?);
+            let scores = calibration.scores(&classifier.logits(picture.view()?).await?);
             named += usize::from(calibration.knows(&scores));
         }
         let share = named as f64 / pictures.len().max(1) as f64;
@@ -275,10 +290,10 @@ mod tests {
     fn the_threshold_keeps_95_of_100_right_answers() {
         let answers: Vec<Answer> = (1..=100).map(|i| (vec![i as f32 / 20.0, 0.0], 0)).collect();
         let calibration = Calibration::default();
-        let unknown = threshold(&calibration, &answers);
+        let unknown = threshold(&calibration, &answers, KEEP);
         let calibration = Calibration { unknown, ..calibration };
         let known = answers.iter().filter(|(logits, _)| calibration.knows(&calibration.scores(logits)));
         assert_eq!(known.count(), 95);
-        assert_eq!(threshold(&calibration, &[]), None);
+        assert_eq!(threshold(&calibration, &[], KEEP), None);
     }
 }

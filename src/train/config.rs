@@ -8,6 +8,7 @@ use super::accelerator::Accelerator;
 use super::mix::Mix;
 use super::schedule::Budget;
 use super::step::LABEL_SMOOTHING;
+use super::vary::Variation;
 use crate::error::{Error, Result};
 use crate::model::{Dialect, XceptionConfig};
 use crate::preprocess::{Filter, Fit, MAX_SIZE, Preprocess};
@@ -20,6 +21,10 @@ const OWN_SIDE: usize = 80;
 const GROWTH: [Growth; 2] = [Growth { from: 0.0, side: 48 }, Growth { from: 0.5, side: SIDE }];
 /// Pictures between two checkpoints.
 const EPOCH_SAMPLES: usize = 12_800;
+/// Largest settings that make sense; past them a step takes more memory than there is.
+const MAX_BATCH: usize = 4096;
+const MAX_EPOCH: usize = 100_000_000;
+const MAX_HANDS: usize = 1000;
 /// As many checkpoints has a run on own pictures, unless it is long.
 const OWN_EPOCHS: u64 = 10;
 
@@ -57,6 +62,8 @@ pub struct TrainConfig {
     pub growth: Vec<Growth>,
     /// Weight of the past in the average of the weights.
     pub decay: f64,
+    /// How own pictures are varied.
+    pub variation: Variation,
     /// Pictures mixed into others.
     pub mix: Mix,
     /// Redrawn versions of each drawing.
@@ -96,6 +103,7 @@ impl TrainConfig {
             side: SIDE,
             growth: GROWTH.to_vec(),
             decay: 0.998,
+            variation: Variation::default(),
             mix: Mix::default(),
             hands: 10,
             data: None,
@@ -147,17 +155,24 @@ impl TrainConfig {
         let grows = self.growth.iter().all(|step| share(step.from) && side(&step.side))
             && self.growth.is_sorted_by(|before, after| before.from < after.from);
         let network = XceptionConfig { classes: self.network.classes.max(1), ..self.network.clone() }.fault();
+        let (variation, mix) = (self.variation.fault(), self.mix.fault());
         let Self { batch, epoch, rate, weight_decay, label_smoothing, decay, .. } = self;
         let rules = [
             ("budget", budget, "must be above zero".into()),
-            ("epoch", *epoch >= 2, format!("is {epoch} and must be 2 or more, since no batch is larger")),
+            (
+                "epoch",
+                (2..=MAX_EPOCH).contains(epoch),
+                format!("is {epoch} and must be 2 to {MAX_EPOCH}, and no batch is larger"),
+            ),
             (
                 "batch",
-                (2..=*epoch).contains(batch),
+                (2..=MAX_BATCH.min(*epoch)).contains(batch),
                 format!(
-                    "is {batch} and must be 2 to {epoch}, the pictures between two checkpoints (`epoch`)"
+                    "is {batch} and must be 2 to {}, and at most the pictures between two checkpoints (`epoch`)",
+                    MAX_BATCH.min(*epoch)
                 ),
             ),
+            ("hands", self.hands <= MAX_HANDS, format!("is {} and must be at most {MAX_HANDS}", self.hands)),
             (
                 "rate",
                 rate.is_finite() && *rate > 0.0,
@@ -182,6 +197,8 @@ impl TrainConfig {
                     "must have rising shares in `from`, from 0 to below 1, and sides of {least} to {most} pixels"
                 ),
             ),
+            ("variation", variation.is_none(), variation.unwrap_or_default()),
+            ("mix", mix.is_none(), mix.unwrap_or_default()),
             (
                 "freeze",
                 !self.freeze || self.from.is_some(),

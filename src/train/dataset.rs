@@ -1,4 +1,4 @@
-//! An endless, seeded supply of training pictures, made ahead of need by one thread.
+//! An endless, seeded supply of training pictures, made ahead of need.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -117,13 +117,15 @@ impl Drawings {
 
     /// Pictures `first..first + count` of an epoch.
     pub fn batch(&self, side: usize, seed: u64, epoch: u64, first: u64, count: usize) -> Batch {
-        let mut batch = Batch { pixels: Vec::with_capacity(count * side * side * 3), classes: Vec::new() };
-        for index in first..first + count as u64 {
-            let (pixels, class) = self.sample(side, seed, epoch, index);
-            batch.pixels.extend(pixels);
-            batch.classes.push(class);
-        }
-        batch
+        let (mut pixels, mut classes) = (vec![0.0; count * side * side * 3], vec![0; count]);
+        pixels.par_chunks_exact_mut(side * side * 3).zip(&mut classes).enumerate().for_each(
+            |(number, (out, class))| {
+                let (sample, of) = self.sample(side, seed, epoch, first + number as u64);
+                out.copy_from_slice(&sample);
+                *class = of;
+            },
+        );
+        Batch { pixels, classes }
     }
 
     /// Pictures of the training styles that no epoch contains.
@@ -138,7 +140,8 @@ impl Drawings {
     }
 }
 
-/// What `make` gives for `0..batches`, on a thread of its own, a few ahead of need.
+/// What `make` gives for `0..batches`, in this order and a few ahead of need. It is called on a thread of its own, and
+/// may use all others.
 pub fn ahead(batches: usize, make: impl Fn(usize) -> Batch + Send + 'static) -> Receiver<Batch> {
     let (send, receive) = sync_channel(AHEAD);
     std::thread::spawn(move || {

@@ -16,7 +16,7 @@ use super::pass::Pass;
 use super::progress::Progress;
 use super::schedule::learning_rate;
 use super::start::beginning;
-use super::step::{Score, step, validate};
+use super::step::{Score, in_use, step, validate};
 use super::supply::Supply;
 use crate::error::Result;
 use crate::model::Xception;
@@ -118,9 +118,9 @@ impl<'a> Run<'a> {
     /// At the side that the epoch had: statistics of batch norm hold for that one.
     fn validation(&self, side: usize) -> Result<Score> {
         let mut score = Score::default();
-        let model = self.averaged();
+        let network = in_use(&self.averaged(), &self.config.network)?;
         for batch in self.supply.validation(side, self.config.seed) {
-            score.add(validate(&model, &batch)?);
+            score.add(validate(&network, &batch)?);
         }
         Ok(score)
     }

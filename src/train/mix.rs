@@ -22,6 +22,16 @@ pub struct Mix {
     pub blend: f32,
 }
 
+impl Mix {
+    /// What is out of range, and what is allowed.
+    pub fn fault(&self) -> Option<String> {
+        let Self { cut, blend } = *self;
+        let shares = cut >= 0.0 && blend >= 0.0 && cut + blend <= 1.0;
+        (!shares)
+            .then(|| format!("has cut = {cut} and blend = {blend}, which must be shares, together at most 1"))
+    }
+}
+
 /// The targets of a batch as it is.
 pub fn plain(batch: &Batch) -> Vec<Target> {
     batch.classes.iter().map(|&class| Target { class, other: class, share: 1.0 }).collect()

@@ -1,12 +1,14 @@
-//! How well a model names a user's own pictures, in one folder per class as for training, and what its
-//! scores are worth on them.
+//! How well a model names a user's own pictures, in folders as for training, and what its scores are worth on
+//! them. Where there is a validation set, it is what is asked for.
 
 use std::path::{Path, PathBuf};
 
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 use serde::Serialize;
 
-use super::confidence::{Answer, Report, fitted};
-use super::pictures::{EXTENSIONS, folders, io};
+use super::confidence::{Answer, Report, fitted, outside, textures};
+use super::layout::{self, Broken, Class, FolderNames, Layout, decode};
 use super::random::Random;
 use crate::classify::Classifier;
 use crate::error::{Error, Result};
@@ -16,8 +18,13 @@ use crate::picture::Picture;
 const CALIBRATED: usize = 40;
 /// Labels shown of a model that has others than a folder's name.
 const LABELS_SHOWN: usize = 8;
+/// Pictures decoded at once.
+const DECODED: usize = 64;
 /// Stream that decides which pictures are fitted on, apart from all others.
 const HALVES: u64 = u64::MAX - 5;
+/// Stream that decides which strangers are shown, and how many at most.
+const STRANGERS: u64 = u64::MAX - 6;
+const STRANGERS_SHOWN: usize = 2000;
 
 /// A picture that was misnamed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -57,13 +64,19 @@ struct Asked {
     answer: Answer,
 }
 
-/// Shows the model all pictures below `dir`.
+/// Shows the model the pictures below `dir`, whose folders are named by `names`, by labels or by synsets. What people
+/// should know goes to `tell`.
 ///
 /// # Errors
 ///
-/// When a folder is no class of the model or holds no pictures, or a picture cannot be read.
-pub async fn measure(classifier: &Classifier, dir: &Path) -> Result<Measured> {
-    let (classes, asked) = ask(classifier, dir).await?;
+/// When a folder is no class of the model or holds no pictures, or more than a few pictures cannot be read.
+pub async fn measure(
+    classifier: &Classifier,
+    dir: &Path,
+    names: Option<&FolderNames>,
+    tell: &dyn Fn(&str),
+) -> Result<Measured> {
+    let (classes, asked) = ask(classifier, dir, names, tell).await?;
     let (mut first, mut five, mut known_right, mut known_wrong) = (0, 0, 0, 0);
     let mut misses = Vec::new();
     for Asked { file, answer: (logits, class) } in asked.iter() {
@@ -95,14 +108,31 @@ pub async fn measure(classifier: &Classifier, dir: &Path) -> Result<Measured> {
     })
 }
 
-/// Fits temperature and threshold on half of the pictures below `dir`, chosen by `seed`, and judges them by
-/// the others. The model must not have been trained on any of them.
+/// How [`calibrate_own`] goes about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Calibrating<'a> {
+    /// Which half of the pictures is fitted on.
+    pub seed: u64,
+    /// Share of the rightly named that is to stay known.
+    pub keep: f64,
+    /// Pictures that show none of the classes, to say how often they are named all the same.
+    pub strangers: Option<&'a Path>,
+}
+
+/// Fits temperature and threshold on half of the pictures below `dir`, and judges them by the others. The model must
+/// not have been trained on any of them.
 ///
 /// # Errors
 ///
 /// As [`measure`], and when there are too few pictures.
-pub async fn calibrate_own(classifier: &Classifier, dir: &Path, seed: u64) -> Result<Report> {
-    let (_, asked) = ask(classifier, dir).await?;
+pub async fn calibrate_own(
+    classifier: &Classifier,
+    dir: &Path,
+    names: Option<&FolderNames>,
+    how: Calibrating<'_>,
+    tell: &dyn Fn(&str),
+) -> Result<Report> {
+    let (_, asked) = ask(classifier, dir, names, tell).await?;
     if asked.len() < CALIBRATED {
         return Err(Error::Training(format!(
             "{} holds {} pictures, and it takes at least {CALIBRATED} to say what scores are worth; add some that the model was not trained on",
@@ -111,54 +141,91 @@ pub async fn calibrate_own(classifier: &Classifier, dir: &Path, seed: u64) -> Re
         )));
     }
     let mut answers: Vec<Answer> = asked.into_iter().map(|asked| asked.answer).collect();
-    Random::new(seed, HALVES, 0).shuffle(&mut answers);
+    Random::new(how.seed, HALVES, 0).shuffle(&mut answers);
     // Halves are equal.
     answers.truncate(answers.len() / 2 * 2);
-    Ok(fitted("own pictures", &answers))
+    let report = fitted("own pictures", &answers, how.keep);
+    let mut kinds = textures(how.seed)?;
+    if let Some(dir) = how.strangers {
+        kinds.insert(0, (format!("those in {}", dir.display()), strangers(dir, how.seed)?));
+    }
+    Ok(Report { outside: outside(classifier, &report.calibration, kinds).await?, ..report })
 }
 
-/// The number of classes below `dir`, and the model's answers to their pictures.
-async fn ask(classifier: &Classifier, dir: &Path) -> Result<(usize, Vec<Asked>)> {
-    let folders = folders(dir)?;
-    let mut files = Vec::new();
-    for (label, pictures) in &folders {
-        let class = class(classifier, label)?;
-        if pictures.is_empty() {
-            return Err(Error::Training(format!(
-                "{} holds no pictures ({}); add some or remove the folder",
-                dir.join(label).display(),
-                EXTENSIONS.join(", ")
-            )));
-        }
-        files.extend(pictures.iter().map(|file| (file, class)));
-    }
+/// Some of the pictures below a folder, by chance.
+fn strangers(dir: &Path, seed: u64) -> Result<Vec<Picture>> {
+    let mut files = layout::pictures(dir)?;
+    Random::new(seed, STRANGERS, 0).shuffle(&mut files);
+    files.truncate(STRANGERS_SHOWN);
     if files.is_empty() {
         return Err(Error::Training(format!(
-            "{} holds no folders with pictures; it must hold one for each class that is asked for",
+            "{} holds no pictures; put some into it that show none of the model's classes, or leave --strangers out",
             dir.display()
         )));
     }
-    let mut asked = Vec::new();
-    for (file, class) in files {
-        let bytes = std::fs::read(file).map_err(|source| io(file, source))?;
-        let named =
-            |error: Error| Error::Training(format!("{}: {error}; repair or remove it", file.display()));
-        let picture = Picture::decode(&bytes).map_err(named)?;
-        let logits = classifier.logits(picture.view()?).await?;
-        asked.push(Asked { file: file.clone(), answer: (logits, class) });
-    }
-    Ok((folders.len(), asked))
+    let named = |file: &PathBuf, why| Error::Training(format!("{}: {why}", file.display()));
+    files.par_iter().map(|file| decode(file).map_err(|why| named(file, why))).collect()
 }
 
-/// The model's class of that name.
-fn class(classifier: &Classifier, label: &str) -> Result<usize> {
-    let names = classifier.labels().names();
-    names.iter().position(|name| name == label).ok_or_else(|| {
+/// The number of classes below `dir` that are asked for, and the model's answers to their pictures.
+async fn ask(
+    classifier: &Classifier,
+    dir: &Path,
+    names: Option<&FolderNames>,
+    tell: &dyn Fn(&str),
+) -> Result<(usize, Vec<Asked>)> {
+    let layout = Layout::read(dir, names)?;
+    let classes =
+        layout.classes.iter().map(|class| self::class(classifier, class)).collect::<Result<Vec<_>>>()?;
+    let files: Vec<_> = layout.judged().collect();
+    let mut counts = vec![0; classes.len()];
+    files.iter().for_each(|(class, _)| counts[*class] += 1);
+    if files.is_empty() {
+        return Err(Error::Training(format!(
+            "{} holds no pictures to judge by; put some into a folder for each class in {}",
+            dir.display(),
+            dir.join("val").display()
+        )));
+    }
+    let bar = ProgressBar::new(files.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} pictures") {
+        bar.set_style(style);
+    }
+    let (mut asked, mut broken) = (Vec::new(), Vec::new());
+    for some in files.chunks(DECODED) {
+        let decoded: Vec<_> = some.par_iter().map(|(_, file)| decode(file)).collect();
+        for ((class, file), picture) in some.iter().zip(decoded) {
+            bar.inc(1);
+            let (class, file) = (*class, file.to_path_buf());
+            match picture {
+                Ok(picture) => {
+                    let logits = classifier.logits(picture.view()?).await?;
+                    asked.push(Asked { file, answer: (logits, classes[class]) });
+                }
+                Err(why) => broken.push(Broken { class, file, why }),
+            }
+        }
+    }
+    bar.finish_and_clear();
+    if let Some(text) = layout.tolerate(&broken, &counts)? {
+        tell(&text);
+    }
+    Ok((counts.iter().filter(|count| **count > 0).count(), asked))
+}
+
+/// The model's class for a folder: by the synset, if both have one; or by the label.
+fn class(classifier: &Classifier, class: &Class) -> Result<usize> {
+    let labels = classifier.labels();
+    let names = labels.names();
+    let by_synset = (0..names.len()).find(|index| labels.synset(*index) == Some(&class.folder));
+    let found = by_synset.or_else(|| names.iter().position(|name| *name == class.label));
+    found.ok_or_else(|| {
         let more = if names.len() > LABELS_SHOWN { ", …" } else { "" };
         let some = names[..names.len().min(LABELS_SHOWN)].join(", ");
         let labels = if names.is_empty() { "none".into() } else { format!("{some}{more}") };
         Error::Training(format!(
-            "the model has no class \"{label}\" (its labels: {labels}); give each folder the name of a class"
+            "the model has no class \"{}\" (its labels: {labels}); give each folder the name of a class, or name folders with --labels FILE",
+            class.label
         ))
     })
 }

@@ -1,169 +1,372 @@
-//! A user's own pictures: one folder per class, some of each held out, the others varied for ever.
+//! A user's own pictures in memory: some of each class held out, the others varied for ever.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::mem::{replace, take};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
-use super::canvas::{Layer, Pyramid};
 use super::config::preprocess;
-use super::dataset::Batch;
+use super::dataset::{Batch, ahead};
+use super::layout::{Broken, Class, FolderNames, Layout, decode};
 use super::random::Random;
-use super::render::Drawing;
-use crate::error::{Error, Result};
+use super::vary::{Photograph, Room, Variation};
+use crate::error::Result;
+use crate::labels::Labels;
 use crate::picture::Picture;
 
-/// File names that are taken for pictures, by their ends.
-pub(super) const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];
-/// Pixels kept of a picture at least; somewhat more than the usual input, for the crops.
-const KEPT_SIDE: usize = 96;
-/// One of so many pictures of a class is held out, and at least one.
+/// A picture's shorter side is kept at so many times the network's: a part of it is shown at most of this size.
+const KEPT: f64 = 1.15;
+/// Without a validation set, one of so many pictures of a class is held out, and at least one.
 const HELD_OUT: usize = 10;
-/// Stream that decides which, apart from all epochs.
+/// Classes that differ in size by more than this are drawn equally often.
+const UNBALANCED: usize = 4;
+/// Streams that decide which are held out, in which order pictures come, and which are drawn; apart from all epochs.
 const SPLIT: u64 = u64::MAX - 1;
-/// Smallest share of a picture's area that is shown, and the spread of the crop's aspect.
-const CROP_AREA: f32 = 0.4;
-const CROP_ASPECT: f32 = 0.2;
+const ORDER: u64 = u64::MAX - 6;
+const DRAWN: u64 = u64::MAX - 7;
+/// Pictures that a thread takes at once: few enough to keep all busy, enough to be worth the while.
+const AT_ONCE: usize = 4;
 
 /// Pictures by class, in memory.
 #[derive(Clone, Debug)]
 pub struct Pictures {
-    /// Names of the folders, sorted: the labels.
-    pub labels: Vec<String>,
-    train: Arc<Vec<Vec<Pyramid>>>,
-    held_out: Arc<Vec<(usize, Pyramid)>>,
+    /// What the classes are called.
+    pub labels: Labels,
+    /// How they are varied.
+    pub variation: Variation,
+    /// Whether they came with a validation set.
+    pub split: bool,
+    /// Class by class.
+    train: Arc<Vec<(usize, Photograph)>>,
+    /// Where each class begins in `train`, and the end.
+    starts: Arc<Vec<usize>>,
+    held_out: Arc<HeldOut>,
+}
+
+/// Pictures as a classifier sees them.
+#[derive(Debug)]
+struct HeldOut {
+    classes: Vec<usize>,
+    /// By the side of the network's input: `[H, W, 3]` each, before they are normalised.
+    seen: BTreeMap<usize, Vec<Box<[u8]>>>,
+}
+
+/// A picture that was read.
+enum Ready {
+    Train(Photograph),
+    HeldOut(Vec<Box<[u8]>>),
 }
 
 impl Pictures {
-    /// Reads the folders below `dir` for networks of that input `side`; the seed says which pictures are
-    /// held out.
+    /// Reads the pictures of a folder in any [`Layout`] for networks with inputs of the given sides; where there is no
+    /// validation set, the seed says which are held out. What people should know goes to `tell`.
     ///
     /// # Errors
     ///
-    /// With fewer than two folders, a folder with fewer than two pictures, or a picture that cannot be read.
-    pub fn read(dir: &Path, seed: u64, side: usize) -> Result<Self> {
-        let kept = side.max(KEPT_SIDE);
-        let folders = folders(dir)?;
-        if folders.len() < 2 {
-            return Err(Error::Training(format!(
-                "{} holds {} folders with pictures; it must hold one per class, and at least two",
-                dir.display(),
-                folders.len()
-            )));
+    /// When the folder cannot be learned from, or more than a few of its pictures cannot be read.
+    pub fn read(
+        dir: &Path,
+        names: Option<&FolderNames>,
+        seed: u64,
+        sides: &[usize],
+        tell: &dyn Fn(&str),
+    ) -> Result<Self> {
+        let mut layout = Layout::read(dir, names)?;
+        layout.check_trainable()?;
+        let files = divided(&mut layout, seed);
+        let bar = ProgressBar::new(files.len() as u64);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} pictures read") {
+            bar.set_style(style);
         }
-        let (mut labels, mut train, mut held_out) = (Vec::new(), Vec::new(), Vec::new());
-        for (class, (label, files)) in folders.into_iter().enumerate() {
-            if files.len() < 2 {
-                return Err(Error::Training(format!(
-                    "{} holds {} pictures ({}); a class needs at least two, one of them held out: add some or remove the folder",
-                    dir.join(label).display(),
-                    files.len(),
-                    EXTENSIONS.join(", ")
-                )));
+        let largest = sides.iter().copied().max().unwrap_or(1);
+        let most = (KEPT * largest as f64).ceil() as usize;
+        let ready = |(_, file, held_out): &(usize, PathBuf, bool)| {
+            let read = || -> Result<Ready, String> {
+                let picture = decode(file)?;
+                let ready = if *held_out {
+                    sides.iter().map(|side| seen(&picture, *side)).collect::<Result<_>>().map(Ready::HeldOut)
+                } else {
+                    picture.view().and_then(|view| Photograph::new(view, most)).map(Ready::Train)
+                };
+                ready.map_err(|error| error.to_string())
+            };
+            let read = read();
+            bar.inc(1);
+            read
+        };
+        let ready: Vec<_> = files.par_iter().map(ready).collect();
+        bar.finish_and_clear();
+
+        let (mut train, mut broken, mut counts) = (Vec::new(), Vec::new(), vec![0; layout.classes.len()]);
+        let mut held_out = HeldOut { classes: Vec::new(), seen: BTreeMap::new() };
+        for ((class, file, _), ready) in files.into_iter().zip(ready) {
+            counts[class] += 1;
+            match ready {
+                Ok(Ready::Train(picture)) => train.push((class, picture)),
+                Ok(Ready::HeldOut(pictures)) => {
+                    held_out.classes.push(class);
+                    for (side, picture) in sides.iter().zip(pictures) {
+                        held_out.seen.entry(*side).or_default().push(picture);
+                    }
+                }
+                Err(why) => broken.push(Broken { class, file, why }),
             }
-            let mut pictures = files.par_iter().map(|file| read(file, kept)).collect::<Result<Vec<_>>>()?;
-            Random::new(seed, SPLIT, class as u64).shuffle(&mut pictures);
-            let rest = pictures.split_off((pictures.len() / HELD_OUT).max(1));
-            held_out.extend(pictures.into_iter().map(|picture| (class, picture)));
-            train.push(rest);
-            labels.push(label);
         }
-        Ok(Self { labels, train: Arc::new(train), held_out: Arc::new(held_out) })
+        if let Some(text) = layout.tolerate(&broken, &counts)? {
+            tell(&text);
+        }
+        let begin = |class: usize| train.partition_point(|(of, _)| *of < class);
+        let starts = (0..=layout.classes.len()).map(begin).collect();
+        tell(&format!(
+            "{}: {} classes, {} pictures to learn from, {} held out{}",
+            dir.display(),
+            counts.len(),
+            train.len(),
+            held_out.classes.len(),
+            if layout.split { " (its validation set)" } else { "" }
+        ));
+        Ok(Self {
+            labels: layout.labels(),
+            variation: Variation::default(),
+            split: layout.split,
+            train: Arc::new(train),
+            starts: Arc::new(starts),
+            held_out: Arc::new(held_out),
+        })
     }
 
-    /// Pictures `first..first + count` of an epoch; every class is as frequent as the others.
-    pub fn batch(&self, side: usize, seed: u64, epoch: u64, first: u64, count: usize) -> Batch {
-        let samples = (first..first + count as u64).map(|index| {
-            let random = &mut Random::new(seed, epoch, index);
-            let class = random.below(self.train.len());
-            let picture = &self.train[class][random.below(self.train[class].len())];
-            let mut layer = picture.sample(side, &crop(random));
-            jitter(random, &mut layer);
-            (class, layer)
-        });
-        batch(samples)
+    /// The batches of an epoch, a few ahead of need.
+    pub fn epoch(&self, side: usize, seed: u64, epoch: u64, batches: usize, size: usize) -> Receiver<Batch> {
+        let (pictures, chosen) = (self.clone(), self.chosen(seed, epoch, batches * size));
+        ahead(batches, move |at| {
+            let first = at * size;
+            pictures.batch(side, seed, epoch, first as u64, &chosen[first..first + size])
+        })
     }
 
-    /// Up to `count` pictures held out, whole and as they are.
+    /// The places in `train` of an epoch's pictures. Epochs are parts of passes over all pictures, each in an order of
+    /// its own, that show every picture once; unless classes are of very unequal size: then every class is
+    /// as frequent as the others.
+    fn chosen(&self, seed: u64, epoch: u64, count: usize) -> Vec<usize> {
+        let sizes = || self.starts.windows(2).map(|pair| pair[1] - pair[0]);
+        let (least, most) = (sizes().min().unwrap_or(0), sizes().max().unwrap_or(0));
+        if most > UNBALANCED * least {
+            let random = &mut Random::new(seed, DRAWN, epoch);
+            let one = |_| {
+                let class = random.below(self.starts.len() - 1);
+                self.starts[class] + random.below(self.starts[class + 1] - self.starts[class])
+            };
+            return (0..count).map(one).collect();
+        }
+        let all = self.train.len() as u64;
+        let (mut at, mut left) = (epoch * count as u64, count);
+        let mut chosen = Vec::with_capacity(count);
+        while left > 0 {
+            let mut order: Vec<usize> = (0..self.train.len()).collect();
+            Random::new(seed, ORDER, at / all).shuffle(&mut order);
+            let rest = &order[(at % all) as usize..];
+            let part = &rest[..left.min(rest.len())];
+            chosen.extend(part);
+            at += part.len() as u64;
+            left -= part.len();
+        }
+        chosen
+    }
+
+    /// The chosen pictures, which are the epoch's from number `first` on. Any number of threads may make them:
+    /// each depends on its number alone.
+    fn batch(&self, side: usize, seed: u64, epoch: u64, first: u64, chosen: &[usize]) -> Batch {
+        let mut pixels = vec![0.0; chosen.len() * side * side * 3];
+        let show = |room: &mut Room, (number, (out, place)): (usize, (&mut [f32], &usize))| {
+            let random = &mut Random::new(seed, epoch, first + number as u64);
+            self.train[*place].1.show(&self.variation, random, side, room, out);
+        };
+        pixels
+            .par_chunks_exact_mut(side * side * 3)
+            .zip(chosen)
+            .enumerate()
+            .with_min_len(AT_ONCE)
+            .for_each_init(Room::default, show);
+        Batch { pixels, classes: chosen.iter().map(|place| self.train[*place].0).collect() }
+    }
+
+    /// Up to `count` pictures held out from number `first` on, as a classifier with an input of `side` sees them.
     pub fn validation(&self, side: usize, first: usize, count: usize) -> Batch {
-        let whole = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0];
-        let chosen = self.held_out.iter().skip(first).take(count);
-        batch(chosen.map(|(class, picture)| (*class, picture.sample(side, &whole))))
+        let last = (first + count).min(self.held_out.classes.len());
+        let places = first.min(last)..last;
+        let bytes = places.clone().flat_map(|place| self.held_out.seen(place, side).into_owned());
+        Batch { pixels: bytes.map(normalised).collect(), classes: self.held_out.classes[places].to_vec() }
     }
 }
 
-fn batch(samples: impl Iterator<Item = (usize, Layer)>) -> Batch {
-    let mut batch = Batch { pixels: Vec::new(), classes: Vec::new() };
-    for (class, layer) in samples {
-        batch.pixels.extend(layer.pixels.iter().flat_map(|p| [p[0], p[1], p[2]]).map(|v| v * 2.0 - 1.0));
-        batch.classes.push(class);
-    }
-    batch
-}
-
-/// A part of the picture, perhaps mirrored: the map that [`Pyramid::sample`] takes.
-fn crop(random: &mut Random) -> [f32; 8] {
-    let size = random.range(CROP_AREA, 1.0).sqrt();
-    let aspect = random.range(-CROP_ASPECT, CROP_ASPECT).exp();
-    let (w, h) = ((size * aspect).min(1.0), (size / aspect).min(1.0));
-    let (x, y) = (random.range(-0.5, 0.5) * (1.0 - w), random.range(-0.5, 0.5) * (1.0 - h));
-    let flip = if random.chance(0.5) { -1.0 } else { 1.0 };
-    [flip * w, 0.0, x, 0.0, h, y, 0.0, 0.0]
-}
-
-/// Other light: brightness, contrast and saturation.
-fn jitter(random: &mut Random, layer: &mut Layer) {
-    let (bright, contrast) = (random.range(-0.15, 0.15), random.range(0.7, 1.3));
-    let saturation = random.range(0.6, 1.4);
-    for p in &mut layer.pixels {
-        let grey = (p[0] + p[1] + p[2]) / 3.0;
-        for v in &mut p[..3] {
-            let value = grey + (*v - grey) * saturation;
-            *v = ((value - 0.5) * contrast + 0.5 + bright).clamp(0.0, 1.0);
+impl HeldOut {
+    /// One picture at a side. At one that nobody announced it is made from the largest there is, which is not
+    /// quite what the file itself would give.
+    fn seen(&self, place: usize, side: usize) -> Cow<'_, [u8]> {
+        if let Some(all) = self.seen.get(&side) {
+            return Cow::Borrowed(&all[place]);
         }
+        let made = self.seen.last_key_value().and_then(|(largest, all)| {
+            let rgba = all[place].chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 255]).collect();
+            seen(&Picture::new(rgba, *largest, *largest).ok()?, side).ok()
+        });
+        Cow::Owned(made.unwrap_or_default().into_vec())
     }
 }
 
-/// One picture as the network will see it, a little larger.
-fn read(path: &Path, side: usize) -> Result<Pyramid> {
-    let bytes = std::fs::read(path).map_err(|source| io(path, source))?;
-    let named = |error: Error| Error::Training(format!("{}: {error}; repair or remove it", path.display()));
-    let picture = Picture::decode(&bytes).map_err(named)?;
+/// Takes all files with their classes, class by class, and says whether each is held out.
+fn divided(layout: &mut Layout, seed: u64) -> Vec<(usize, PathBuf, bool)> {
+    let split = layout.split;
+    let of_class = |(at, class): (usize, &mut Class)| {
+        let mut files = take(&mut class.train);
+        let mut held_out = take(&mut class.validation);
+        if !split {
+            Random::new(seed, SPLIT, at as u64).shuffle(&mut files);
+            let rest = files.split_off((files.len() / HELD_OUT).max(1));
+            held_out = replace(&mut files, rest);
+        }
+        let known = |held_out: bool| move |file: PathBuf| (at, file, held_out);
+        files.into_iter().map(known(false)).chain(held_out.into_iter().map(known(true))).collect::<Vec<_>>()
+    };
+    layout.classes.iter_mut().enumerate().flat_map(of_class).collect()
+}
+
+/// A picture as a classifier with an input of `side` sees it, `[H, W, 3]`, before it is normalised.
+fn seen(picture: &Picture, side: usize) -> Result<Box<[u8]>> {
     let planes = preprocess(side).apply(picture.view()?)?;
     let pixels = side * side;
-    let byte = |v: f32| ((v + 1.0) * 127.5).round() as u8;
-    let pixel = |p: usize| [planes[p], planes[pixels + p], planes[2 * pixels + p]].map(byte);
-    let rgba = (0..pixels).flat_map(|p| pixel(p).into_iter().chain([255])).collect();
-    Ok(Pyramid::new(&Drawing { side, rgba }))
+    let byte = |at: usize| ((planes[at] + 1.0) * 127.5).round() as u8;
+    Ok((0..pixels).flat_map(|p| [p, pixels + p, 2 * pixels + p].map(byte)).collect())
 }
 
-/// The folders below `dir`, each a class by its name, with their pictures; both sorted.
-pub(super) fn folders(dir: &Path) -> Result<Vec<(String, Vec<PathBuf>)>> {
-    let folders = entries(dir)?.into_iter().filter(|path| path.is_dir());
-    let pictures = |folder: &Path| -> Result<Vec<PathBuf>> {
-        Ok(entries(folder)?.into_iter().filter(|path| is_picture(path)).collect())
-    };
-    folders.map(|folder| Ok((name(&folder), pictures(&folder)?))).collect()
+/// As `preprocess` does it, to the bit.
+fn normalised(byte: u8) -> f32 {
+    (f32::from(byte) / 255.0 - 0.5) / 0.5
 }
 
-/// What is in a folder, sorted, but for hidden things.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(dir).and_then(|list| list.map(|e| Ok(e?.path())).collect());
-    let mut entries: Vec<PathBuf> = entries.map_err(|source| io(dir, source))?;
-    entries.retain(|path| !name(path).starts_with('.'));
-    entries.sort();
-    Ok(entries)
-}
+#[cfg(test)]
+mod tests {
+    use std::fs;
 
-fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    path.is_file() && EXTENSIONS.contains(&extension.as_str())
-}
+    use image::{ImageFormat, Rgb, RgbImage};
 
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
+    use super::*;
 
-pub(super) fn io(path: &Path, source: std::io::Error) -> Error {
-    Error::Io { action: "read", path: path.display().to_string(), source }
+    struct Data(PathBuf);
+
+    impl Data {
+        fn new(name: &str, classes: &[(&str, u32)]) -> Self {
+            let data =
+                Self(std::env::temp_dir().join(format!("xception-pictures-{name}-{}", std::process::id())));
+            let _ = fs::remove_dir_all(&data.0);
+            for (class, count) in classes {
+                fs::create_dir_all(data.0.join(class)).unwrap();
+                for n in 0..*count {
+                    data.draw(&format!("{class}/{n}.png"), n);
+                }
+            }
+            data
+        }
+
+        /// Every number has a colour of its own.
+        fn draw(&self, file: &str, n: u32) {
+            let pixel = |x: u32, y: u32| Rgb([(n * 9) as u8, (x * 3) as u8, (y * 4) as u8]);
+            RgbImage::from_fn(40 + n % 3, 30, pixel)
+                .save_with_format(self.0.join(file), ImageFormat::Png)
+                .unwrap();
+        }
+
+        fn read(&self) -> (Pictures, Vec<String>) {
+            let said = std::cell::RefCell::new(Vec::new());
+            let pictures =
+                Pictures::read(&self.0, None, 1, &[24, 33], &|text| said.borrow_mut().push(text.to_owned()));
+            (pictures.unwrap(), said.into_inner())
+        }
+    }
+
+    impl Drop for Data {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn an_epoch_depends_on_its_numbers_alone_and_not_on_threads() {
+        let data = Data::new("seeded", &[("a", 20), ("b", 30)]);
+        let (pictures, said) = data.read();
+        assert!(said[0].contains("2 classes, 45 pictures to learn from, 5 held out"), "{said:?}");
+        let epoch = |seed, epoch| pictures.epoch(24, seed, epoch, 4, 16).into_iter().collect::<Vec<_>>();
+        let whole = epoch(7, 3);
+        assert_eq!((whole.len(), whole[0].pixels.len()), (4, 16 * 24 * 24 * 3));
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let chosen = pictures.chosen(7, 3, 64);
+        assert!(one.install(|| pictures.batch(24, 7, 3, 16, &chosen[16..32])) == whole[1]);
+        assert!(whole == epoch(7, 3));
+        assert!(whole != epoch(8, 3) && whole != epoch(7, 4));
+    }
+
+    #[test]
+    fn every_picture_is_shown_once_in_a_pass() {
+        let (pictures, _) = Data::new("pass", &[("a", 12), ("b", 40)]).read();
+        let all = pictures.train.len();
+        assert_eq!(all, 11 + 36);
+        // Epochs that do not divide a pass.
+        let shown: Vec<usize> = (0..all as u64).flat_map(|epoch| pictures.chosen(3, epoch, 10)).collect();
+        for pass in shown.chunks(all) {
+            let mut sorted = pass.to_vec();
+            sorted.sort();
+            assert!(sorted.into_iter().eq(0..all));
+            assert!(!pass.is_sorted());
+        }
+        assert_ne!(shown[..all], shown[all..2 * all]);
+    }
+
+    #[test]
+    fn very_unequal_classes_are_shown_equally_often() {
+        let (pictures, _) = Data::new("unequal", &[("a", 4), ("b", 60)]).read();
+        let chosen = pictures.chosen(1, 0, 1000);
+        let of_a = chosen.iter().filter(|place| pictures.train[**place].0 == 0).count();
+        assert!((400..600).contains(&of_a), "{of_a}");
+    }
+
+    #[test]
+    fn held_out_pictures_are_to_the_bit_what_a_classifier_sees() {
+        let data = Data::new("held", &[("train/a", 3), ("train/b", 3), ("val/a", 1), ("val/b", 2)]);
+        let (pictures, said) = data.read();
+        assert!(said[0].contains("6 pictures to learn from, 3 held out (its validation set)"), "{said:?}");
+        let files = ["val/a/0.png", "val/b/0.png", "val/b/1.png"];
+        for side in [24, 33] {
+            let batch = pictures.validation(side, 0, 64);
+            assert_eq!(batch.classes, [0, 1, 1]);
+            for (file, found) in files.iter().zip(batch.pixels.chunks(side * side * 3)) {
+                let picture = Picture::decode(&fs::read(data.0.join(file)).unwrap()).unwrap();
+                let planes = preprocess(side).apply(picture.view().unwrap()).unwrap();
+                let expected = |at: usize| planes[at % 3 * side * side + at / 3];
+                assert!(found.iter().enumerate().all(|(at, v)| v.to_bits() == expected(at).to_bits()));
+            }
+        }
+        assert_eq!(pictures.validation(24, 2, 64).classes, [1]);
+        assert!(pictures.validation(24, 3, 64).classes.is_empty());
+        // Not announced, and no reason to fail.
+        assert_eq!(pictures.validation(20, 0, 3).pixels.len(), 3 * 20 * 20 * 3);
+    }
+
+    #[test]
+    fn a_broken_picture_among_many_is_named_and_left_out() {
+        let data = Data::new("broken", &[("a", 20), ("b", 39)]);
+        fs::write(data.0.join("b/torn.jpg"), b"no picture").unwrap();
+        let (pictures, said) = data.read();
+        assert!(said[0].contains("1 of 60") && said[0].contains("torn.jpg"), "{said:?}");
+        assert_eq!(pictures.train.len() + pictures.held_out.classes.len(), 59);
+        for n in 0..2 {
+            fs::write(data.0.join(format!("b/torn{n}.jpg")), b"no picture").unwrap();
+        }
+        let message = Pictures::read(&data.0, None, 1, &[24], &|_| ()).unwrap_err().to_string();
+        assert!(message.contains("3 of 42 pictures of") && message.contains("torn"), "{message}");
+    }
 }

@@ -8,15 +8,18 @@ use super::checkpoint::{Kept, RunFolder, State};
 use super::config::{TrainConfig, preprocess};
 use super::dataset::Drawings;
 use super::fit::Run;
+use super::layout::FolderNames;
 use super::output;
 use super::pictures::Pictures;
 use super::progress::Progress;
 use super::start::beginning;
-use super::supply::Supply;
+use super::supply::{Described, Supply};
 use crate::error::{Error, Result};
-use crate::labels::Labels;
 use crate::model::Xception;
 use crate::weights::{Dtype, save};
+
+/// What was said of a run's own pictures, in its folder.
+const DESCRIBED: &str = "described.json";
 
 /// Where a run reads and writes.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub struct Paths {
     pub run: PathBuf,
     /// The model file, if not the default, or the one that the continued run was to write.
     pub out: Option<PathBuf>,
+    /// What is said of own pictures; a continued run has it in its folder.
+    pub described: Described,
 }
 
 impl Paths {
@@ -42,7 +47,7 @@ impl Paths {
 /// Trains from the beginning. The network gets as many classes as there are icons or folders for. Lines
 /// for people go to `tell`; a run goes on when nobody reads them.
 pub fn train(config: &TrainConfig, paths: &Paths, tell: &dyn Fn(&str)) -> Result<()> {
-    let supply = supply(config, paths)?;
+    let supply = supply(config, paths, &paths.described, tell)?;
     let mut config = config.clone();
     let kept = Kept { labels: supply.labels(), out: paths.out(&config) };
     let (given, classes) = (config.network.classes, kept.labels.len());
@@ -57,6 +62,7 @@ pub fn train(config: &TrainConfig, paths: &Paths, tell: &dyn Fn(&str)) -> Result
     beginning(&config, &kept.labels, &config.device.open()?)?;
     output::prepare(&kept.out)?;
     let folder = RunFolder::create(&paths.run, &config, &kept)?;
+    describe(&paths.run, &paths.described)?;
     proceed(&config, &folder, &supply, &kept.out, tell)
 }
 
@@ -64,7 +70,7 @@ pub fn train(config: &TrainConfig, paths: &Paths, tell: &dyn Fn(&str)) -> Result
 pub fn resume(paths: &Paths, tell: &dyn Fn(&str)) -> Result<()> {
     let (folder, config, mut kept) = RunFolder::open::<TrainConfig>(&paths.run)?;
     config.check()?;
-    let supply = supply(&config, paths)?;
+    let supply = supply(&config, paths, &described(&paths.run)?, tell)?;
     same(&kept.labels, &supply.labels())?;
     let out = paths.out.clone().unwrap_or_else(|| kept.out.clone());
     output::prepare(&out)?;
@@ -88,11 +94,45 @@ fn same(kept: &[String], now: &[String]) -> Result<()> {
     )))
 }
 
-fn supply(config: &TrainConfig, paths: &Paths) -> Result<Supply> {
-    Ok(match &config.data {
-        Some(data) => Supply::Pictures(Pictures::read(data, config.seed, config.side)?),
-        None => Supply::Drawings(Drawings::read(&paths.icons, config.hands)?),
-    })
+fn supply(config: &TrainConfig, paths: &Paths, said: &Described, tell: &dyn Fn(&str)) -> Result<Supply> {
+    let Some(data) = &config.data else {
+        if *said != Described::default() {
+            return Err(Error::Option(
+                "--labels, --title, --licence and --source are said of own pictures; name their folder with --data, or leave them out".into(),
+            ));
+        }
+        return Ok(Supply::Drawings(Drawings::read(&paths.icons, config.hands)?));
+    };
+    let names = said.labels.as_deref().map(FolderNames::read).transpose()?;
+    let mut sides: Vec<_> = config.growth.iter().map(|step| step.side).chain([config.side]).collect();
+    sides.sort();
+    sides.dedup();
+    let mut pictures = Pictures::read(data, names.as_ref(), config.seed, &sides, tell)?;
+    pictures.variation = config.variation;
+    Ok(Supply::Pictures(pictures, said.clone()))
+}
+
+/// Writes down what was said, for when the run is continued.
+fn describe(run: &Path, said: &Described) -> Result<()> {
+    if *said == Described::default() {
+        return Ok(());
+    }
+    let text = serde_json::to_vec_pretty(said)
+        .map_err(|error| Error::Training(format!("what is said of the pictures is no JSON: {error}")))?;
+    output::write(&run.join(DESCRIBED), &text)
+}
+
+/// What was said when the run began.
+fn described(run: &Path) -> Result<Described> {
+    let path = run.join(DESCRIBED);
+    if !path.exists() {
+        return Ok(Described::default());
+    }
+    let failed = |what: String| {
+        Error::Training(format!("{} cannot be read ({what}); start another run", path.display()))
+    };
+    let bytes = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
+    serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))
 }
 
 /// From where the folder stands to the model file.
@@ -122,7 +162,7 @@ fn export(
     state: State,
     out: &Path,
 ) -> Result<String> {
-    let (about, labels) = (supply.about(config, state), Labels::new(supply.labels()));
+    let (about, labels) = (supply.about(config, state), supply.named());
     let bytes = save(model, &config.network, &preprocess(config.side), &labels, &about, Dtype::F16)?;
     output::write(out, &bytes)?;
     Ok(format!(
@@ -142,7 +182,12 @@ mod tests {
 
     #[test]
     fn the_bundled_model_is_overwritten_by_nobody_unasked() {
-        let paths = Paths { icons: DEFAULT_DIR.into(), run: "runs/emoji".into(), out: None };
+        let paths = Paths {
+            icons: DEFAULT_DIR.into(),
+            run: "runs/emoji".into(),
+            out: None,
+            described: Described::default(),
+        };
         assert_eq!(
             paths.out(&TrainConfig::new(Budget::Samples(1))),
             Path::new("runs/emoji/emoji.safetensors")

@@ -1,5 +1,7 @@
 //! One step of training, and the network's accuracy on a batch.
 
+use std::collections::HashMap;
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::BatchNorm;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -11,9 +13,10 @@ use super::dataset::Batch;
 use super::learn::{Engine, Target};
 use super::pass::Pass;
 use crate::error::{Error, Result};
-use crate::model::Xception;
+use crate::fused::{Fused, Precision};
 use crate::model::block::Block;
 use crate::model::separable::SeparableConv;
+use crate::model::{Xception, XceptionConfig};
 
 /// Probability that the target usually spreads over all classes.
 pub const LABEL_SMOOTHING: f32 = 0.1;
@@ -172,12 +175,18 @@ pub fn descend<M: Module>(
     Ok((optimizer.step(rate, model, gradients), score))
 }
 
-/// Answers of the network as it would be used, running statistics and all.
-pub fn validate(model: &Xception, batch: &Batch) -> Result<Score> {
-    let model = model.valid();
-    let device = model.head.weight.val().device();
-    let logits = model.forward(pictures(batch, &device).permute([0, 3, 1, 2]));
-    right_answers(logits, batch)
+/// The network as it is used, running statistics and all.
+pub fn in_use(model: &Xception, network: &XceptionConfig) -> Result<Fused> {
+    let names = network.plan().tensors().into_iter().map(|(name, _)| name);
+    let values: HashMap<_, _> = names.zip(weights(&model.valid())?).collect();
+    let missing = |name: &str| Error::Training(format!("the network has no {name}"));
+    let read = |name: &str| values.get(name).cloned().ok_or_else(|| missing(name));
+    Fused::new(network, &read, Precision::F32, &Device::flex())
+}
+
+/// How many of a batch it names rightly.
+pub fn validate(network: &Fused, batch: &Batch) -> Result<Score> {
+    right_answers(network.forward(pictures(batch, &Device::flex()).permute([0, 3, 1, 2])), batch)
 }
 
 /// `[B, H, W, 3]`.

@@ -1,25 +1,47 @@
 //! What a run learns from: the icon sets' drawings, or a user's own pictures.
 
+use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
+
+use serde::{Deserialize, Serialize};
 
 use super::checkpoint::State;
 use super::classes;
 use super::config::TrainConfig;
-use super::dataset::{Batch, Drawings, Source, ahead};
+use super::dataset::{Batch, Drawings, Source};
 use super::pictures::Pictures;
+use crate::labels::Labels;
 use crate::weights::About;
 
 /// Drawings held out, and how many pictures are judged at once.
 const VALIDATION_SAMPLES: usize = 640;
 const VALIDATION_BATCH: usize = 64;
 
+/// What a user says of own pictures: what their folders are called, and what the model file shall say of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Described {
+    /// A file that names folders; see [`FolderNames`](super::layout::FolderNames).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<PathBuf>,
+    /// The model's title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Terms of use of the model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// Where the pictures come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
 /// The pictures of a run.
 #[derive(Clone, Debug)]
 pub enum Supply {
     /// Of the bundled model.
     Drawings(Drawings),
-    /// Of a user.
-    Pictures(Pictures),
+    /// Of a user, and what is said of them.
+    Pictures(Pictures, Described),
 }
 
 impl Supply {
@@ -27,17 +49,23 @@ impl Supply {
     pub fn labels(&self) -> Vec<String> {
         match self {
             Self::Drawings(_) => classes::labels(),
-            Self::Pictures(pictures) => pictures.labels.clone(),
+            Self::Pictures(pictures, _) => pictures.labels.names().to_vec(),
         }
     }
 
-    /// The batches of an epoch, made on a thread of their own.
+    /// The same with their synsets, where they are known.
+    pub fn named(&self) -> Labels {
+        match self {
+            Self::Drawings(_) => Labels::new(self.labels()),
+            Self::Pictures(pictures, _) => pictures.labels.clone(),
+        }
+    }
+
+    /// The batches of an epoch, made a few ahead of need, in the same order on any number of threads.
     pub fn epoch(&self, side: usize, seed: u64, epoch: u64, batches: usize, size: usize) -> Receiver<Batch> {
-        match self.clone() {
+        match self {
             Self::Drawings(drawings) => drawings.epoch(side, seed, epoch, batches, size),
-            Self::Pictures(pictures) => {
-                ahead(batches, move |i| pictures.batch(side, seed, epoch, (i * size) as u64, size))
-            }
+            Self::Pictures(pictures, _) => pictures.epoch(side, seed, epoch, batches, size),
         }
     }
 
@@ -47,7 +75,7 @@ impl Supply {
             let batch = match self {
                 Self::Drawings(_) if first >= VALIDATION_SAMPLES => return None,
                 Self::Drawings(drawings) => drawings.validation(side, seed, first as u64, VALIDATION_BATCH),
-                Self::Pictures(pictures) => pictures.validation(side, first, VALIDATION_BATCH),
+                Self::Pictures(pictures, _) => pictures.validation(side, first, VALIDATION_BATCH),
             };
             (!batch.classes.is_empty()).then_some(batch)
         })
@@ -82,11 +110,15 @@ impl Supply {
                     )),
                 }
             }
-            Self::Pictures(_) => About {
-                title: Some(format!("Own pictures, {count} classes")),
-                licence: None,
-                provenance: Some(format!("{made} on own pictures, some of each class held out")),
-            },
+            Self::Pictures(pictures, said) => {
+                let source = said.source.as_deref().unwrap_or("own pictures");
+                let held_out = if pictures.split { "the validation set" } else { "some of each class" };
+                About {
+                    title: said.title.clone().or_else(|| Some(format!("Own pictures, {count} classes"))),
+                    licence: said.licence.clone(),
+                    provenance: Some(format!("{made} on {source}, {held_out} held out")),
+                }
+            }
         }
     }
 }

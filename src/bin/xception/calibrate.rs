@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::calibration::Calibration;
 use xception_web::classify::Classifier;
-use xception_web::train::confidence::{Report, calibrate};
+use xception_web::train::confidence::{KEEP, Report, calibrate};
 use xception_web::train::icons::DEFAULT_DIR;
-use xception_web::train::own::calibrate_own;
+use xception_web::train::layout::FolderNames;
+use xception_web::train::own::{Calibrating, calibrate_own};
 use xception_web::{Error, Result};
 
 use super::convert::dtype;
@@ -26,13 +27,24 @@ pub struct Args {
     /// Folder of the icon sets' npm packages.
     #[arg(long, default_value = DEFAULT_DIR)]
     icons: PathBuf,
-    /// Own pictures instead of icons, for a model of own pictures: a folder with one folder of pictures per
-    /// class; none that it was trained on.
+    /// Own pictures instead of icons, for a model of own pictures: a folder as for `xception train`, of which only
+    /// the validation set is used, if it has one; none that the model was trained on.
     #[arg(long, value_name = "DIR", conflicts_with = "icons")]
     data: Option<PathBuf>,
+    /// What own folders are called that are named by ids: a JSON object of labels by folder, or lines of folder, tab,
+    /// label. Synsets need none where the model knows its own.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    labels: Option<PathBuf>,
     /// Seed of the pictures, or of which own ones judge.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Share of the rightly named pictures that is to stay known, above 0 and at most 1: fewer are known, and fewer of
+    /// what it does not know is named.
+    #[arg(long, default_value_t = KEEP)]
+    keep: f64,
+    /// A folder of pictures that show none of the model's classes, to see how many are named all the same.
+    #[arg(long, value_name = "DIR", requires = "data")]
+    strangers: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -40,6 +52,10 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     let dtype = dtype(&args.dtype)?;
+    if !(args.keep > 0.0 && args.keep <= 1.0) {
+        return Err(Error::Option(format!("--keep is {} and must be above 0 and at most 1", args.keep)));
+    }
+    let names = args.labels.as_deref().map(FolderNames::read).transpose()?;
     let mut file = model(&args.model)?;
     // What an earlier calibration found must not bend this one.
     file.calibration = Calibration::default();
@@ -47,8 +63,12 @@ pub fn run(args: Args) -> Result<()> {
         let backend = Backend::choose(BackendRequest::Named(BackendKind::Cpu)).await?;
         let classifier = Classifier::new(&file, backend).await?;
         match &args.data {
-            Some(dir) => calibrate_own(&classifier, dir, args.seed).await,
-            None => calibrate(&classifier, &args.icons, args.seed).await,
+            Some(dir) => {
+                let how =
+                    Calibrating { seed: args.seed, keep: args.keep, strangers: args.strangers.as_deref() };
+                calibrate_own(&classifier, dir, names.as_ref(), how, &|text| eprintln!("{text}")).await
+            }
+            None => calibrate(&classifier, &args.icons, args.seed, args.keep).await,
         }
     })?;
     // Before anything is printed, which nobody may read to the end.

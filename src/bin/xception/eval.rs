@@ -7,17 +7,22 @@ use image::{ImageFormat, RgbImage};
 use serde::Serialize;
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::classify::Classifier;
+use xception_web::labels::Labels;
 use xception_web::train::compare::{Comparison, Disagreement, compare};
 use xception_web::train::eval::{CAMERA, Evaluation, evaluate, evaluate_hard};
 use xception_web::train::hard::{SEED, TAKES};
 use xception_web::train::icons::{DEFAULT_DIR, UNSEEN_SET};
+use xception_web::train::layout::FolderNames;
 use xception_web::train::output::prepare;
 use xception_web::train::own::{Measured, measure};
 use xception_web::train::sheet::sheet;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
 
-use super::{labelled, model, prefixed, write};
+use super::{labelled, model, prefixed, read, write};
+
+/// Own pictures that were misnamed, of thousands.
+const MISSES_SHOWN: usize = 40;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -28,14 +33,16 @@ pub struct Args {
     /// and through a camera.
     #[arg(long, group = "camera")]
     compare: Option<String>,
-    /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class index.
+    /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class
+    /// index. With --data also what its folders are called that are named by ids: a JSON object of labels by folder,
+    /// or lines of folder, tab, label; synsets need none where the model knows its own.
     #[arg(long)]
     labels: Option<String>,
     /// Folder of the icon sets' npm packages.
     #[arg(long, default_value = DEFAULT_DIR)]
     icons: PathBuf,
-    /// Own pictures instead of icons: a folder with one folder of pictures per class, named as the model does;
-    /// none that it was trained on.
+    /// Own pictures instead of icons: a folder as for `xception train`, of which only the validation set is used, if
+    /// it has one; none that the model was trained on.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["icons", "set", "camera", "sheet"])]
     data: Option<PathBuf>,
     /// The set to measure on.
@@ -66,7 +73,8 @@ pub fn run(args: Args) -> Result<()> {
         Some(path) => model(path)?,
         None => ModelFile::parse(bundled::BYTES.to_vec())?,
     };
-    let labels = args.labels.as_deref();
+    let names = args.labels.as_deref().filter(|_| args.data.is_some()).map(names).transpose()?.flatten();
+    let labels = args.labels.as_deref().filter(|_| names.is_none());
     let name = args.model.as_deref().unwrap_or(bundled::NAME);
     let classifier = classifier(labelled(file, labels)?).map_err(|error| prefixed(name, error))?;
     if let Some(path) = &args.compare {
@@ -80,7 +88,8 @@ pub fn run(args: Args) -> Result<()> {
         return Ok(());
     }
     if let Some(dir) = &args.data {
-        let found = pollster::block_on(measure(&classifier, dir))?;
+        let found =
+            pollster::block_on(measure(&classifier, dir, names.as_ref(), &|text| eprintln!("{text}")))?;
         if args.json {
             return print_json(&found);
         }
@@ -111,6 +120,15 @@ fn classifier(file: ModelFile) -> Result<Classifier> {
         let backend = Backend::choose(BackendRequest::Named(BackendKind::Cpu)).await?;
         Classifier::new(&file, backend).await
     })
+}
+
+/// What the file says of folders; none if it says what a model's classes are called.
+fn names(path: &str) -> Result<Option<FolderNames>> {
+    let bytes = read(path)?;
+    if Labels::from_bytes(&bytes).is_ok() {
+        return Ok(None);
+    }
+    FolderNames::parse(&bytes).map(Some).map_err(|error| prefixed(path, error))
 }
 
 /// The format that a contact sheet's name says.
@@ -185,9 +203,12 @@ fn print(found: &Evaluation) {
 
 fn print_own(found: &Measured) {
     println!("{} classes, {} pictures", found.classes, found.pictures);
-    for miss in &found.misses {
+    for miss in found.misses.iter().take(MISSES_SHOWN) {
         let (file, score) = (miss.file.display(), 100.0 * miss.score);
         println!("  {file}: {} taken for {} ({score:.0} %)", miss.label, miss.answer);
+    }
+    if let Some(more @ 1..) = found.misses.len().checked_sub(MISSES_SHOWN) {
+        println!("  and {more} more; --json has them all");
     }
     let [top1, top5] = [found.top1, found.top5].map(percent);
     let [right, wrong] = [found.known_right, found.known_wrong].map(percent);

@@ -8,6 +8,7 @@ use xception_web::train::icons::DEFAULT_DIR;
 use xception_web::train::run::{self, Paths};
 use xception_web::train::schedule::Budget;
 use xception_web::train::settings::{Flags, settings};
+use xception_web::train::supply::Described;
 
 use super::Told;
 
@@ -16,9 +17,23 @@ pub struct Args {
     /// Folder of the icon sets' npm packages.
     #[arg(long, default_value = DEFAULT_DIR)]
     icons: PathBuf,
-    /// Own pictures instead of icons: a folder with one folder of pictures per class.
+    /// Own pictures instead of icons: a folder with one folder of pictures per class; or with train/ and val/, which
+    /// hold those; or tiny-imagenet-200 as it is published. What is in val/ is held out, or else one picture of ten.
     #[arg(long, value_name = "DIR", conflicts_with = "icons")]
     data: Option<PathBuf>,
+    /// What own folders are called that are named by ids: a JSON object of labels by folder, or lines of folder, tab,
+    /// label.
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// The title of a model of own pictures.
+    #[arg(long)]
+    title: Option<String>,
+    /// The terms under which a model of own pictures may be used.
+    #[arg(long)]
+    licence: Option<String>,
+    /// Where own pictures come from, for the model's provenance.
+    #[arg(long)]
+    source: Option<String>,
     /// The model file to write: emoji.safetensors in the run's folder, or own.safetensors of own pictures. Scores
     /// are calibrated, and the threshold of the unknown is set, by `xception calibrate`.
     #[arg(long)]
@@ -33,7 +48,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["run", "config", "data", "from", "freeze", "device", "samples", "minutes", "batch", "rate", "seed"]
+        conflicts_with_all = ["run", "config", "data", "labels", "title", "licence", "source", "from", "freeze", "device", "samples", "minutes", "batch", "rate", "seed"]
     )]
     resume: Option<PathBuf>,
     /// Start from this model file, and take its network; its head is replaced unless it has the same labels.
@@ -65,7 +80,14 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     let told = Told::default();
     let tell = |text: &str| told.line(text);
-    let paths = |run: PathBuf| Paths { icons: args.icons.clone(), run, out: args.out.clone() };
+    let Args { labels, title, licence, source, .. } = args;
+    let described = Described { labels, title, licence, source };
+    let paths = |run: PathBuf| Paths {
+        icons: args.icons.clone(),
+        run,
+        out: args.out.clone(),
+        described: described.clone(),
+    };
     if let Some(folder) = args.resume {
         run::resume(&paths(folder), &tell)?;
         return told.end();
