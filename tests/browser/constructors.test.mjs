@@ -93,8 +93,9 @@ function importedTypes(reader) {
 }
 
 /**
- * Names of the exported functions that first call a function which neither takes nor gives anything,
- * as the linker's wrappers do. Released modules have no names left by which one could know it.
+ * Names of the exported functions that first call one and the same function which neither takes nor
+ * gives anything, as the linker's wrappers do: it wraps all or none. Released modules have no names
+ * left by which one could know it. One export alone may begin so, being a mere call itself.
  */
 function wrapped(bytes) {
   const begins = sections(bytes);
@@ -131,13 +132,14 @@ function wrapped(bytes) {
     });
     return reader.number() === CALL ? reader.number() : undefined;
   };
-  return exports
-    .filter(({ name, kind, index }) => {
-      if (kind !== FUNCTION || index < imported.length || STARTS.includes(name)) return false;
-      const called = firstCall(bodies[index - imported.length]);
-      return called !== undefined && isEmpty[types[called]];
-    })
-    .map(({ name }) => name);
+  const callers = new Map();
+  for (const { name, kind, index } of exports) {
+    if (kind !== FUNCTION || index < imported.length || STARTS.includes(name)) continue;
+    const called = firstCall(bodies[index - imported.length]);
+    if (called === undefined || !isEmpty[types[called]]) continue;
+    callers.set(called, [...(callers.get(called) ?? []), name]);
+  }
+  return [...callers.values()].filter((names) => names.length > 1).flat();
 }
 
 test('a module whose exports are wrapped is told from one whose are not', async () => {
@@ -150,14 +152,18 @@ test('a module whose exports are wrapped is told from one whose are not', async 
     (func $outer (param i32 i32) (result i32) (local i64 f32) ${first}
       (call $log (i32.const 7))
       (call $add (local.get 0) (local.get 1)))
+    (func $other (param i32) (result i32) ${first} (i32.eqz (local.get 0)))
+    (func $store (i32.store (i32.const 4) (i32.const 1)))
+    (func $mere (call $store))
     (func $start (call $constructors))
-    (export "add" (func $add)) (export "outer" (func $outer)) (export "start" (func $start)))`;
+    (export "add" (func $add)) (export "outer" (func $outer)) (export "other" (func $other))
+    (export "mere" (func $mere)) (export "start" (func $start)))`;
   const bytes = (first) => {
     const made = binaryen.parseText(module(first));
     made.setFeatures(binaryen.Features.Atomics);
     return Buffer.from(made.emitBinary());
   };
-  assert.deepEqual(wrapped(bytes('(call $constructors)')), ['outer']);
+  assert.deepEqual(wrapped(bytes('(call $constructors)')), ['outer', 'other']);
   assert.deepEqual(wrapped(bytes('')), []);
 });
 
