@@ -17,14 +17,14 @@ const [WIDTH, HEIGHT] = [640, 480];
 const bytesOf = async (path) => (await fetch(path)).arrayBuffer();
 
 /** Times one row; `report` is what run.mjs makes of it. */
-self.measure = async ({ peer, model, size, threads, runs, heap }) => {
+self.measure = async ({ peer, model, size, threads, runs, heap, backend }) => {
   // Fetched before the clock runs: the file is in the browser's hands, as from its cache.
   const blob = await (await fetch(model)).blob();
   const begin = performance.now();
   // In two steps: the bundler must leave it alone.
   const path = `./peers/${peer}.js`;
   const runtime = await import(path);
-  const absent = await runtime.init(blob, { threads });
+  const absent = await runtime.init(blob, { threads, backend });
   if (absent) return { absent };
   const loaded = performance.now();
   const bytes = await bytesOf(
@@ -56,11 +56,11 @@ self.measure = async ({ peer, model, size, threads, runs, heap }) => {
 };
 
 /** The bundled model's whole pipeline: a video frame in, labels out. */
-self.measurePipeline = async ({ runs, heap }) => {
+self.measurePipeline = async ({ runs, heap, backend }) => {
   const runtime = await import('./peers/xception.js');
   const blob = await (await fetch('/xception-web/models/emoji.safetensors')).blob();
   const begin = performance.now();
-  const absent = await runtime.init(blob, { threads: 1 });
+  const absent = await runtime.init(blob, { threads: 1, backend });
   if (absent) return { absent };
   const loaded = performance.now();
   const canvas = new OffscreenCanvas(WIDTH, HEIGHT);
@@ -82,6 +82,7 @@ self.measurePipeline = async ({ runs, heap }) => {
     times: frames.map(({ ms }) => ms),
     first_ms: first.ms,
     to_first_label_ms: loaded - begin + first.ms,
+    load_parts_ms: runtime.parts(),
     preprocess_share: share(['preprocess']),
     read_share: share(['decode']),
     inference_ms: median(frames.map(({ timings }) => timings.inference)),

@@ -9,6 +9,15 @@ const browser = (name, peer, threads, more = {}) => {
   };
   return { name, runtime: runtime[peer], place: 'browser', peer, threads, dtype: 'f32', ...more };
 };
+/** On the software adapter: a GPU computed on the CPU. Slow, so only when asked for by name. */
+const webgpu = (name, more = {}) =>
+  browser(name, 'xception', 1, {
+    place: 'software-gpu',
+    ours: true,
+    backend: 'webgpu',
+    onlyByName: true,
+    ...more,
+  });
 const native = (name, runtime, threads, more = {}) => {
   return { name, runtime, place: 'native', threads, dtype: 'f32', ...more };
 };
@@ -40,6 +49,8 @@ export const ROWS = [
   browser('tfjs-1t', 'tfjs', 1),
   browser('tfjs-2t', 'tfjs', 2),
   browser('bundled', 'xception', 1, { ours: true, pipeline: true, dtype: 'f16' }),
+  webgpu('xception-webgpu'),
+  webgpu('bundled-webgpu', { pipeline: true, dtype: 'f16' }),
   native('xception-native-1t', 'xception-web', 1, { ours: true }),
   native('xception-native-2t', 'xception-web', 2, { ours: true }),
   native('ort-native-1t', 'onnxruntime', 1),

@@ -22,13 +22,14 @@ const SIZE = 299;
 const ROOFLINE_ROUNDS = 5e7;
 /** A row that takes longer has hung. */
 const PATIENCE = 120_000;
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-sync',
-].concat(['--disable-background-networking', '--disable-component-update']);
+/** The software adapter takes up to a minute per picture. */
+const GPU_PATIENCE = 1_200_000;
+const NO_GPU = ['--disable-gpu'];
+const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+const FLAGS = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-sync'].concat([
+  '--disable-background-networking',
+  '--disable-component-update',
+]);
 
 const KNOWN = {
   only: { type: 'string' },
@@ -59,7 +60,7 @@ function fail(message) {
 }
 
 function chosen() {
-  if (options.only === undefined) return ROWS;
+  if (options.only === undefined) return ROWS.filter(({ onlyByName }) => !onlyByName);
   return options.only.split(',').map((name) => {
     const row = ROWS.find((row) => row.name === name);
     return (
@@ -70,18 +71,20 @@ function chosen() {
 }
 
 /** Runs `use` on the benchmark's page in a browser of its own; adds what it downloaded. */
-async function inBrowser(query, use) {
+async function inBrowser(query, use, { gpu = false } = {}) {
   const paths = new Set();
   const server = await serve(SITE, paths);
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  const args = [...FLAGS, ...(gpu ? SOFTWARE_GPU : NO_GPU)];
+  const patience = gpu ? GPU_PATIENCE : PATIENCE;
+  const browser = await chromium.launch({ executablePath, args });
   try {
     const page = await browser.newPage();
     page.on('pageerror', (error) => console.error(`page: ${error}`));
     await page.goto(`http://localhost:${server.address().port}/${query}`);
     await page.waitForFunction(() => self.measure);
     const late = new Promise((_, reject) => {
-      setTimeout(() => reject(new Error(`no answer in ${PATIENCE / 1e3} s`)), PATIENCE).unref();
+      setTimeout(() => reject(new Error(`no answer in ${patience / 1e3} s`)), patience).unref();
     });
     const found = await Promise.race([use(page, paths), late]);
     return { ...found, browser: browser.version() };
@@ -95,11 +98,14 @@ async function inBrowser(query, use) {
 const isWasm = (path) => path.endsWith('.wasm');
 const onDisk = (path) => join(SITE, path);
 
-async function web({ peer, threads, model, pipeline }, { runs, full }) {
-  const given = { peer, threads, runs, size: SIZE, model: `/models/${model}`, heap: full };
+async function web({ peer, threads, model, pipeline, backend }, { runs, full: first }) {
+  const gpu = backend === 'webgpu';
+  // On the software adapter twenty pictures for the heap would take longer than all the rest.
+  const full = first && !gpu;
+  const given = { peer, threads, runs, backend, size: SIZE, model: `/models/${model}`, heap: full };
   // See hooks.js.
   const query = peer === 'tfjs' ? `?cores=${2 * threads}` : '';
-  return inBrowser(query, async (page, paths) => {
+  const use = async (page, paths) => {
     const found = await page.evaluate(
       ([given, how]) => self[how](given),
       [given, pipeline ? 'measurePipeline' : 'measure'],
@@ -109,7 +115,8 @@ async function web({ peer, threads, model, pipeline }, { runs, full }) {
     const compile_ms = await page.evaluate((wasm) => self.compileTime(wasm), wasm);
     const wasm_bytes = wasm.reduce((sum, path) => sum + statSync(onDisk(path)).size, 0);
     return { ...found, compile_ms, wasm_bytes, wasm };
-  });
+  };
+  return inBrowser(query, use, { gpu });
 }
 
 function native({ ours, threads }, { runs }) {
