@@ -1,7 +1,7 @@
 //! RGBA in, labels out: the one path that the page, the package and the command line share.
 
 use burn::tensor::Device;
-#[cfg(any(feature = "webgpu", feature = "ndarray"))]
+#[cfg(feature = "plain")]
 use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use web_time::Instant;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 #[cfg(feature = "cpu")]
 use crate::fused::{Fused, Precision};
 use crate::labels::Labels;
-#[cfg(any(feature = "webgpu", feature = "ndarray"))]
+#[cfg(feature = "plain")]
 use crate::model::Xception;
 use crate::model::XceptionConfig;
 use crate::preprocess::{Preprocess, RgbaView};
@@ -46,7 +46,7 @@ pub struct Timings {
 #[allow(clippy::large_enum_variant, reason = "one per classifier")]
 enum Network {
     /// Plain Burn modules: on the GPU, and on the baseline. A build for the CPU alone is small for want of them.
-    #[cfg(any(feature = "webgpu", feature = "ndarray"))]
+    #[cfg(feature = "plain")]
     Plain(Xception),
     /// The same function in fused kernels: on the CPU.
     #[cfg(feature = "cpu")]
@@ -59,7 +59,7 @@ impl Network {
         Fused::new(&file.config, &|name| file.read(name), precision, device).map(Self::Fused)
     }
 
-    #[cfg(any(feature = "webgpu", feature = "ndarray"))]
+    #[cfg(feature = "plain")]
     fn plain(file: &ModelFile, device: &Device) -> Result<Self> {
         Ok(Self::Plain(file.build(device)?.fold()))
     }
@@ -71,7 +71,7 @@ impl Network {
             Self::Fused(_) => {
                 "its weights lead to numbers beyond f32: the file is damaged or its training diverged"
             }
-            #[cfg(any(feature = "webgpu", feature = "ndarray"))]
+            #[cfg(feature = "plain")]
             Self::Plain(_) => "its weights or this backend cannot be trusted: try the backend cpu",
         }
     }
@@ -79,7 +79,7 @@ impl Network {
     /// The logits of pictures of this shape.
     async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
         match self {
-            #[cfg(any(feature = "webgpu", feature = "ndarray"))]
+            #[cfg(feature = "plain")]
             Self::Plain(network) => {
                 let pictures = Tensor::from_data(TensorData::new(pictures, shape), device);
                 // Synchronous reads panic on WebGPU in a browser: always the asynchronous one.
