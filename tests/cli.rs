@@ -362,13 +362,13 @@ fn a_binary_without_ndarray_says_how_to_get_it() {
 #[test]
 fn a_binary_without_webgpu_says_how_to_get_it() {
     let (model, picture) = (path(MODELS[0]), path("pictures/picture.png"));
-    let args = ["classify", "--model", &model, "--backend", "webgpu", "--json", &picture];
-    let answers: Value = serde_json::from_str(&stdout(&args)).unwrap();
+    let output = xception(&["classify", "--model", &model, "--backend", "webgpu", "--json", &picture]);
+    let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answers[0]["backend"], "cpu");
+    let said = String::from_utf8(output.stderr).unwrap();
     assert!(
-        answers[0]["reason"].as_str().unwrap().contains("`cargo run --release --features webgpu …`"),
-        "{}",
-        answers[0]
+        said.contains("`cargo run --release --features webgpu …`") && said.lines().count() == 1,
+        "{said}"
     );
 }
 
