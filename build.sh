@@ -3,7 +3,7 @@
 #
 #   ./build.sh                    the WebAssembly modules, the npm package and the page
 #   ./build.sh dev                the same, built fast instead of small
-#   ./build.sh serve [--port N]   build what is stale, then serve the page (8080)
+#   ./build.sh serve [--port N]   build what the page needs and serve it (8080); build the rest meanwhile
 #   ./build.sh test               every check and every test, cheapest first
 #   ./build.sh bench [OPTIONS]   the browser benchmark, peers included: tests/bench/README.md
 #   ./build.sh train [OPTIONS]    a model like the bundled one, from nothing to runs/emoji/emoji.safetensors
@@ -17,7 +17,38 @@ readonly TOOLS="$PWD/target/tools"
 readonly WASM_FEATURES=(--enable-simd --enable-relaxed-simd --enable-threads --enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong
   --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals --enable-reference-types --enable-multivalue)
 
-say() { printf '\n== %s\n' "$*" >&2; }
+# Every module; the pages of this machine run on the first of them, and begin with those alone.
+if [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ]; then
+  readonly FIRST="threads threads-simd128" REST="cpu relaxed keras ndarray webgpu"
+else
+  readonly FIRST="cpu relaxed" REST="threads threads-simd128 keras ndarray webgpu"
+fi
+
+# What is built behind a page says there what it says.
+readonly BEHIND=target/behind.log
+# Where it is told what is done: standard error, or, where that goes to a file, what it was before.
+TELL=2
+say() { printf '\n== %s\n' "$*" >&"$TELL"; }
+
+# What was done and the seconds that it took, a line each; and what is being done.
+TOOK="" STEP=""
+
+# step WHAT USUALLY COMMAND...: says how long it usually takes on two cores, and notes how long it took.
+step() {
+  local what=$1 usually=$2 begin=$SECONDS
+  shift 2
+  say "$what (usually $usually)"
+  STEP=$what
+  "$@"
+  STEP=""
+  TOOK+=$(printf '%6d s  %s' $((SECONDS - begin)) "$what")$'\n'
+}
+
+# What each step took, and all of them.
+table() {
+  say "seconds by step${STEP:+, but for \"$STEP\", which failed}"
+  printf '%s%6d s  in all\n' "$TOOK" "$SECONDS" >&2
+}
 
 need() {
   command -v "$1" >/dev/null || { echo "$1 is missing; install $2 and run this again" >&2; exit 1; }
@@ -25,7 +56,7 @@ need() {
 
 node_modules() {
   need npm "Node 20 or later"
-  [ www/node_modules/.package-lock.json -nt www/package-lock.json ] || { say "npm packages"; npm ci --prefix www; }
+  [ www/node_modules/.package-lock.json -nt www/package-lock.json ] || step "npm packages" "10 s" npm ci --prefix www
 }
 
 wasm_tools() {
@@ -35,8 +66,7 @@ wasm_tools() {
   local version
   version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)
   if [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" != "wasm-bindgen $version" ]; then
-    say "wasm-bindgen $version"
-    cargo install wasm-bindgen-cli --version "$version" --root "$TOOLS"
+    step "wasm-bindgen $version" "2 min, once" cargo install wasm-bindgen-cli --version "$version" --root "$TOOLS"
   fi
 }
 
@@ -49,13 +79,36 @@ newer_than() {
   find src Cargo.toml Cargo.lock build.sh \( -path src/train -o -path src/bin \) -prune -o -type f -newer "$1" -print -quit
 }
 
-# wasm_module NAME FEATURES PROFILE: one WebAssembly module into www/pkg/NAME.
+# is_built NAME PROFILE: whether a module is there, of these sources and this compiler.
+is_built() {
+  local built=www/pkg/$1/$2.built
+  [ "$(cat "$built" 2>/dev/null)" = "$(rustc --version)" ] && [ -z "$(newer_than "$built")" ]
+}
+
+# module NAME PROFILE: one WebAssembly module into www/pkg/NAME, if it is stale.
+# Cargo keeps one module at a time: it would compile each of them anew, having compiled another.
+module() {
+  local name=$1 profile=$2 features usually
+  if is_built "$name" "$profile"; then return; fi
+  case $name in
+    cpu) features=cpu usually="3 min from nothing, half a minute after an edit" ;;
+    # The same for browsers with fused multiply-add: only this crate is compiled again.
+    relaxed) features=cpu,relaxed-simd usually="half a minute" ;;
+    threads) features=cpu,relaxed-simd usually="4 min from nothing, half a minute after an edit" ;;
+    # Threads for browsers without fused multiply-add.
+    threads-simd128) features=cpu usually="half a minute" ;;
+    ndarray) features=ndarray usually="3 min from nothing, half a minute after an edit" ;;
+    # Reads Keras's HDF5 for all the others, which are half as large without.
+    keras) features=cpu,keras usually="1 min from nothing, half a minute after an edit" ;;
+    # It holds the CPU backend too: the GPU must first give its answer to a known picture.
+    webgpu) features=webgpu,cpu usually="11 min from nothing, 5 min after an edit" ;;
+  esac
+  step "WebAssembly module $name ($profile)" "$usually" wasm_module "$name" "$features" "$profile"
+}
+
 wasm_module() {
   local name=$1 features=$2 profile=$3 raw
   local built=www/pkg/$name/$profile.built
-  # Cargo keeps one module at a time: it would compile each of them anew, having compiled another.
-  if [ "$(cat "$built" 2>/dev/null)" = "$(rustc --version)" ] && [ -z "$(newer_than "$built")" ]; then return; fi
-  say "WebAssembly module $name ($profile)"
   # Dated before the build: what is edited meanwhile is newer.
   mkdir -p target
   rustc --version >target/begun
@@ -86,23 +139,65 @@ wasm_module() {
   mv target/begun "$built"
 }
 
+# page [OPTIONS]: the package, and the page that uses it.
+page() { step "package and page" "10 s" npm run --silent --prefix www build -- "$@"; }
+
+# build PROFILE: all of it.
 build() {
-  local profile=$1
+  local name
   node_modules
   wasm_tools
-  wasm_module cpu cpu "$profile"
-  # The same for browsers with fused multiply-add: only this crate is compiled again.
-  wasm_module relaxed cpu,relaxed-simd "$profile"
-  wasm_module threads cpu,relaxed-simd "$profile"
-  # Threads for browsers without fused multiply-add.
-  wasm_module threads-simd128 cpu "$profile"
-  wasm_module ndarray ndarray "$profile"
-  # Reads Keras's HDF5 for all the others, which are half as large without.
-  wasm_module keras cpu,keras "$profile"
-  # The WebGPU module holds the CPU backend too: the GPU must first give its answer to a known picture.
-  wasm_module webgpu webgpu,cpu "$profile"
-  say "package and page"
-  npm run --prefix www build
+  for name in $FIRST $REST; do module "$name" "$1"; done
+  page
+}
+
+# modules_there: those that are built, with commas between.
+modules_there() {
+  local name there=""
+  for name in $FIRST $REST; do
+    if is_built "$name" wasm; then there+=,$name; fi
+  done
+  echo "${there#,}"
+}
+
+# serve [--port N]: serves the page as soon as it runs.
+serve() {
+  local name all=$FIRST
+  node_modules
+  wasm_tools
+  for name in $FIRST; do module "$name" wasm; done
+  for name in $REST; do is_built "$name" wasm || all=""; done
+  if [ -n "$all" ]; then
+    page
+    exec node www/serve.mjs "$@"
+  fi
+  page --modules "$(modules_there)"
+  # Each in a process group of its own, which ends with all that it started.
+  set -m
+  node www/serve.mjs "$@" &
+  SERVER=$!
+  rest 3>&2 >$BEHIND 2>&1 &
+  MEANWHILE=$!
+  set +m
+  trap 'kill -- -$SERVER -$MEANWHILE 2>/dev/null || true' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' HUP TERM
+  wait $SERVER
+}
+
+# rest: what the page can do without, while it is served.
+rest() {
+  local name
+  TELL=3
+  trap '[ $? = 0 ] || say "not everything could be built, see $BEHIND; the page goes on with what it has"' EXIT
+  trap 'trap - EXIT; exit 143' TERM
+  for name in $REST; do
+    if is_built "$name" wasm; then continue; fi
+    module "$name" wasm
+    page --served --modules "$(modules_there)"
+    say "$name is there: reload the page to use it"
+  done
+  say "everything is there"
 }
 
 # kernel_tests COMMAND...: a Cargo command on the kernels' tests for WebAssembly, once per build.
@@ -123,33 +218,44 @@ kernel_tests() {
 }
 
 icons() {
-  [ src/train/icons/node_modules/.package-lock.json -nt src/train/icons/package-lock.json ] || npm ci --prefix src/train/icons
+  [ src/train/icons/node_modules/.package-lock.json -nt src/train/icons/package-lock.json ] ||
+    step "icon sets" "10 s" npm ci --prefix src/train/icons
+}
+
+formatting() {
+  cargo fmt --check
+  cargo fmt --check --manifest-path tests/wasm/Cargo.toml
+  npm run --silent --prefix www check
+}
+
+# The binary that people build first. It has neither of the two, and says so.
+without_gpu() { cargo test --release --test cli a_binary_without; }
+
+browser_tests() {
+  kernel_tests build
+  npm run --silent --prefix www test:browser
 }
 
 tests() {
+  local all=webgpu,ndarray
+  trap table EXIT
   node_modules
   wasm_tools
-  say "formatting and types"
-  cargo fmt --check
-  cargo fmt --check --manifest-path tests/wasm/Cargo.toml
-  npm run --prefix www check
-  say "lints"
+  step "formatting and types" "15 s" formatting
   icons
-  cargo clippy --release --all-targets -- -D warnings
-  kernel_tests clippy -- -D warnings
-  say "native tests"
-  cargo test --release
+  step "lints" "6 min from nothing" cargo clippy --release --all-targets --features $all -- -D warnings
+  step "lints of the kernels in WebAssembly" "5 s" kernel_tests clippy -- -D warnings
+  step "command line without a GPU" "6 min from nothing" without_gpu
+  step "native tests" "20 min from nothing" cargo test --release --features $all
   build wasm
-  say "browser tests"
-  kernel_tests build
-  npm run --prefix www test:browser
-  npm run --prefix www test:package
+  step "browser tests" "10 min" browser_tests
+  step "package tests" "1 min" npm run --silent --prefix www test:package
 }
 
 case "${1:-build}" in
   build) build wasm ;;
   dev) build wasm-dev ;;
-  serve) shift; build wasm; exec node www/serve.mjs "$@" ;;
+  serve) shift; serve "$@" ;;
   test) tests ;;
   bench) shift; build wasm; exec node tests/bench/run.mjs "$@" ;;
   train) shift; icons; exec cargo run --release --bin xception -- train "$@" ;;

@@ -161,7 +161,9 @@ fn on_cpu(kind: BackendKind, reason: String) -> Result<Backend> {
 
 /// What to say of a backend that this build lacks.
 pub(crate) fn missing(kind: BackendKind) -> Error {
-    Error::Backend(format!("the backend {kind} is not in this build; build with its feature"))
+    Error::Backend(format!(
+        "the backend {kind} is not in this build; `cargo run --release --features {kind} …` makes one that has it"
+    ))
 }
 
 #[cfg(feature = "webgpu")]
@@ -240,7 +242,7 @@ fn only_software(adapter: &str) -> Error {
 
 #[cfg(not(feature = "webgpu"))]
 async fn webgpu(_: Software) -> Result<Backend> {
-    Err(Error::Backend("WebGPU is not in this build".into()))
+    Err(missing(BackendKind::Webgpu))
 }
 
 #[cfg(test)]
@@ -251,5 +253,11 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         let message = "gpu".parse::<BackendRequest>().unwrap_err().to_string();
         assert_eq!(message, "there is no backend \"gpu\"; choose auto, webgpu, cpu or ndarray");
+    }
+
+    #[test]
+    fn what_this_build_lacks_is_named_with_how_to_get_it() {
+        let message = missing(BackendKind::Webgpu).to_string();
+        assert!(message.contains("`cargo run --release --features webgpu …`"), "{message}");
     }
 }

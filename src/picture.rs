@@ -7,8 +7,10 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbIma
 use crate::error::{Error, Result};
 use crate::preprocess::RgbaView;
 
-/// Most bytes that decoding one picture may allocate: 100 megapixels of RGBA and some room to work.
-const MAX_ALLOC: u64 = 512 << 20;
+/// Most bytes of RGBA that a picture may unpack to, and that a decoder may allocate besides.
+const MAX_UNPACKED: u64 = 512 << 20;
+/// The same in pixels.
+const MAX_PIXELS: u64 = MAX_UNPACKED / 4;
 
 /// A decoded picture: straight RGBA, eight bits per channel, upright.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +38,21 @@ impl Picture {
             .with_guessed_format()
             .map_err(|error| refuse(image::ImageError::IoError(error)))?;
         let mut limits = Limits::default();
-        limits.max_alloc = Some(MAX_ALLOC);
+        limits.max_alloc = Some(MAX_UNPACKED);
         reader.limits(limits);
         let format = reader.format();
         let mut decoder = reader.into_decoder().map_err(refuse)?;
+        // Only the header was read so far. Not every decoder heeds the limits: that of JPEG takes seven bytes for each
+        // pixel that a header of a few bytes claims.
+        let (width, height) = decoder.dimensions();
+        if u64::from(width) * u64::from(height) > MAX_PIXELS {
+            return Err(Error::Image(format!(
+                "the picture says that it is {width}×{height}, which would unpack to more than {} MiB; give one of at \
+                 most {} megapixels",
+                MAX_UNPACKED >> 20,
+                MAX_PIXELS / 1_000_000
+            )));
+        }
         let orientation = decoder.orientation().map_err(refuse)?;
         let mut image = DynamicImage::from_decoder(decoder).map_err(refuse)?;
         if format == Some(ImageFormat::Jpeg) {
@@ -75,13 +88,18 @@ impl Picture {
 /// differently, and libjpeg's are the pixels that Pillow and browsers see. None where it has no RGB for the file.
 fn by_libjpeg(bytes: &[u8], decoded: &DynamicImage) -> Option<DynamicImage> {
     // It tells of errors by unwinding.
+    let size = [decoded.width(), decoded.height()];
     let pixels = std::panic::catch_unwind(|| {
-        let mut image = mozjpeg::Decompress::new_mem(bytes)?.rgb()?;
+        let header = mozjpeg::Decompress::new_mem(bytes)?;
+        // As large as was found allowed.
+        if [header.width(), header.height()] != size.map(|side| side as usize) {
+            return Err(std::io::Error::other("the decoders do not agree on the size"));
+        }
+        let mut image = header.rgb()?;
         let pixels = image.read_scanlines::<[u8; 3]>()?;
         image.finish()?;
-        Ok::<_, std::io::Error>(pixels.into_flattened())
+        Ok(pixels.into_flattened())
     });
-    let size = [decoded.width(), decoded.height()];
     RgbImage::from_raw(size[0], size[1], pixels.ok()?.ok()?).map(DynamicImage::ImageRgb8)
 }
 

@@ -323,21 +323,56 @@ fn the_help_of_every_command_that_reads_models_names_their_formats() {
     }
 }
 
-#[test]
-fn every_native_backend_can_be_named() {
+/// What a backend says of a picture is what the CPU says of it.
+#[cfg(any(feature = "ndarray", feature = "webgpu"))]
+fn runs_when_named(backend: &str) {
     let (model, picture) = (path(MODELS[0]), path("pictures/picture.png"));
     let reference = logits(&model, &picture);
-    for backend in ["ndarray", "webgpu"] {
-        let args = ["classify", "--model", &model, "--backend", backend, "--json", "--logits", &picture];
-        let answers: Value = serde_json::from_str(&stdout(&args)).unwrap();
-        assert_eq!(answers[0]["backend"], backend);
-        let found: Vec<f32> =
-            answers[0]["logits"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
-        let gap = distance(&found, &reference);
-        assert!(gap <= LOGIT_TOLERANCE, "{backend}: {gap}");
-    }
+    let args = ["classify", "--model", &model, "--backend", backend, "--json", "--logits", &picture];
+    let answers: Value = serde_json::from_str(&stdout(&args)).unwrap();
+    assert_eq!(answers[0]["backend"], backend);
+    let found: Vec<f32> =
+        answers[0]["logits"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
+    let gap = distance(&found, &reference);
+    assert!(gap <= LOGIT_TOLERANCE, "{backend}: {gap}");
 }
 
+#[cfg(feature = "ndarray")]
+#[test]
+fn ndarray_can_be_named() {
+    runs_when_named("ndarray");
+}
+
+#[cfg(feature = "webgpu")]
+#[test]
+fn webgpu_can_be_named() {
+    runs_when_named("webgpu");
+}
+
+#[cfg(not(feature = "ndarray"))]
+#[test]
+fn a_binary_without_ndarray_says_how_to_get_it() {
+    let (model, picture) = (path(MODELS[0]), path("pictures/picture.png"));
+    let said = failure(&["classify", "--model", &model, "--backend", "ndarray", &picture]);
+    assert!(said.contains("`cargo run --release --features ndarray …`"), "{said}");
+}
+
+/// As where there is no GPU, the CPU takes over and says why.
+#[cfg(not(feature = "webgpu"))]
+#[test]
+fn a_binary_without_webgpu_says_how_to_get_it() {
+    let (model, picture) = (path(MODELS[0]), path("pictures/picture.png"));
+    let output = xception(&["classify", "--model", &model, "--backend", "webgpu", "--json", &picture]);
+    let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answers[0]["backend"], "cpu");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("`cargo run --release --features webgpu …`") && said.lines().count() == 1,
+        "{said}"
+    );
+}
+
+#[cfg(feature = "webgpu")]
 #[test]
 fn a_model_in_int8_runs_on_the_gpu_which_multiplies_it_in_f32() {
     let model = scratch("int8_on_the_gpu", "q8.safetensors", b"");
@@ -360,7 +395,9 @@ fn bench_times_a_model_and_says_what_ran() {
     assert_eq!(found["times_ms"].as_array().unwrap().len(), 2);
     assert_eq!(found["logits"].as_array().unwrap().len(), CLASSES);
     assert!(found["median_ms"].as_f64().unwrap() >= found["min_ms"].as_f64().unwrap());
-    assert!(failure(&["bench", "--runs", "0"]).contains("give 1 or more"));
+    for runs in ["0", "1000001", "18446744073709551615"] {
+        assert!(failure(&["bench", "--runs", runs]).contains("give 1 to 1000000"), "{runs}");
+    }
     assert!(failure(&["bench", "--threads", "0"]).contains("give 1 or more"));
     assert!(failure(&["bench", "--threads", "100000"]).contains("give 1 to 1024"));
 }

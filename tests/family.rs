@@ -205,6 +205,7 @@ fn full_size_files_get_timms_logits_on_the_cpu() {
     }
 }
 
+#[cfg(feature = "webgpu")]
 #[test]
 fn full_size_files_get_timms_logits_on_webgpu() {
     // One small picture through the network that inference runs: a software adapter takes minutes for more.

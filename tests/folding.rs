@@ -35,18 +35,6 @@ fn a_folded_network_answers_as_before() {
 }
 
 #[test]
-fn folding_twice_changes_nothing() {
-    let device = Device::flex();
-    for (dialect, network) in networks(&device) {
-        let once = network.fold();
-        let twice = once.clone().fold();
-        let input = network_input(MINI_SIZES[1], BATCH, &device);
-        assert_eq!(logits(&once, input.clone()), logits(&twice, input), "{}", dialect.name());
-        assert_eq!(once.num_params(), twice.num_params());
-    }
-}
-
-#[test]
 fn a_folded_network_has_one_bias_per_norm_and_no_norm() {
     let device = Device::flex();
     for (dialect, network) in networks(&device) {

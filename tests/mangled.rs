@@ -1,5 +1,5 @@
-//! Model files come from strangers: whatever is in one, the answer is a network or an error, never a panic,
-//! and memory stays within the file's size and a fixed bound.
+//! Model files and pictures come from strangers: whatever is in one, the answer is a network, a picture or an error,
+//! never a panic, and memory stays within the file's size and a fixed bound.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,6 +8,8 @@ mod common;
 mod hdf5;
 #[path = "mangled/pickles.rs"]
 mod pickles;
+#[path = "mangled/pictures.rs"]
+mod pictures;
 #[path = "mangled/safetensors.rs"]
 mod safetensors;
 
@@ -46,15 +48,19 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Reads a file as a loader would; what it said when it did not become a network.
-fn load(bytes: Vec<u8>) -> Result<(), String> {
-    let size = bytes.len();
+/// What `read` said if it failed, having held at most `bound` bytes beside those that were held before.
+fn within<T>(bound: usize, read: impl FnOnce() -> xception_web::Result<T>) -> Result<(), String> {
     let before = HELD.load(Relaxed);
     PEAK.store(before, Relaxed);
-    let loaded = ModelFile::parse(bytes).and_then(|file| file.build(&Device::flex()));
+    let found = read();
     let grown = PEAK.load(Relaxed).saturating_sub(before);
-    assert!(grown <= size + BOUND, "{grown} bytes were held for a file of {size}");
-    loaded.map(|_| ()).map_err(|error| error.to_string())
+    assert!(grown <= bound, "{grown} bytes were held, and {bound} are allowed");
+    found.map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Reads a file as a loader would; what it said when it did not become a network.
+fn load(bytes: Vec<u8>) -> Result<(), String> {
+    within(bytes.len() + BOUND, || ModelFile::parse(bytes).and_then(|file| file.build(&Device::flex())))
 }
 
 /// Fails unless the file is refused with a sentence that has these words.
@@ -96,6 +102,7 @@ fn mangled_files_are_errors_within_bounds_and_never_panics() {
     pickles::hostile_pickles();
     safetensors::pictures_too_small();
     safetensors::too_much_of_all();
+    pictures::claims_of_size();
 }
 
 fn cut_and_changed(name: &str, whole: &[u8]) {
@@ -169,6 +176,12 @@ fn names_given_twice() {
 
     let twice = zip(&[("a/data.pkl", b"\x80\x02}."), ("a/data.pkl", b"\x80\x02}.")]);
     refused("zip", twice, &["a/data.pkl", "twice"]);
+
+    // One would be taken by chance.
+    let two = zip(&[("b/data.pkl", b"\x80\x02}."), ("a/data.pkl", b"\x80\x02}.")]);
+    refused("two models", two, &["2 models", "a/data.pkl, b/data.pkl", "one model"]);
+    let other = zip(&[("a/metadata.pkl", b"\x80\x02}.")]);
+    refused("another pickle", other, &["without PyTorch's data.pkl"]);
 
     let keras = read_fixture("mini_keras_legacy.h5");
     refused("HDF5", replaced(keras, "block1_conv2", "block1_conv1"), &[]);

@@ -64,11 +64,13 @@ fn the_full_network_on_the_cpu_backend_agrees_with_keras_and_timm() {
     agrees(BackendKind::Cpu, &FULL_SIZES.map(|size| (size, BATCH)));
 }
 
+#[cfg(feature = "ndarray")]
 #[test]
 fn the_full_network_on_ndarray_agrees_with_keras_and_timm() {
     agrees(BackendKind::Ndarray, &[(FULL_SIZES[0], 1), (FULL_SIZES[1], BATCH)]);
 }
 
+#[cfg(feature = "webgpu")]
 #[test]
 fn the_full_network_on_webgpu_agrees_with_timm() {
     // One small picture through the network that inference runs: where there is no GPU, a software

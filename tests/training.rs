@@ -393,6 +393,8 @@ fn settings_that_make_no_sense_are_refused_in_one_sentence() {
     assert!(message.contains("9 classes, and there are 2"), "{message}");
     let message = refused(&["--device", "cuda"]);
     assert!(message.contains("webgpu") && message.contains("cpu"), "{message}");
+    #[cfg(not(feature = "webgpu"))]
+    assert!(refused(&["--device", "webgpu"]).contains("`cargo run --release --features webgpu …`"));
     fs::write(&file, "network = { stem = [8, 8] }").unwrap();
     let message = refused(&["--config", text(&file), "--from", "www/models/emoji.safetensors"]);
     assert!(message.contains("network"), "{message}");

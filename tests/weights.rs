@@ -182,6 +182,7 @@ fn the_command_line_says_which_file_it_is_whose_tensor_is_wrong() {
     let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pictures/picture.png");
     for arguments in [
         &["classify", "--backend", "cpu", "--model", path, picture][..],
+        #[cfg(feature = "ndarray")]
         &["classify", "--backend", "ndarray", "--model", path, picture],
         &["eval", "--model", path],
         &["convert", path, &output],

@@ -179,7 +179,7 @@ impl FusedOps for Flex {
         };
         let (rows, side) = match (&rows, &depthwise) {
             (RowsInput::Depthwise { between, .. }, Some([kernel, bias])) => {
-                let (kernel, bias) = (kernel.slice(), Some(bias.slice()));
+                let (kernel, bias) = (kernel.slice(), bias.slice());
                 (Rows::Depthwise { kernel, bias, stride, before, between: *between }, 3)
             }
             (RowsInput::Windows, _) => (Rows::Windows { stride, before }, 3),

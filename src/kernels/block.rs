@@ -12,8 +12,12 @@ use super::rows::{Picture, write, write_side_by_side};
 use super::tiles::tiles;
 
 /// Computes the output pixels from `first` on that `result` has room for.
+///
+/// # Safety
+///
+/// The processor has what `L` takes.
 #[inline(always)]
-pub(super) fn block<L: Lanes, const R: usize, const V: usize>(
+pub(super) unsafe fn block<L: Lanes, const R: usize, const V: usize>(
     conv: &Conv<'_>,
     first: usize,
     result: &mut [MaybeUninit<f32>],
@@ -25,16 +29,19 @@ pub(super) fn block<L: Lanes, const R: usize, const V: usize>(
             let mut pixels = vec![0.0; count.next_multiple_of(R) * depth];
             let mut rows = vec![0.0; R * depth];
             for (tile, panel) in pixels.chunks_exact_mut(R * depth).enumerate() {
-                fill_rows::<L, R>(conv, first + tile * R, count - tile * R, &mut rows);
-                // SAFETY: a number is one word; both hold R rows of this depth.
-                unsafe { L::weave::<R>(rows.as_ptr().cast(), depth, panel.as_mut_ptr().cast()) };
+                // SAFETY: the caller's promise; a number is one word, and both hold R rows of this depth.
+                unsafe {
+                    fill_rows::<L, R>(conv, first + tile * R, count - tile * R, &mut rows);
+                    L::weave::<R>(rows.as_ptr().cast(), depth, panel.as_mut_ptr().cast());
+                }
             }
             let product = |tile: usize, panel: usize, bias: [L; V], _: [[L; V]; 2]| {
                 let (pixels, weights) = (&pixels[tile * R * depth..], &weights[panel * PANEL * depth..]);
-                // SAFETY: both were cut into whole panels of this depth.
+                // SAFETY: the caller's promise, and both were cut into whole panels of this depth.
                 unsafe { tile_f32::<L, R, V>(depth, pixels.as_ptr(), weights.as_ptr(), bias) }
             };
-            tiles::<L, R, V>(conv, first, result, product);
+            // SAFETY: the caller's promise is this one.
+            unsafe { tiles::<L, R, V>(conv, first, result, product) };
         }
         Weights::Q8 { values, .. } => {
             let whole_depth = depth.next_multiple_of(STEP);
@@ -43,38 +50,47 @@ pub(super) fn block<L: Lanes, const R: usize, const V: usize>(
             let mut rows = vec![0.0; R * depth];
             let mut whole = vec![0u8; R * whole_depth];
             for (tile, panel) in pixels.chunks_exact_mut(R * whole_depth).enumerate() {
-                let valid = fill_rows::<L, R>(conv, first + tile * R, count - tile * R, &mut rows);
+                // SAFETY: the caller's promise is this one.
+                let valid = unsafe { fill_rows::<L, R>(conv, first + tile * R, count - tile * R, &mut rows) };
                 for r in 0..valid {
                     let (row, whole) = (&rows[r * depth..][..depth], &mut whole[r * whole_depth..][..depth]);
-                    steps[tile * R + r] = quantise::<L>(row, whole);
+                    // SAFETY: the caller's promise is this one.
+                    steps[tile * R + r] = unsafe { quantise::<L>(row, whole) };
                 }
-                // SAFETY: four bytes are one word; both hold R rows of a quarter of this depth.
+                // SAFETY: the caller's promise; four bytes are one word, and both hold R rows of a quarter of
+                // this depth.
                 unsafe { L::weave::<R>(whole.as_ptr().cast(), whole_depth / 4, panel.as_mut_ptr().cast()) };
             }
             let product = |tile: usize, panel: usize, bias: [L; V], [scale, sum]: [[L; V]; 2]| {
                 let pixels = &pixels[tile * R * whole_depth..];
                 let weights = &values[panel * PANEL * whole_depth..];
-                // SAFETY: both were cut into whole panels of this depth.
-                let mut sums =
-                    unsafe { tile_q8::<L, R, V>(whole_depth / STEP, pixels.as_ptr(), weights.as_ptr()) };
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    let Step { size, zero } = steps[tile * R + r];
-                    let (size, zero) = (L::splat(size), L::splat(zero));
-                    for v in 0..V {
-                        let bias = zero.mul_add(sum[v], bias[v]);
-                        sums[v] = sums[v].mul(size).mul_add(scale[v], bias);
+                // SAFETY: the caller's promise, and both were cut into whole panels of this depth.
+                unsafe {
+                    let mut sums = tile_q8::<L, R, V>(whole_depth / STEP, pixels.as_ptr(), weights.as_ptr());
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        let Step { size, zero } = steps[tile * R + r];
+                        let (size, zero) = (L::splat(size), L::splat(zero));
+                        for v in 0..V {
+                            let bias = zero.mul_add(sum[v], bias[v]);
+                            sums[v] = sums[v].mul(size).mul_add(scale[v], bias);
+                        }
                     }
+                    sums
                 }
-                sums
             };
-            tiles::<L, R, V>(conv, first, result, product);
+            // SAFETY: the caller's promise is this one.
+            unsafe { tiles::<L, R, V>(conv, first, result, product) };
         }
     }
 }
 
 /// Makes the rows of up to R pixels from `first` on, `left` of which exist; says how many.
+///
+/// # Safety
+///
+/// The processor has what `L` takes.
 #[inline(always)]
-fn fill_rows<L: Lanes, const R: usize>(
+unsafe fn fill_rows<L: Lanes, const R: usize>(
     conv: &Conv<'_>,
     first: usize,
     left: usize,
@@ -89,12 +105,16 @@ fn fill_rows<L: Lanes, const R: usize>(
     };
     let (image, at) = (first / (out_h * out_w), first % (out_h * out_w));
     let [y, x] = [at / out_w, at % out_w];
-    if valid == R && x + R <= out_w && write_side_by_side::<L, R>(&conv.rows, picture(image), [y, x], rows) {
-        return R;
+    if valid == R && x + R <= out_w {
+        // SAFETY: the caller's promise is this one.
+        if unsafe { write_side_by_side::<L, R>(&conv.rows, picture(image), [y, x], rows) } {
+            return R;
+        }
     }
     for (r, row) in rows.chunks_exact_mut(rows.len() / R).take(valid).enumerate() {
         let (image, at) = ((first + r) / (out_h * out_w), (first + r) % (out_h * out_w));
-        write::<L>(&conv.rows, picture(image), [at / out_w, at % out_w], row);
+        // SAFETY: the caller's promise is this one.
+        unsafe { write::<L>(&conv.rows, picture(image), [at / out_w, at % out_w], row) };
     }
     valid
 }

@@ -58,7 +58,7 @@ impl Conv<'_> {
         }
         if let Rows::Depthwise { kernel, bias, .. } = self.rows {
             assert_eq!(kernel.len(), super::TAPS * c, "nine taps per channel");
-            assert!(bias.is_none_or(|bias| bias.len() == c), "one bias per channel");
+            assert_eq!(bias.len(), c, "one bias per channel");
         }
         if let Rows::Points { stride } = self.rows {
             let reach = |size: usize, output: usize| output == 0 || (output - 1) * stride < size;

@@ -16,11 +16,15 @@ pub(super) struct Windows {
 }
 
 /// R output pixels with a stride of one: each number is loaded once per line, not once per window.
+///
+/// # Safety
+///
+/// The processor has what `L` takes.
 #[inline(always)]
-pub(super) fn side_by_side<L: Lanes, const R: usize, const RELU: bool>(
+pub(super) unsafe fn side_by_side<L: Lanes, const R: usize, const RELU: bool>(
     picture: Picture<'_>,
     kernel: &[f32],
-    bias: Option<&[f32]>,
+    bias: &[f32],
     windows: &Windows,
     rows: &mut [f32],
 ) {
@@ -37,17 +41,17 @@ pub(super) fn side_by_side<L: Lanes, const R: usize, const RELU: bool>(
         }
     }
     assert!(kernel.len() == 9 * c && rows.len() == R * c, "nine taps and R rows");
-    assert!(bias.is_none_or(|bias| bias.len() == c), "one bias per channel");
+    assert_eq!(bias.len(), c, "one bias per channel");
     let taps = &taps[..count];
     let whole = c - c % L::N;
     if *columns == (0..R + 2) {
         for n in (0..whole).step_by(L::N) {
-            // SAFETY: `n + N` is at most C; all else was found inside above.
+            // SAFETY: the caller's promise; `n + N` is at most C, and all else was found inside above.
             unsafe { vector::<L, R, RELU>(picture.values, kernel, bias, taps, 0..R + 2, [n, c], rows) };
         }
     } else {
         for n in (0..whole).step_by(L::N) {
-            // SAFETY: `n + N` is at most C; all else was found inside above.
+            // SAFETY: the caller's promise; `n + N` is at most C, and all else was found inside above.
             unsafe {
                 vector::<L, R, RELU>(picture.values, kernel, bias, taps, columns.clone(), [n, c], rows)
             };
@@ -55,7 +59,7 @@ pub(super) fn side_by_side<L: Lanes, const R: usize, const RELU: bool>(
     }
     for n in whole..c {
         for r in 0..R {
-            let mut sum = bias.map_or(0.0, |bias| bias[n]);
+            let mut sum = bias[n];
             for &(at, tap) in taps {
                 for column in columns.clone().filter(|column| (r..r + 3).contains(column)) {
                     let x = picture.values[at + (column - columns.start) * c + n];
@@ -71,25 +75,22 @@ pub(super) fn side_by_side<L: Lanes, const R: usize, const RELU: bool>(
 ///
 /// # Safety
 ///
-/// `n + N` is at most C. Each tap starts a line of `columns` times C numbers in `values`, and 3·C in `kernel`;
+/// The processor has what `L` takes. `n + N` is at most C. Each tap starts a line of `columns` times C numbers in `values`, and 3·C in `kernel`;
 /// `rows` holds R · C, the bias C.
 #[inline(always)]
 unsafe fn vector<L: Lanes, const R: usize, const RELU: bool>(
     values: &[f32],
     kernel: &[f32],
-    bias: Option<&[f32]>,
+    bias: &[f32],
     taps: &[(usize, usize)],
     columns: Range<usize>,
     [n, c]: [usize; 2],
     rows: &mut [f32],
 ) {
-    let zero = L::splat(0.0);
     // SAFETY: the caller's promise is this one.
     unsafe {
-        let mut sums = [match bias {
-            Some(bias) => L::load(bias.as_ptr().add(n)),
-            None => zero,
-        }; R];
+        let zero = L::splat(0.0);
+        let mut sums = [L::load(bias.as_ptr().add(n)); R];
         for &(at, tap) in taps {
             let k: [L; 3] = std::array::from_fn(|i| L::load(kernel.as_ptr().add(tap + i * c + n)));
             let mut from = values.as_ptr().wrapping_add(at + n);
@@ -114,11 +115,15 @@ unsafe fn vector<L: Lanes, const R: usize, const RELU: bool>(
 }
 
 /// Sums over `taps`, each the start of C numbers in `values` and of their factors in `kernel`.
+///
+/// # Safety
+///
+/// The processor has what `L` takes.
 #[inline(always)]
-pub(super) fn depthwise<L: Lanes, const RELU: bool>(
+pub(super) unsafe fn depthwise<L: Lanes, const RELU: bool>(
     values: &[f32],
     kernel: &[f32],
-    bias: Option<&[f32]>,
+    bias: &[f32],
     taps: &[(usize, usize)],
     row: &mut [f32],
 ) {
@@ -127,25 +132,23 @@ pub(super) fn depthwise<L: Lanes, const RELU: bool>(
     for &(at, tap) in taps {
         assert!(at + c <= values.len() && tap + c <= kernel.len(), "every tap lies in the picture");
     }
-    let zero = L::splat(0.0);
+    assert_eq!(bias.len(), c, "one bias per channel");
     for n in (0..whole).step_by(L::N) {
-        let mut sum = match bias {
-            // SAFETY: `n + N` is at most C, the length of the bias.
-            Some(bias) => unsafe { L::load(bias[n..][..L::N].as_ptr()) },
-            None => zero,
-        };
-        for &(at, tap) in taps {
-            // SAFETY: `n + N` is at most C, and the tap's C numbers were found inside above.
-            let (x, k) =
-                unsafe { (L::load(values.as_ptr().add(at + n)), L::load(kernel.as_ptr().add(tap + n))) };
-            let x = if RELU { x.at_least(zero) } else { x };
-            sum = x.mul_add(k, sum);
+        // SAFETY: the caller's promise; `n + N` is at most C, the length of the bias and of the row, and each tap's C
+        // numbers were found inside above.
+        unsafe {
+            let zero = L::splat(0.0);
+            let mut sum = L::load(bias.as_ptr().add(n));
+            for &(at, tap) in taps {
+                let (x, k) = (L::load(values.as_ptr().add(at + n)), L::load(kernel.as_ptr().add(tap + n)));
+                let x = if RELU { x.at_least(zero) } else { x };
+                sum = x.mul_add(k, sum);
+            }
+            sum.store(row.as_mut_ptr().add(n));
         }
-        // SAFETY: `n + N` is at most C, the length of the row.
-        unsafe { sum.store(row.as_mut_ptr().add(n)) };
     }
     for n in whole..c {
-        row[n] = taps.iter().fold(bias.map_or(0.0, |bias| bias[n]), |sum, &(at, tap)| {
+        row[n] = taps.iter().fold(bias[n], |sum, &(at, tap)| {
             let x = values[at + n];
             sum + if RELU { relu(x) } else { x } * kernel[tap + n]
         });

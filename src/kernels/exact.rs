@@ -8,6 +8,8 @@ use noise::noise;
 
 use super::PANEL;
 use super::gemm::tile_q8;
+#[cfg(target_arch = "x86_64")]
+use super::isa::Isa;
 use super::lanes::{Lanes, Portable};
 use super::pack::{STEP, pack_q8};
 use super::quantise::{Step, quantise};
@@ -19,25 +21,29 @@ const DEPTHS: [usize; 7] = [1, 3, 8, 17, 32, 61, 728];
 /// Quantised pixels, what their steps are, and the sums of one tile.
 type Found = (Vec<u8>, Vec<[u32; 2]>, Vec<f32>);
 
+/// # Safety
+///
+/// The processor has what `L` takes.
 #[inline(always)]
-fn run<L: Lanes, const V: usize>(depth: usize) -> Found {
+unsafe fn run<L: Lanes, const V: usize>(depth: usize) -> Found {
     let whole_depth = depth.next_multiple_of(STEP);
     let mut rows = vec![0u8; R * whole_depth];
     let steps = (0..R).map(|r| {
         let row: Vec<f32> = noise(depth, r as u32).iter().map(|x| x * 10f32.powi(r as i32) + 3.0).collect();
-        let Step { size, zero } = quantise::<L>(&row, &mut rows[r * whole_depth..][..depth]);
+        // SAFETY: the caller's promise is this one.
+        let Step { size, zero } = unsafe { quantise::<L>(&row, &mut rows[r * whole_depth..][..depth]) };
         [size.to_bits(), zero.to_bits()]
     });
     let steps = steps.collect();
     let mut pixels = vec![0u8; rows.len()];
-    // SAFETY: both hold R rows of a quarter of this depth in words.
+    // SAFETY: the caller's promise, and both hold R rows of a quarter of this depth in words.
     unsafe { L::weave::<R>(rows.as_ptr().cast(), whole_depth / 4, pixels.as_mut_ptr().cast()) };
     let packed = pack_q8(&noise(PANEL * depth, 9), PANEL, depth).values;
-    // SAFETY: both hold this depth.
+    // SAFETY: the caller's promise, and both hold this depth.
     let sums = unsafe { tile_q8::<L, R, V>(whole_depth / STEP, pixels.as_ptr(), packed.as_ptr()) };
     let mut numbers = vec![0.0; R * PANEL];
     for (at, sum) in sums.into_iter().flatten().enumerate() {
-        // SAFETY: V vectors of N are one panel.
+        // SAFETY: the caller's promise, and V vectors of N are one panel.
         unsafe { sum.store(numbers.as_mut_ptr().add(at * L::N)) };
     }
     for (at, sum) in numbers.iter().enumerate() {
@@ -49,6 +55,12 @@ fn run<L: Lanes, const V: usize>(depth: usize) -> Found {
         assert_eq!(*sum, (0..whole_depth).map(product).sum::<i32>() as f32, "depth {depth}, sum {at}");
     }
     (rows, steps, numbers)
+}
+
+/// What any processor runs.
+fn portable(depth: usize) -> Found {
+    // SAFETY: any processor has what it takes.
+    unsafe { run::<Portable, { PANEL / 4 }>(depth) }
 }
 
 #[test]
@@ -71,7 +83,7 @@ fn words_are_woven_from_and_to_any_address() {
 #[test]
 fn the_portable_kernel_gives_the_whole_numbers_of_plain_loops() {
     for depth in DEPTHS {
-        let (rows, ..) = run::<Portable, { PANEL / 4 }>(depth);
+        let (rows, ..) = portable(depth);
         assert!(rows.iter().all(|&x| x <= 127));
         if depth > 1 {
             assert!([0, 127].iter().all(|end| rows.contains(end)), "each row spans its range");
@@ -84,14 +96,17 @@ fn the_portable_kernel_gives_the_whole_numbers_of_plain_loops() {
 fn avx2_gives_the_same_whole_numbers() {
     #[target_feature(enable = "avx2,fma")]
     fn avx2(depth: usize) -> Found {
-        run::<super::lanes_x86::Avx2, 2>(depth)
+        // SAFETY: who may call this function has both features.
+        unsafe { run::<super::lanes_x86::Avx2, 2>(depth) }
     }
-    if super::isa() != "avx2" {
-        return;
-    }
+    assert_eq!(
+        Isa::detect(),
+        Isa::Avx2,
+        "this processor lacks AVX2 or FMA, and so its kernels go untested; run the tests on one of 2013 or later"
+    );
     for depth in DEPTHS {
         // SAFETY: the processor has both features.
         let found = unsafe { avx2(depth) };
-        assert_eq!(found, run::<Portable, { PANEL / 4 }>(depth), "depth {depth}");
+        assert_eq!(found, portable(depth), "depth {depth}");
     }
 }

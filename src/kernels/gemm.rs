@@ -13,7 +13,7 @@ pub(super) type Tile<L, const R: usize, const V: usize> = [[L; V]; R];
 ///
 /// # Safety
 ///
-/// `pixels` is valid for `depth · R` numbers, `weights` for `depth · V · L::N`.
+/// The processor has what `L` takes; `pixels` is valid for `depth · R` numbers, `weights` for `depth · V · L::N`.
 #[inline(always)]
 pub(super) unsafe fn tile_f32<L: Lanes, const R: usize, const V: usize>(
     depth: usize,
@@ -25,7 +25,7 @@ pub(super) unsafe fn tile_f32<L: Lanes, const R: usize, const V: usize>(
     // NOTE: one step per turn. Unrolled, the compiler loads the pixels of all steps first, engines run out of
     // registers, and the product takes half as long again.
     for _ in 0..depth {
-        // SAFETY: each of the `depth` turns reads the next R and V · N numbers of the promised ones.
+        // SAFETY: the caller's promise; each of the `depth` turns reads the next R and V · N numbers of the promised ones.
         unsafe {
             let w: [L; V] = std::array::from_fn(|v| L::load(weights.add(v * L::N)));
             for (r, sums) in sums.iter_mut().enumerate() {
@@ -45,18 +45,21 @@ pub(super) unsafe fn tile_f32<L: Lanes, const R: usize, const V: usize>(
 ///
 /// # Safety
 ///
-/// `pixels` is valid for `steps · STEP · R` numbers, `weights` for `steps · STEP · V · L::N`.
+/// The processor has what `L` takes; `pixels` is valid for `steps · STEP · R` numbers, `weights` for
+/// `steps · STEP · V · L::N`.
 #[inline(always)]
 pub(super) unsafe fn tile_q8<L: Lanes, const R: usize, const V: usize>(
     steps: usize,
     mut pixels: *const u8,
     mut weights: *const i8,
 ) -> Tile<L, R, V> {
-    let mut sums = [[L::zeros(); V]; R];
+    // SAFETY: the caller's promise is this one.
+    let zeros = unsafe { L::zeros() };
+    let mut sums = [[zeros; V]; R];
     for _ in 0..steps {
-        // SAFETY: each of the turns reads the next STEP times R and V · N numbers of the promised ones.
+        // SAFETY: the caller's promise; each of the turns reads the next STEP times R and V · N numbers of the promised ones.
         unsafe {
-            let mut w = [[L::zeros(); 2]; V];
+            let mut w = [[zeros; 2]; V];
             for (v, w) in w.iter_mut().enumerate() {
                 *w = [L::quads(weights.add(4 * v * L::N)), L::quads(weights.add(4 * (V + v) * L::N))];
             }
@@ -70,5 +73,6 @@ pub(super) unsafe fn tile_q8<L: Lanes, const R: usize, const V: usize>(
             weights = weights.add(STEP * V * L::N);
         }
     }
-    sums.map(|sums| sums.map(L::from_ints))
+    // SAFETY: the caller's promise is this one.
+    sums.map(|sums| sums.map(|sum| unsafe { L::from_ints(sum) }))
 }

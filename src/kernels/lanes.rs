@@ -15,6 +15,12 @@ pub const MAX_LANES: usize = 8;
 ///
 /// Arithmetic follows IEEE 754 except that [`Lanes::mul_add`] may round once or twice. NaN goes through
 /// [`Lanes::at_least`], so that a broken weight shows in the answer.
+///
+/// # Safety
+///
+/// Every method executes instructions that not every processor has: to call one, or a kernel over `L: Lanes`, this
+/// processor must have those of the implementation. [`super::isa::Isa::detect`] asks it, and any has those of
+/// [`Portable`]. What a method needs besides stands beside it.
 pub trait Lanes: Copy {
     /// Numbers per vector.
     const N: usize;
@@ -22,7 +28,7 @@ pub trait Lanes: Copy {
     type Ints: Copy;
 
     /// All lanes `x`.
-    fn splat(x: f32) -> Self;
+    unsafe fn splat(x: f32) -> Self;
     /// # Safety
     ///
     /// `p` is valid for reading `N` numbers; it need not be aligned.
@@ -32,17 +38,17 @@ pub trait Lanes: Copy {
     /// `p` is valid for writing `N` numbers; it need not be aligned.
     unsafe fn store(self, p: *mut f32);
     /// `self · b + c`.
-    fn mul_add(self, b: Self, c: Self) -> Self;
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     /// `self · b`.
-    fn mul(self, b: Self) -> Self;
+    unsafe fn mul(self, b: Self) -> Self;
     /// The larger of both; NaN in `self` stays.
-    fn at_least(self, floor: Self) -> Self;
+    unsafe fn at_least(self, floor: Self) -> Self;
 
     /// `self − b`.
-    fn sub(self, b: Self) -> Self;
+    unsafe fn sub(self, b: Self) -> Self;
 
     /// All lanes zero.
-    fn zeros() -> Self::Ints;
+    unsafe fn zeros() -> Self::Ints;
     /// The four bytes at `p`, in every lane.
     ///
     /// # Safety
@@ -58,9 +64,9 @@ pub trait Lanes: Copy {
     /// Adds to each lane of `sum` the products of its four bytes of `x[0]`, which are below 128, and of
     /// `w[0]`, which have signs, and likewise of `x[1]` and `w[1]`. The products of both first halves must
     /// fit together into an i16, and those of both second halves: [`super::pack_q8`] sees to it.
-    fn dot(x: [Self::Ints; 2], w: [Self::Ints; 2], sum: Self::Ints) -> Self::Ints;
+    unsafe fn dot(x: [Self::Ints; 2], w: [Self::Ints; 2], sum: Self::Ints) -> Self::Ints;
     /// Rounded to the nearest f32.
-    fn from_ints(ints: Self::Ints) -> Self;
+    unsafe fn from_ints(ints: Self::Ints) -> Self;
     /// Writes numbers from 0 to 127, rounded to the nearest whole one, ties to even. Of others, NaN among
     /// them, it writes anything in that range.
     ///
@@ -112,7 +118,7 @@ impl Lanes for Portable {
     type Ints = [u32; 4];
 
     #[inline(always)]
-    fn splat(x: f32) -> Self {
+    unsafe fn splat(x: f32) -> Self {
         Self([x; 4])
     }
 
@@ -129,27 +135,27 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn mul_add(self, b: Self, c: Self) -> Self {
-        self.mul(b).zip(c, |product, c| product + c)
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        self.zip(b, |a, b| a * b).zip(c, |product, c| product + c)
     }
 
     #[inline(always)]
-    fn mul(self, b: Self) -> Self {
+    unsafe fn mul(self, b: Self) -> Self {
         self.zip(b, |a, b| a * b)
     }
 
     #[inline(always)]
-    fn at_least(self, floor: Self) -> Self {
+    unsafe fn at_least(self, floor: Self) -> Self {
         self.zip(floor, |a, floor| if a < floor { floor } else { a })
     }
 
     #[inline(always)]
-    fn sub(self, b: Self) -> Self {
+    unsafe fn sub(self, b: Self) -> Self {
         self.zip(b, |a, b| a - b)
     }
 
     #[inline(always)]
-    fn zeros() -> Self::Ints {
+    unsafe fn zeros() -> Self::Ints {
         [0; 4]
     }
 
@@ -166,7 +172,7 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn dot(x: [Self::Ints; 2], w: [Self::Ints; 2], sum: Self::Ints) -> Self::Ints {
+    unsafe fn dot(x: [Self::Ints; 2], w: [Self::Ints; 2], sum: Self::Ints) -> Self::Ints {
         std::array::from_fn(|i| {
             let products = |half: usize| {
                 let (x, w) = (x[half][i].to_ne_bytes(), w[half][i].to_ne_bytes());
@@ -178,7 +184,7 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn from_ints(ints: Self::Ints) -> Self {
+    unsafe fn from_ints(ints: Self::Ints) -> Self {
         Self(ints.map(|whole| whole as i32 as f32))
     }
 

@@ -13,7 +13,7 @@ impl Lanes for Simd128 {
     type Ints = v128;
 
     #[inline(always)]
-    fn splat(x: f32) -> Self {
+    unsafe fn splat(x: f32) -> Self {
         Self(f32x4_splat(x))
     }
 
@@ -30,7 +30,7 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
-    fn mul_add(self, b: Self, c: Self) -> Self {
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         #[cfg(feature = "relaxed-simd")]
         return Self(f32x4_relaxed_madd(self.0, b.0, c.0));
         #[cfg(not(feature = "relaxed-simd"))]
@@ -38,12 +38,12 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
-    fn mul(self, b: Self) -> Self {
+    unsafe fn mul(self, b: Self) -> Self {
         Self(f32x4_mul(self.0, b.0))
     }
 
     #[inline(always)]
-    fn at_least(self, floor: Self) -> Self {
+    unsafe fn at_least(self, floor: Self) -> Self {
         // NOTE: where there is relaxed SIMD, LLVM 22 makes `relaxed_max` of `pmax`, and that loses NaN on x86.
         // A mask of whole lanes leaves nothing to the processor.
         #[cfg(feature = "relaxed-simd")]
@@ -54,12 +54,12 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
-    fn sub(self, b: Self) -> Self {
+    unsafe fn sub(self, b: Self) -> Self {
         Self(f32x4_sub(self.0, b.0))
     }
 
     #[inline(always)]
-    fn zeros() -> v128 {
+    unsafe fn zeros() -> v128 {
         i32x4_splat(0)
     }
 
@@ -77,7 +77,7 @@ impl Lanes for Simd128 {
 
     #[cfg(feature = "relaxed-simd")]
     #[inline(always)]
-    fn dot(x: [v128; 2], w: [v128; 2], sum: v128) -> v128 {
+    unsafe fn dot(x: [v128; 2], w: [v128; 2], sum: v128) -> v128 {
         let products = |i: usize| i16x8_relaxed_dot_i8x16_i7x16(w[i], x[i]);
         i32x4_add(sum, i32x4_extadd_pairwise_i16x8(i16x8_add(products(0), products(1))))
     }
@@ -85,7 +85,7 @@ impl Lanes for Simd128 {
     /// Even and odd bytes on their own, as i16.
     #[cfg(not(feature = "relaxed-simd"))]
     #[inline(always)]
-    fn dot(x: [v128; 2], w: [v128; 2], sum: v128) -> v128 {
+    unsafe fn dot(x: [v128; 2], w: [v128; 2], sum: v128) -> v128 {
         let product = |x: v128, w: v128| {
             let even = i32x4_dot_i16x8(i16x8_shr(i16x8_shl(w, 8), 8), v128_and(x, i16x8_splat(0xff)));
             i32x4_add(even, i32x4_dot_i16x8(i16x8_shr(w, 8), u16x8_shr(x, 8)))
@@ -94,7 +94,7 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
-    fn from_ints(ints: v128) -> Self {
+    unsafe fn from_ints(ints: v128) -> Self {
         Self(f32x4_convert_i32x4(ints))
     }
 

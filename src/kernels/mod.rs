@@ -34,7 +34,7 @@ mod wide;
 
 pub use conv::{Conv, Residual, conv};
 pub use isa::name as isa;
-pub use pack::{PackedQ8, STEP, Weights, pack, pack_q8, packed_len, unpack};
+pub use pack::{PackedQ8, STEP, Weights, pack, pack_q8, packed_len};
 pub use pool::{MaxPool, max_pool, mean};
 pub use rows::Rows;
 pub use threads::{set_threads, threads};

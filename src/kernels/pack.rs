@@ -75,12 +75,6 @@ fn fill(panel: &mut [f32], rows: &[f32], depth: usize) {
     }
 }
 
-/// The inverse of [`pack`].
-pub fn unpack(packed: &[f32], outputs: usize, depth: usize) -> Vec<f32> {
-    let at = |output: usize, k: usize| packed[(output / PANEL * depth + k) * PANEL + output % PANEL];
-    (0..outputs * depth).map(|i| at(i / depth, i % depth)).collect()
-}
-
 /// Quantises `[outputs, depth]` per output channel, symmetrically, and packs it. A row that was int8 before
 /// comes back as it was, unless its products could overflow.
 pub fn pack_q8(kernel: &[f32], outputs: usize, depth: usize) -> PackedQ8 {

@@ -17,7 +17,7 @@ pub enum Rows<'a> {
         /// `[3·3, C]`.
         kernel: &'a [f32],
         /// `[C]`.
-        bias: Option<&'a [f32]>,
+        bias: &'a [f32],
         /// Distance between windows in both directions.
         stride: usize,
         /// Rows and columns of zeros before the first pixel.
@@ -54,13 +54,23 @@ pub(super) struct Picture<'a> {
 }
 
 /// Writes the row of output pixel `[y, x]`.
+///
+/// # Safety
+///
+/// The processor has what `L` takes.
 #[inline(always)]
-pub(super) fn write<L: Lanes>(rows: &Rows<'_>, picture: Picture<'_>, [y, x]: [usize; 2], row: &mut [f32]) {
+pub(super) unsafe fn write<L: Lanes>(
+    rows: &Rows<'_>,
+    picture: Picture<'_>,
+    [y, x]: [usize; 2],
+    row: &mut [f32],
+) {
     let [h, w, c] = picture.shape;
     match *rows {
         Rows::Points { stride } => {
             let from = &picture.values[(y * stride * w + x * stride) * c..][..c];
-            lead::<L>(picture.lead, from, row);
+            // SAFETY: the caller's promise is this one.
+            unsafe { lead::<L>(picture.lead, from, row) };
         }
         Rows::Windows { stride, before } => {
             let at = |tap: usize| inside([y, x], tap, stride, before, [h, w]);
@@ -68,12 +78,16 @@ pub(super) fn write<L: Lanes>(rows: &Rows<'_>, picture: Picture<'_>, [y, x]: [us
                 match [at(3 * line), at(3 * line + 2)] {
                     // Three pixels side by side lie side by side.
                     [Some(from), Some(_)] => {
-                        lead::<L>(picture.lead, &picture.values[from * c..][..3 * c], row);
+                        // SAFETY: the caller's promise is this one.
+                        unsafe { lead::<L>(picture.lead, &picture.values[from * c..][..3 * c], row) };
                     }
                     _ => {
                         for (tap, row) in row.chunks_exact_mut(c).enumerate() {
                             match at(3 * line + tap) {
-                                Some(at) => lead::<L>(picture.lead, &picture.values[at * c..][..c], row),
+                                // SAFETY: the caller's promise is this one.
+                                Some(at) => unsafe {
+                                    lead::<L>(picture.lead, &picture.values[at * c..][..c], row);
+                                },
                                 None => row.fill(0.0),
                             }
                         }
@@ -90,11 +104,15 @@ pub(super) fn write<L: Lanes>(rows: &Rows<'_>, picture: Picture<'_>, [y, x]: [us
                     count += 1;
                 }
             }
-            match (picture.lead, count) {
-                (Act::None, TAPS) => depthwise::<L, false>(picture.values, kernel, bias, &taps, row),
-                (Act::Relu, TAPS) => depthwise::<L, true>(picture.values, kernel, bias, &taps, row),
-                (Act::None, _) => depthwise::<L, false>(picture.values, kernel, bias, &taps[..count], row),
-                (Act::Relu, _) => depthwise::<L, true>(picture.values, kernel, bias, &taps[..count], row),
+            let (values, inside) = (picture.values, &taps[..count]);
+            // SAFETY: the caller's promise is this one.
+            unsafe {
+                match (picture.lead, count) {
+                    (Act::None, TAPS) => depthwise::<L, false>(values, kernel, bias, &taps, row),
+                    (Act::Relu, TAPS) => depthwise::<L, true>(values, kernel, bias, &taps, row),
+                    (Act::None, _) => depthwise::<L, false>(values, kernel, bias, inside, row),
+                    (Act::Relu, _) => depthwise::<L, true>(values, kernel, bias, inside, row),
+                }
             }
             if between == Act::Relu {
                 row.iter_mut().for_each(|x| *x = relu(*x));
@@ -104,8 +122,12 @@ pub(super) fn write<L: Lanes>(rows: &Rows<'_>, picture: Picture<'_>, [y, x]: [us
 }
 
 /// Writes the rows of output pixels `[y, x]` to `[y, x + R - 1]`, where they are cheaper together.
+///
+/// # Safety
+///
+/// The processor has what `L` takes.
 #[inline(always)]
-pub(super) fn write_side_by_side<L: Lanes, const R: usize>(
+pub(super) unsafe fn write_side_by_side<L: Lanes, const R: usize>(
     rows: &Rows<'_>,
     picture: Picture<'_>,
     [y, x]: [usize; 2],
@@ -117,9 +139,12 @@ pub(super) fn write_side_by_side<L: Lanes, const R: usize>(
     let columns = before[1].saturating_sub(x)..(R + 2).min((w + before[1]).saturating_sub(x));
     let lines = [0, 1, 2].map(|line| (y + line).checked_sub(before[0]).filter(|&y| y < h));
     let windows = Windows { lines, first: (x + columns.start).saturating_sub(before[1]), columns };
-    match picture.lead {
-        Act::None => side_by_side::<L, R, false>(picture, kernel, bias, &windows, to),
-        Act::Relu => side_by_side::<L, R, true>(picture, kernel, bias, &windows, to),
+    // SAFETY: the caller's promise is this one.
+    unsafe {
+        match picture.lead {
+            Act::None => side_by_side::<L, R, false>(picture, kernel, bias, &windows, to),
+            Act::Relu => side_by_side::<L, R, true>(picture, kernel, bias, &windows, to),
+        }
     }
     if between == Act::Relu {
         to.iter_mut().for_each(|x| *x = relu(*x));
@@ -142,16 +167,22 @@ fn inside(
 }
 
 /// Copies by vectors: a call to `memcpy` costs more than most of these rows.
+///
+/// # Safety
+///
+/// The processor has what `L` takes.
 #[inline(always)]
-fn lead<L: Lanes>(act: Act, from: &[f32], to: &mut [f32]) {
-    let floor = L::splat(match act {
+unsafe fn lead<L: Lanes>(act: Act, from: &[f32], to: &mut [f32]) {
+    let floor = match act {
         Act::None => f32::NEG_INFINITY,
         Act::Relu => 0.0,
-    });
+    };
+    // SAFETY: the caller's promise is this one.
+    let floor = unsafe { L::splat(floor) };
     let (from_vectors, to_vectors) = (from.chunks_exact(L::N), to.chunks_exact_mut(L::N));
     let whole = from.len() - from_vectors.remainder().len();
     for (from, to) in from_vectors.zip(to_vectors) {
-        // SAFETY: a chunk is one vector.
+        // SAFETY: the caller's promise, and a chunk is one vector.
         unsafe { L::load(from.as_ptr()).at_least(floor).store(to.as_mut_ptr()) };
     }
     for (to, &from) in to[whole..].iter_mut().zip(&from[whole..]) {

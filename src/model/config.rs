@@ -50,14 +50,6 @@ impl Dialect {
         }
     }
 
-    /// Side of a max-pool's output for an input of side `size`, under this dialect's padding.
-    pub(super) fn pooled(self, size: usize) -> usize {
-        match self {
-            Self::Keras => size.div_ceil(2),
-            Self::Timm => (size - 1) / 2 + 1,
-        }
-    }
-
     /// The name that files and messages use.
     pub fn name(self) -> &'static str {
         match self {

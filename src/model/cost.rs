@@ -4,12 +4,12 @@ use super::config::{Order, XceptionConfig};
 
 impl XceptionConfig {
     /// Multiply-accumulates of one picture of side `size`, as in timm's table: convolutions, classifier,
-    /// and two for each number that a batch norm passes on (folding saves those).
+    /// and two for each number that a batch norm passes on (folding saves those). A layer that a picture is too
+    /// small for costs nothing.
     pub fn macs(&self, size: usize) -> u64 {
-        let padded = |side: usize| (side - 1) / 2 + 1;
         let [first, second] = match self.aligned {
-            Some(_) => [padded(size); 2],
-            None => [(size - 3) / 2 + 1, (size - 3) / 2 - 1],
+            Some(_) => [size.div_ceil(2); 2],
+            None => [size.saturating_sub(1) / 2, (size.saturating_sub(1) / 2).saturating_sub(2)],
         };
         let mut cost = Cost { config: self, side: second, channels: self.stem[1], macs: 0 };
         cost.kernel(first, 9 * 3 * self.stem[0], self.stem[0]);
@@ -24,7 +24,7 @@ impl XceptionConfig {
         }
         cost.block(&self.exit, 2, true);
         cost.block(&self.tail, 1, false);
-        (cost.macs + self.features() * self.classes) as u64
+        cost.macs + self.features() as u64 * self.classes as u64
     }
 }
 
@@ -33,13 +33,14 @@ struct Cost<'a> {
     config: &'a XceptionConfig,
     side: usize,
     channels: usize,
-    macs: usize,
+    /// Of the paper's network they are more than 32 bits hold, which is all that a `usize` has in WebAssembly.
+    macs: u64,
 }
 
 impl Cost<'_> {
     /// A convolution of so many weights to so many channels, of which `normed` pass a batch norm.
     fn kernel(&mut self, side: usize, weights: usize, normed: usize) {
-        self.macs += side * side * (weights + 2 * normed);
+        self.macs += (side as u64).pow(2) * (weights + 2 * normed) as u64;
     }
 
     fn norm_on_sum(&mut self) {
@@ -57,7 +58,7 @@ impl Cost<'_> {
         let last = widths.len().saturating_sub(1);
         for (unit, &to) in widths.iter().enumerate() {
             if order.is_some() && unit == last {
-                self.side = (self.side - 1) / stride + 1;
+                self.side = self.side.div_ceil(stride);
             }
             let between = if order == Some(Order::Post) { self.channels } else { 0 };
             let after = if order == Some(Order::Pre) && unit == last { 0 } else { to };
@@ -65,7 +66,8 @@ impl Cost<'_> {
             self.channels = to;
         }
         if order.is_none() && stride > 1 {
-            self.side = self.config.dialect.pooled(self.side);
+            // Under either dialect's padding.
+            self.side = self.side.div_ceil(2);
         }
         if bridged {
             // Its norm, or the one on the sum.
@@ -95,6 +97,19 @@ mod tests {
             let found = config.macs(299) as f64 / 1e9;
             assert!((found - giga).abs() <= ROUNDING, "{}: {found}", config.architecture);
             assert_eq!(config.clone().named(), config);
+        }
+    }
+    #[test]
+    fn no_picture_costs_less_than_a_smaller_one() {
+        for config in [
+            XceptionConfig::xception(Dialect::Keras, CLASSES),
+            XceptionConfig::xception(Dialect::Timm, CLASSES),
+            XceptionConfig::xception41p(CLASSES),
+            XceptionConfig::xception71(CLASSES),
+        ] {
+            let costs: Vec<u64> = (0..64).map(|size| config.macs(size)).collect();
+            assert_eq!(costs[0], (config.features() * CLASSES) as u64, "of no picture, the classifier's");
+            assert!(costs.is_sorted(), "{}: {costs:?}", config.architecture);
         }
     }
 }

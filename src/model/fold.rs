@@ -10,7 +10,7 @@ use super::separable::SeparableConv;
 use super::xception::Xception;
 
 impl Xception {
-    /// The same function for inference without batch norms. Folding twice changes nothing.
+    /// The same function for inference without batch norms.
     pub fn fold(self) -> Self {
         Self {
             stem: self.stem.into_iter().map(ConvNorm::fold).collect(),

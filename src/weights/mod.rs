@@ -40,7 +40,6 @@ pub use digest::Digest;
 pub use hdf5::KerasFile;
 pub use keras::Contents;
 pub use metadata::{About, Dtype};
-pub use source::Quantized;
 
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
@@ -187,13 +186,6 @@ impl ModelFile {
         let row = self.rows.iter().find(|row| row.canonical == canonical);
         let missing = || Error::Weights(format!("the name table has no row for {canonical}"));
         row.ok_or_else(missing)?.read(&*self.source)
-    }
-
-    /// The int8 values and scales of a kernel by its canonical name (`exit.units.0.pointwise.conv.weight`);
-    /// `None` where the file does not store it so.
-    pub fn quantized(&self, canonical: &str) -> Option<Quantized<'_>> {
-        let row = self.rows.iter().find(|row| row.canonical == canonical)?;
-        self.source.quantized(&row.name)
     }
 
     /// Whether the file keeps its pointwise kernels in int8.

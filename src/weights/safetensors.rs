@@ -12,7 +12,7 @@ use super::names::{Layout, table};
 use super::numbers::{read_f32, read_halves, widen_bf16, widen_f16};
 use super::other::ALLOWED;
 use super::quantize::{self, SCALE, dequantize};
-use super::source::{Quantized, TensorSource};
+use super::source::TensorSource;
 use super::{ModelFile, timm, unique};
 use crate::error::{Error, Result, short};
 
@@ -50,12 +50,6 @@ impl TensorSource for Source {
 
     fn is_quantized(&self, name: &str) -> bool {
         self.entry(name).is_some_and(|entry| entry.dtype == StoredDtype::I8)
-    }
-
-    fn quantized(&self, name: &str) -> Option<Quantized<'_>> {
-        let entry = self.entry(name).filter(|entry| entry.dtype == StoredDtype::I8)?;
-        let scales = self.scales(entry).ok()?;
-        Some(Quantized { shape: &entry.shape, values: self.levels(entry).ok()?, scales })
     }
 
     fn check(&self, name: &str) -> Result<()> {

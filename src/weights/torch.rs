@@ -23,6 +23,9 @@ const FLOAT: &str = "torch.FloatStorage";
 const HALF: &str = "torch.HalfStorage";
 const BFLOAT: &str = "torch.BFloat16Storage";
 
+/// The entry of a zip archive that says which tensor lies where; others lie beside it.
+const PICKLE: &str = "data.pkl";
+
 struct Entry {
     name: String,
     shape: Vec<usize>,
@@ -85,13 +88,26 @@ type Storages = HashMap<String, Range<usize>>;
 /// Recognises a state dict of timm's in a zip archive.
 pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
     let files = zip::directory(&bytes)?;
-    let Some((root, pickle)) =
-        files.iter().find_map(|(name, range)| Some((name.strip_suffix("data.pkl")?, range.clone())))
-    else {
-        return Err(Error::Format(
-            "the file is a zip archive without PyTorch's data.pkl; give a PyTorch file (.pth), safetensors, or save a Keras model with save_weights".into(),
-        ));
+    let mut roots: Vec<&str> = files.keys().filter_map(|name| name.strip_suffix(PICKLE)).collect();
+    roots.retain(|root| root.is_empty() || root.ends_with('/'));
+    roots.sort_unstable();
+    let root = match roots[..] {
+        [root] => root,
+        [] => {
+            return Err(Error::Format(
+                "the file is a zip archive without PyTorch's data.pkl; give a PyTorch file (.pth), safetensors, or save a Keras model with save_weights".into(),
+            ));
+        }
+        [first, second, ..] => {
+            return Err(Error::Format(format!(
+                "the zip archive holds {} models ({}{PICKLE}, {}{PICKLE} …), and which of them is meant is not said; give a file of one model",
+                roots.len(),
+                short(first),
+                short(second)
+            )));
+        }
     };
+    let pickle = files[&format!("{root}{PICKLE}")].clone();
     if files.get(&format!("{root}byteorder")).is_some_and(|range| bytes[range.clone()] != *b"little") {
         return Err(damaged("holds numbers in another byte order than little endian"));
     }

@@ -110,12 +110,12 @@ fn convolutions(bench: &Bench) {
         let depth = taps * channels;
         let input = noise(side * side * channels);
         let (kernel, bias) = (noise(outputs * depth), noise(outputs));
-        let (depthwise, between) = (noise(TAPS * channels), Act::None);
+        let (depthwise, shifts, between) = (noise(TAPS * channels), noise(channels), Act::None);
         let rows = match kind {
             Kind::Plain => Rows::Windows { stride, before: [padding; 2] },
             Kind::Bridge => Rows::Points { stride },
             Kind::Separable => {
-                Rows::Depthwise { kernel: &depthwise, bias: None, stride, before: [padding; 2], between }
+                Rows::Depthwise { kernel: &depthwise, bias: &shifts, stride, before: [padding; 2], between }
             }
         };
         let window = if kind == Kind::Bridge { 1 } else { 3 };

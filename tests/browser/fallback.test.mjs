@@ -18,8 +18,8 @@ import {
 
 const CAT = join(SAMPLES, 'cat.svg');
 
-async function run({ flags, worker, query, pictures = 1 }) {
-  const site = await start({ flags, worker });
+async function run({ flags, worker, first: answer, query, pictures = 1 }) {
+  const site = await start({ flags, worker, first: answer });
   try {
     const page = await site.open(`/?backend=${query}`);
     await ready(page);
@@ -83,6 +83,23 @@ test('a device that cannot be created leads to the CPU', options, async () => {
   assert.match(got.reason, /WebGPU failed to start.*running on the CPU/);
   assert.deepEqual(got.labels, ['cat']);
   assert.equal(got.models, 1, 'the model is downloaded once');
+});
+
+// As while `build.sh serve` builds it.
+test('a GPU module that is not there leads to the CPU', options, async () => {
+  const got = await run({
+    flags: SOFTWARE_GPU,
+    query: 'webgpu',
+    first: ({ url }, response) => {
+      const asked = url.endsWith('/webgpu_bg.wasm');
+      if (asked) response.writeHead(404).end();
+      return asked;
+    },
+  });
+  assert.equal(got.first, 'cpu');
+  assert.match(got.reason, /WebGPU failed to start.*404.*running on the CPU/);
+  assert.deepEqual(got.labels, ['cat']);
+  assert.equal(got.models, 1);
 });
 
 test('shaders that do not compile lead to the CPU', options, async () => {

@@ -71,7 +71,6 @@ fn conv(
         before,
         output,
         acts: [picks.act(), picks.act(), picks.act()],
-        depthwise_bias: picks.of(&[false, true]),
         residual: picks.of(residuals),
         fill,
     })

@@ -64,7 +64,6 @@ pub struct ConvCase {
     pub output: [usize; 2],
     /// Before the rows, between depthwise and product, at the end.
     pub acts: [Act; 3],
-    pub depthwise_bias: bool,
     /// None, a sum, or a sum with factors.
     pub residual: Option<bool>,
     pub fill: Fill,
@@ -125,7 +124,7 @@ impl Case for ConvCase {
             Kind::Windows => Rows::Windows { stride, before },
             Kind::Depthwise => Rows::Depthwise {
                 kernel: &taps,
-                bias: self.depthwise_bias.then_some(&taps_bias),
+                bias: &taps_bias,
                 stride,
                 before,
                 between: self.acts[1],

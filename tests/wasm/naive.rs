@@ -33,7 +33,7 @@ fn row(conv: &Conv<'_>, image: usize, [y, x]: [usize; 2]) -> Vec<f32> {
         }
         Rows::Depthwise { kernel, bias, stride, before, between } => (0..c)
             .map(|n| {
-                let mut sum = bias.map_or(0.0, |bias| bias[n]);
+                let mut sum = bias[n];
                 for tap in 0..9 {
                     let [y, x] = under(tap, stride, before);
                     // Outside, no weight counts, not even NaN.
@@ -57,6 +57,11 @@ fn quantise(row: &[f32]) -> (Vec<i64>, f64, f64) {
     let inverse = if size > 0.0 { 1.0 / size } else { 0.0 };
     let whole = row.iter().map(|x| ((x - least) * inverse).round_ties_even() as i64);
     (whole.collect(), size.into(), least.into())
+}
+
+/// The weight of output `output` and input `k` of panels `[K, PANEL]`.
+pub fn weight_f32(values: &[f32], depth: usize, output: usize, k: usize) -> f32 {
+    values[(output / PANEL * depth + k) * PANEL + output % PANEL]
 }
 
 /// The weight of output `output` and input `k` of panels `[K / 4, PANEL, 4]`.

@@ -1,8 +1,8 @@
 //! What is not a convolution: pool, mean and packing.
 
 use crate::Case;
-use crate::kernels::{MaxPool, max_pool, mean, pack, pack_q8, unpack, warm_up};
-use crate::naive::{self, weight_q8};
+use crate::kernels::{MaxPool, max_pool, mean, pack, pack_q8, warm_up};
+use crate::naive::{self, weight_f32, weight_q8};
 use crate::noise::noise;
 
 /// One sum of two f32.
@@ -67,7 +67,7 @@ impl Case for MeanCase {
     }
 }
 
-/// `[outputs, depth]`, there and back.
+/// `[outputs, depth]`, looked up where it should lie.
 #[derive(Debug)]
 pub struct PackCase {
     pub q8: bool,
@@ -89,8 +89,11 @@ impl Case for PackCase {
         let Self { q8, outputs, depth } = *self;
         let kernel = noise(outputs * depth, 1);
         if !q8 {
+            let packed = pack(&kernel, outputs, depth);
+            let weight = |at: usize| weight_f32(&packed, depth, at / depth, at % depth);
+            let found: Vec<f32> = (0..outputs * depth).map(weight).collect();
             let expected: Vec<f64> = kernel.iter().map(|&x| x.into()).collect();
-            return naive::difference(&unpack(&pack(&kernel, outputs, depth), outputs, depth), &expected);
+            return naive::difference(&found, &expected);
         }
         let packed = pack_q8(&kernel, outputs, depth);
         let steps = kernel.iter().enumerate().map(|(at, &x)| {

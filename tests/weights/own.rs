@@ -79,15 +79,22 @@ fn a_changed_weight_in_the_own_format_is_found_by_its_digest() {
 const Q8_TOLERANCE: f32 = 2e-1;
 
 #[test]
-fn the_own_format_at_q8_is_close_and_hands_out_its_int8_kernels() {
+fn the_own_format_at_q8_is_close_and_keeps_all_but_depthwise_kernels_in_int8() {
     for (name, dialect) in REAL_FILES {
         let bytes = ModelFile::parse(read_fixture(name)).unwrap().convert(Dtype::Q8).unwrap();
+        let stored = SafeTensors::deserialize(&bytes).unwrap();
+        let kind = |name: &str| stored.tensor(name).map(|tensor| (tensor.dtype(), tensor.shape().to_vec()));
+        let pointwise = "middle.0.units.1.pointwise.conv.weight";
+        assert_eq!(kind(pointwise).unwrap(), (StoredDtype::I8, vec![13, 13, 1, 1]));
+        assert_eq!(kind(&format!("{pointwise}.scale")).unwrap(), (StoredDtype::F32, vec![13]));
+        assert_eq!(kind("head.weight").unwrap().0, StoredDtype::I8);
+        assert_eq!(kind("head.weight.scale").unwrap(), (StoredDtype::F32, vec![7]));
+        let depthwise = "middle.0.units.1.depthwise.conv.weight";
+        assert_eq!(kind(depthwise).unwrap().0, StoredDtype::F16);
+        assert!(kind(&format!("{depthwise}.scale")).is_err());
         let file = ModelFile::parse(bytes).unwrap();
+        assert!(file.is_quantized());
         check_logits(&file, dialect, Q8_TOLERANCE);
-        let pointwise = file.quantized("middle.0.units.1.pointwise.conv.weight").unwrap();
-        assert_eq!((pointwise.shape, pointwise.scales.len()), (&[13, 13, 1, 1][..], 13));
-        assert_eq!(file.quantized("head.weight").unwrap().scales.len(), 7);
-        assert!(file.quantized("middle.0.units.1.depthwise.conv.weight").is_none());
     }
 }
 

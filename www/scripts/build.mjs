@@ -1,15 +1,23 @@
 // Builds the package (dist/) and the page that uses it (dist/site/). The WebAssembly must be there
 // already: build.sh at the top of the repository makes it.
+//   node build.mjs [--modules cpu,relaxed,…] [--served]
+// --modules: with these alone; what others would run is refused, or left to the CPU with the reason.
+// --served: over what is there, which may be read meanwhile.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { thirdParty } from './third-party.mjs';
 
 process.chdir(new URL('..', import.meta.url).pathname);
 
-const MODULES = ['cpu', 'relaxed', 'threads', 'threads-simd128', 'ndarray', 'webgpu', 'keras'];
+const ALL = ['cpu', 'relaxed', 'threads', 'threads-simd128', 'ndarray', 'webgpu', 'keras'];
+const { values: given } = parseArgs({
+  options: { modules: { type: 'string' }, served: { type: 'boolean' } },
+});
+const MODULES = given.modules?.split(',') ?? ALL;
 const MODEL = 'models/emoji.safetensors';
 const needed = [...MODULES.map((name) => `pkg/${name}/xception_web_bg.wasm`), MODEL];
 const missing = needed.filter((file) => !existsSync(file));
@@ -18,13 +26,25 @@ if (missing.length > 0) {
   process.exit(1);
 }
 
+/** In place of a module that is left out: its WebAssembly is asked for first, and is not there. */
+const ABSENT = `
+  export default () => Promise.reject(new Error('This module is not built yet.'));
+  export class Session {}
+  export class KerasFile {}
+  export const work = undefined, workFailed = undefined, threads = undefined;
+`;
+
 /** wasm.ts names the WebAssembly file; the generated default beside it would confuse bundlers. */
 const oneAddress = {
   name: 'one-address',
   setup: ({ onLoad, onResolve }) => {
-    onResolve({ filter: /^#pkg\// }, ({ path }) => ({
-      path: `${process.cwd()}/pkg/${path.slice('#pkg/'.length)}/xception_web.js`,
-    }));
+    onResolve({ filter: /^#pkg\// }, ({ path }) => {
+      const name = path.slice('#pkg/'.length);
+      return MODULES.includes(name)
+        ? { path: `${process.cwd()}/pkg/${name}/xception_web.js` }
+        : { path: name, namespace: 'absent' };
+    });
+    onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: ABSENT }));
     onLoad({ filter: /pkg\/[\w-]+\/xception_web\.js$/ }, ({ path }) => ({
       contents: readFileSync(path, 'utf8').replace(
         /new URL\('xception_web_bg\.wasm', import\.meta\.url\)/g,
@@ -61,7 +81,7 @@ function registry() {
 
 const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' };
 
-rmSync('dist', { recursive: true, force: true });
+if (!given.served) rmSync('dist', { recursive: true, force: true });
 await build({
   ...common,
   entryPoints: ['src/index.ts', 'src/worker.ts', 'src/thread.ts'],
@@ -69,7 +89,8 @@ await build({
   plugins: [oneAddress],
 });
 // The worker against the modules' own declarations; `npm run check` holds it against src/pkg.d.ts.
-for (const config of ['tsconfig.modules.json', 'tsconfig.page.json']) {
+const worker = MODULES.length === ALL.length ? 'tsconfig.modules.json' : 'tsconfig.worker.json';
+for (const config of [worker, 'tsconfig.page.json']) {
   execFileSync('node_modules/.bin/tsc', ['-p', config], { stdio: 'inherit' });
 }
 for (const name of MODULES) {
@@ -83,7 +104,7 @@ for (const name of ['LICENSE', 'NOTICES']) cpSync(`../${name}`, name);
 writeFileSync('THIRD-PARTY.txt', thirdParty());
 
 const published = ['index.js', 'worker.js', 'thread.js', 'wasm', 'models'];
-mkdirSync('dist/site');
+mkdirSync('dist/site', { recursive: true });
 for (const name of published) {
   cpSync(`dist/${name}`, `dist/site/xception-web/${name}`, { recursive: true });
 }

@@ -38,13 +38,18 @@ pub struct Args {
 /// Classes of the network with weights by formula, as of the published ones.
 const CLASSES: usize = 1000;
 const SIZE: usize = 299;
+/// Days of the smallest network.
+const MAX_RUNS: usize = 1_000_000;
 /// Far more threads than this take minutes to start.
 const MAX_THREADS: usize = 1024;
 
 pub fn run(args: Args) -> Result<()> {
     let request = args.backend.parse()?;
-    if args.runs == 0 {
-        return Err(Error::Option("--runs 0 would measure nothing; give 1 or more".into()));
+    if !(1..=MAX_RUNS).contains(&args.runs) {
+        return Err(Error::Option(format!(
+            "--runs {} would measure nothing, or without end; give 1 to {MAX_RUNS}",
+            args.runs
+        )));
     }
     let (name, file) = match &args.model {
         Some(path) => (path.as_str(), model(path)?),

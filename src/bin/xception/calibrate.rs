@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use xception_web::{Error, Result};
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::calibration::Calibration;
 use xception_web::classify::Classifier;
@@ -9,10 +10,9 @@ use xception_web::train::confidence::{KEEP, Report, calibrate};
 use xception_web::train::icons::DEFAULT_DIR;
 use xception_web::train::layout::FolderNames;
 use xception_web::train::own::{Calibrating, calibrate_own};
-use xception_web::{Error, Result};
 
 use super::convert::dtype;
-use super::{model, write};
+use super::{model, print_json, write};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -77,9 +77,7 @@ pub fn run(args: Args) -> Result<()> {
         write(out, &file.convert(dtype)?)?;
     }
     if args.json {
-        let text = serde_json::to_string_pretty(&report)
-            .map_err(|error| Error::Training(format!("cannot write the result as JSON: {error}")))?;
-        println!("{text}");
+        print_json(&report)?;
     } else {
         print(&report);
     }

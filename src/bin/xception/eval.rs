@@ -1,10 +1,9 @@
 //! `xception eval`: how well a model names drawings in a style that it never saw, or a user's own pictures.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, RgbImage};
-use serde::Serialize;
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::classify::Classifier;
 use xception_web::labels::Labels;
@@ -19,7 +18,7 @@ use xception_web::train::sheet::sheet;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
 
-use super::{labelled, model, prefixed, read, write};
+use super::{labelled, model, prefixed, print_json, read, write};
 
 /// Own pictures that were misnamed, of thousands.
 const MISSES_SHOWN: usize = 40;
@@ -143,17 +142,12 @@ fn format(path: &str) -> Result<ImageFormat> {
 
 fn encoded(sheet: &RgbImage, format: ImageFormat, path: &str) -> Result<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
-    sheet
-        .write_to(&mut bytes, format)
-        .map_err(|error| Error::Training(format!("cannot write the contact sheet to {path}: {error}")))?;
+    sheet.write_to(&mut bytes, format).map_err(|error| Error::Io {
+        action: "write",
+        path: path.into(),
+        source: io::Error::other(error),
+    })?;
     Ok(bytes.into_inner())
-}
-
-fn print_json(found: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(found)
-        .map_err(|error| Error::Training(format!("cannot write the result as JSON: {error}")))?;
-    println!("{text}");
-    Ok(())
 }
 
 fn percent(share: f64) -> String {

@@ -25,6 +25,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 use xception_web::labels::Labels;
 use xception_web::model::config::IMAGENET_CLASSES;
 use xception_web::weights::ModelFile;
@@ -96,6 +97,12 @@ fn line(text: std::fmt::Arguments<'_>) {
 /// What `eprintln` does here.
 fn aside(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// An answer as one JSON document.
+fn print_json(found: &impl Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(found).map_err(|error| unwritable(error.into()))?);
+    Ok(())
 }
 
 fn unwritable(source: io::Error) -> Error {
