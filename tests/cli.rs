@@ -342,7 +342,7 @@ fn every_native_backend_can_be_named() {
 fn a_model_in_int8_runs_on_the_gpu_which_multiplies_it_in_f32() {
     let model = scratch("int8_on_the_gpu", "q8.safetensors", b"");
     // The mini network is too narrow: its convolutions stay in f32 on the CPU, too.
-    stdout(&["convert", "--dtype", "q8", &path("../../www/models/emoji.safetensors"), &model]);
+    stdout(&["convert", "--dtype", "q8", &path("../../www/models/drawings.safetensors"), &model]);
     let picture = path("pictures/picture.png");
     let args = ["classify", "--model", &model, "--backend", "webgpu", "--json", &picture];
     let answers: Value = serde_json::from_str(&stdout(&args)).unwrap();

@@ -314,7 +314,7 @@ fn settings_that_make_no_sense_are_refused_in_one_sentence() {
     let message = refused(&["--device", "cuda"]);
     assert!(message.contains("webgpu") && message.contains("cpu"), "{message}");
     fs::write(&file, "network = { stem = [8, 8] }").unwrap();
-    let message = refused(&["--config", text(&file), "--from", "www/models/emoji.safetensors"]);
+    let message = refused(&["--config", text(&file), "--from", "www/models/drawings.safetensors"]);
     assert!(message.contains("network"), "{message}");
 }
 

@@ -16,7 +16,7 @@ const VALIDATION_BATCH: usize = 64;
 /// The pictures of a run.
 #[derive(Clone, Debug)]
 pub enum Supply {
-    /// Of the bundled model.
+    /// Of the bundled model of drawings.
     Drawings(Drawings),
     /// Of a user.
     Pictures(Pictures),

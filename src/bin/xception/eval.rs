@@ -21,7 +21,7 @@ use super::{labelled, model, prefixed, write};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A model that `xception train` made; the bundled one without it.
+    /// A model that `xception train` made; without it the bundled one: drawings, with --data photos.
     #[arg(long)]
     model: Option<String>,
     /// Another file of the same model, say with fewer bits: how far its answers differ, on plain pictures
@@ -62,12 +62,10 @@ pub fn run(args: Args) -> Result<()> {
     if let Some(path) = &args.sheet {
         prepare(Path::new(path))?;
     }
-    let file = match &args.model {
-        Some(path) => model(path)?,
-        None => ModelFile::parse(bundled::BYTES.to_vec())?,
-    };
+    let default = if args.data.is_some() { bundled::PHOTOS } else { bundled::DRAWINGS };
+    let name = args.model.as_deref().unwrap_or(default.name);
+    let file = model(name)?;
     let labels = args.labels.as_deref();
-    let name = args.model.as_deref().unwrap_or(bundled::NAME);
     let classifier = classifier(labelled(file, labels)?).map_err(|error| prefixed(name, error))?;
     if let Some(path) = &args.compare {
         let other = self::classifier(labelled(model(path)?, labels)?);
