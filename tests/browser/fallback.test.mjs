@@ -21,7 +21,7 @@ const CAT = join(SAMPLES, 'cat.svg');
 async function run({ flags, worker, query, pictures = 1 }) {
   const site = await start({ flags, worker });
   try {
-    const page = await site.open(`/?backend=${query}`);
+    const page = await site.open(`/?backend=${query}&model=drawings`);
     await ready(page);
     const first = await text(page, 'backend');
     const labels = [];

@@ -17,7 +17,9 @@ import {
 } from './harness.mjs';
 
 const APPLE = join(SAMPLES, 'apple.svg');
-const MODEL = join(SITE, 'xception-web/models/emoji.safetensors');
+const MODEL = join(SITE, 'xception-web/models/drawings.safetensors');
+const REGISTRY = JSON.parse(readFileSync(join(SITE, 'xception-web/models/registry.json'), 'utf8'));
+const DRAWINGS = '/?backend=cpu&model=drawings';
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 
 describe('the page', { timeout: PATIENCE }, () => {
@@ -26,7 +28,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   after(() => site.stop());
 
   test('a damaged picture is an error, and the next picture works', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     const damaged = readFileSync(MODEL).subarray(0, 5000);
@@ -44,7 +46,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('a picture given before the model is loaded is kept, the newest wins', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     for (const object of ['car', 'cat', 'umbrella']) {
       await page.getByTestId('file-input').setInputFiles(join(SAMPLES, `${object}.svg`));
     }
@@ -53,7 +55,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('a pasted picture is classified', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await page.evaluate(
       async (svg) => {
         const clipboardData = new DataTransfer();
@@ -66,7 +68,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('predictions carry their data and are announced', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     const rows = await page
@@ -81,10 +83,10 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('the same answer to another picture is spoken again; loading and switching are', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     const announced = page.getByTestId('announced');
     await ready(page);
-    assert.match(await announced.textContent(), /^Loaded the bundled model\. .*by name\.$/);
+    assert.match(await announced.textContent(), /^Loaded Drawings, bundled\. .*by name\.$/);
     await page.evaluate(() => {
       globalThis.said = [];
       for (const id of ['spoken', 'announced']) {
@@ -103,13 +105,13 @@ describe('the page', { timeout: PATIENCE }, () => {
     const [first, again, loading, loaded, answer] = await page.evaluate(() => said);
     assert.match(first, /^apple, /);
     assert.equal(again, first);
-    assert.equal(loading, 'Loading the bundled model.');
-    assert.match(loaded, /^Loaded the bundled model\. The ndarray backend/);
+    assert.equal(loading, 'Loading Drawings, bundled.');
+    assert.match(loaded, /^Loaded Drawings, bundled\. The ndarray backend/);
     assert.match(answer, /^apple, /);
   });
 
   test('everything works from the keyboard', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await ready(page);
     const seen = [];
     for (let i = 0; i < 25; i++) {
@@ -133,7 +135,8 @@ describe('the page', { timeout: PATIENCE }, () => {
       'webcam-start',
       'samples/cat.svg',
       'cpu',
-      'emoji',
+      'see-labels',
+      'drawings',
       'model-use',
       'model-input',
     ]) {
@@ -164,7 +167,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('fits 320 pixels, as a desktop at 400 % zoom has', async () => {
-    const page = await site.open('/?backend=cpu', { viewport: { width: 320, height: 256 } });
+    const page = await site.open(DRAWINGS, { viewport: { width: 320, height: 256 } });
     await page.locator('[data-sample="samples/apple.svg"]').click();
     await labelsFor(page, 'apple.svg');
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -172,7 +175,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('fits a phone: nothing sticks out, everything can be hit', async () => {
-    const page = await site.open('/?backend=cpu', PHONE);
+    const page = await site.open(DRAWINGS, PHONE);
     await page.locator('[data-sample="samples/umbrella.svg"]').tap();
     assert.equal((await labelsFor(page, 'umbrella.svg'))[0], 'umbrella');
     const { wide, small } = await page.evaluate(() => {
@@ -190,7 +193,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('a model of one’s own can be dropped, chosen, refused and put away', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     await drop(page, MODEL, { name: 'mine.safetensors' });
@@ -207,13 +210,91 @@ describe('the page', { timeout: PATIENCE }, () => {
     await page.getByText('mine.safetensors').waitFor({ state: 'hidden' });
   });
 
-  test('says what the bundled model knows', async () => {
+  test('begins with the model of photographs, and says what it knows', async () => {
+    const before = site.requests.length;
     const page = await site.open('/?backend=cpu');
     await ready(page);
-    assert.match(await page.locator('#about').textContent(), /drawn as emoji/);
-    await page.getByText('All its labels').click();
-    assert.ok(await page.locator('#labels').getByText('umbrella', { exact: true }).isVisible());
+    const [{ id, classes }] = REGISTRY;
+    assert.equal(id, 'photos');
+    assert.match(await text(page, 'knows'), new RegExp(`^Knows ${classes} .*: .+, .+, …$`));
+    assert.match(await page.getByTestId('announced').textContent(), /^Loaded the bundled model\./);
     assert.equal(await text(page, 'backend'), 'cpu');
+    const loaded = site.requests.slice(before).filter((url) => url.endsWith('.safetensors'));
+    assert.deepEqual(loaded, [`${site.origin}/xception-web/models/photos.safetensors`]);
+  });
+
+  test('says of each model what it knows, from its own title and labels', async () => {
+    const page = await site.open(DRAWINGS);
+    await ready(page);
+    assert.equal(
+      await text(page, 'knows'),
+      'Knows 150 things as drawn in emoji and icon sets: airplane, bus, frog, mouse, ship, …',
+    );
+    assert.match(await page.locator('#about').innerText(), /drawn as emoji/);
+    assert.doesNotMatch(await page.locator('#about').innerText(), /learnt from small photographs/);
+    const names = JSON.stringify(Array.from({ length: 150 }, (_, i) => `thing ${i}`));
+    await dropBytes(page, readFileSync(MODEL), { name: 'mine.safetensors' });
+    await page.getByText('mine.safetensors').waitFor();
+    assert.ok(await page.locator('#about').isHidden(), 'no word of the page’s on others’ models');
+    await dropBytes(page, Buffer.from(names), { name: 'labels.json' });
+    await page.getByTestId('knows').getByText('thing 0, thing 30, thing 60').waitFor();
+  });
+
+  test('the labels can be searched, with the keyboard, and are counted aloud', async () => {
+    const page = await site.open(DRAWINGS);
+    await ready(page);
+    assert.ok(await page.getByRole('searchbox').isHidden());
+    await page.getByTestId('see-labels').focus();
+    await page.keyboard.press('Enter');
+    const focused = () => page.evaluate(() => document.activeElement.dataset.testid);
+    assert.equal(await focused(), 'label-search');
+    const list = page.getByRole('list', { name: 'All its 150 labels' });
+    const shown = () => list.getByRole('listitem').allTextContents();
+    const count = page.getByRole('status').filter({ hasText: 'label' });
+    assert.equal((await shown()).length, 150);
+    assert.equal(await count.textContent(), '150 labels');
+    await page.keyboard.type('BALL foot');
+    assert.deepEqual(await shown(), ['American football']);
+    assert.equal(await count.textContent(), '1 of 150 labels');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('zebrafish');
+    assert.deepEqual(await shown(), []);
+    assert.equal(await count.textContent(), 'None of its 150 labels holds “zebrafish”.');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.press('Delete');
+    assert.equal((await shown()).length, 150);
+    await page.keyboard.press('Tab');
+    assert.equal(await focused(), 'labels', 'the list can be scrolled with the keyboard');
+  });
+
+  test('the samples are photographs or drawings, as the model knows them', async () => {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    const samples = () =>
+      page
+        .locator('[data-sample]')
+        .evaluateAll((buttons) =>
+          buttons
+            .filter((button) => button.checkVisibility())
+            .map(({ dataset }) => dataset.sample.split('.').at(-1)),
+        );
+    assert.deepEqual(new Set(await samples()), new Set(['jpg']));
+    assert.ok(await page.getByRole('list', { name: 'one of these photographs' }).isVisible());
+    await page.getByRole('button', { name: 'Cat', exact: true }).click();
+    const labels = await labelsFor(page, 'tabby.jpg');
+    assert.ok(
+      labels.some((label) => / cat$/.test(label)),
+      `${labels}`,
+    );
+    await page.locator('[name=model][value=drawings]').check();
+    await page.getByTestId('model-use').click();
+    await page.getByRole('list', { name: 'one of these drawings' }).waitFor();
+    assert.deepEqual(new Set(await samples()), new Set(['svg']));
+    await page.getByRole('button', { name: 'Cat', exact: true }).click();
+    assert.equal((await labelsFor(page, 'cat.svg'))[0], 'cat');
+    for (const image of await page.locator('[data-sample] img').all()) {
+      assert.ok(await image.evaluate((image) => image.decode().then(() => image.alt.length > 0)));
+    }
   });
 
   test('says when it knows nothing, and where a class stands in WordNet', async () => {
@@ -229,10 +310,14 @@ describe('the page', { timeout: PATIENCE }, () => {
       };`,
     });
     try {
-      const page = await strange.open('/?backend=cpu');
+      const page = await strange.open(DRAWINGS);
       await drop(page, APPLE);
       await labelsFor(page, 'apple.svg');
-      assert.ok(await page.getByTestId('unknown').isVisible());
+      const headline = page.getByRole('heading', { name: 'Nothing I know' });
+      assert.ok(await headline.isVisible());
+      const size = (part) => parseFloat(getComputedStyle(part).fontSize);
+      const guess = page.getByTestId('prediction').first();
+      assert.ok((await headline.evaluate(size)) > (await guess.evaluate(size)), 'no guess is one');
       assert.match(
         await page.getByRole('status').textContent(),
         /^Nothing I know\. Best guess: apple/,
@@ -249,15 +334,65 @@ describe('the page', { timeout: PATIENCE }, () => {
     } finally {
       await strange.stop();
     }
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     assert.ok(await page.getByTestId('unknown').isHidden());
   });
 
+  test('where it knows nothing, larger models are one press away', async () => {
+    const strange = await start({
+      worker: `const post = self.postMessage;
+      self.postMessage = (reply) => {
+        // Until labels that only the other model is given.
+        if (reply.result) reply.result.known = reply.result.predictions[0].label !== 'apple';
+        post.call(self, reply);
+      };`,
+    });
+    try {
+      const page = await strange.open(DRAWINGS, PHONE);
+      await ready(page);
+      const offers = page.getByTestId('offers');
+      assert.ok(await offers.isHidden());
+      await drop(page, APPLE);
+      await labelsFor(page, 'apple.svg');
+      assert.match(await page.getByTestId('announced').textContent(), /offered below/);
+      const rows = offers.getByRole('list').getByRole('button');
+      const said = await rows.allInnerTexts();
+      assert.match(said[0], /^Photographs, bundled\n\d+ things.*Comes with this page$/s);
+      const published = REGISTRY.filter(({ url }) => url.startsWith('https:'));
+      const smallest = Math.min(...published.map(({ bytes }) => bytes));
+      const megabytes = (smallest / 1e6).toFixed(1);
+      assert.match(said[1], new RegExp(`1000 things.*% right.*\nDownloads ${megabytes} MB from `));
+      assert.ok(said.length >= 3 && said.length <= 5, `${said}`);
+      for (const row of await rows.all()) {
+        const { height } = await row.boundingBox();
+        assert.ok(height >= 40, 'as tall as a finger');
+      }
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${wide} pixels too wide`);
+
+      // A download that does not end, given up; then one that is the file of another model.
+      const { id, url } = published.find(({ bytes }) => bytes === smallest);
+      await page.route(url, () => {});
+      await offers.locator(`button[value="${id}"]`).tap();
+      await page.locator('#loading-text').getByText(`of ${megabytes} MB`).waitFor();
+      await page.getByTestId('loading-cancel').tap();
+      await page.locator('#loading').waitFor({ state: 'hidden' });
+      assert.ok(await offers.isVisible(), 'the offer still stands');
+      await offers.locator('button[value=photos]').focus();
+      await page.keyboard.press('Enter');
+      await page.getByTestId('knows').getByText(`Knows ${REGISTRY[0].classes}`).waitFor();
+      await page.waitForFunction(() => document.querySelector('#offers').hidden);
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'answer');
+    } finally {
+      await strange.stop();
+    }
+  });
+
   test('the answer can be copied', async () => {
     const permissions = ['clipboard-read', 'clipboard-write'];
-    const page = await site.open('/?backend=cpu', { permissions });
+    const page = await site.open(DRAWINGS, { permissions });
     assert.ok(await page.getByTestId('copy').isHidden());
     await drop(page, APPLE);
     const labels = await labelsFor(page, 'apple.svg');
@@ -274,7 +409,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('what it says of itself is there to read', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     const links = page.locator('footer a');
     assert.equal(await links.count(), 4);
     for (const link of await links.all()) {
@@ -285,7 +420,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('forced colours leave bars whole and mark what is chosen', async () => {
-    const page = await site.open('/?backend=cpu', { forcedColors: 'active' });
+    const page = await site.open(DRAWINGS, { forcedColors: 'active' });
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     const look = (part) => {
@@ -300,7 +435,7 @@ describe('the page', { timeout: PATIENCE }, () => {
     const outline = async (value) =>
       (await page.locator(`label:has([value=${value}])`).evaluate(look)).outlineStyle;
     assert.deepEqual([await outline('cpu'), await outline('webgpu')], ['solid', 'none']);
-    assert.equal(await outline('emoji'), 'solid');
+    assert.equal(await outline('drawings'), 'solid');
   });
 
   test('asks no other host for anything, and could not', async () => {
