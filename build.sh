@@ -6,7 +6,7 @@
 #   ./build.sh serve [--port N]   build what the page needs and serve it (8080); build the rest meanwhile
 #   ./build.sh test               every check and every test, cheapest first
 #   ./build.sh bench [OPTIONS]   the browser benchmark, peers included: tests/bench/README.md
-#   ./build.sh train [OPTIONS]    a model like the bundled one, from nothing to runs/emoji/emoji.safetensors
+#   ./build.sh train [OPTIONS]    a model like that of drawings, from nothing to runs/drawings/drawings.safetensors
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -170,6 +170,28 @@ fn people_get_one_line_per_prediction() {
 }
 
 #[test]
+fn the_models_that_come_along_go_by_their_names_and_the_one_of_photographs_is_the_default() {
+    let umbrella = path("pictures/umbrella.png");
+    let asked = |more: &[&str]| {
+        let args = ["classify", "--backend", "cpu", "--json", "--top-k", "1000", &umbrella];
+        let answers: Value = serde_json::from_str(&stdout(&[&args, more].concat())).unwrap();
+        answers[0].clone()
+    };
+    let by_default = asked(&[]);
+    assert_eq!(by_default["model"], "photos");
+    assert_eq!(by_default["predictions"], asked(&["--model", "photos"])["predictions"]);
+    let drawings = asked(&["--model", "drawings"]);
+    assert_eq!(drawings["model"], "drawings");
+    assert_eq!(drawings["predictions"][0]["label"], "umbrella");
+    let by_path = asked(&["--model", &path("../../www/models/drawings.safetensors")]);
+    assert_eq!(by_path["predictions"], drawings["predictions"]);
+    assert!(stdout(&["inspect", "drawings"]).contains("Things as drawn in emoji"));
+    // A file of that name is meant by its path.
+    let mini = scratch("bundled", "photos", &read_fixture(MODELS[0]));
+    assert_eq!(classify(&mini, &umbrella)["logits"].as_array().unwrap().len(), CLASSES);
+}
+
+#[test]
 fn png_webp_gif_and_bmp_of_one_picture_get_the_same_logits_and_jpeg_almost() {
     let model = path(MODELS[0]);
     let reference = logits(&model, &path("pictures/picture.png"));
@@ -377,7 +399,7 @@ fn a_binary_without_webgpu_says_how_to_get_it() {
 fn a_model_in_int8_runs_on_the_gpu_which_multiplies_it_in_f32() {
     let model = scratch("int8_on_the_gpu", "q8.safetensors", b"");
     // The mini network is too narrow: its convolutions stay in f32 on the CPU, too.
-    stdout(&["convert", "--dtype", "q8", &path("../../www/models/emoji.safetensors"), &model]);
+    stdout(&["convert", "--dtype", "q8", &path("../../www/models/drawings.safetensors"), &model]);
     let picture = path("pictures/picture.png");
     let args = ["classify", "--model", &model, "--backend", "webgpu", "--json", &picture];
     let answers: Value = serde_json::from_str(&stdout(&args)).unwrap();

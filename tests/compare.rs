@@ -1,4 +1,4 @@
-//! What fewer bits cost the bundled model: `xception convert --dtype …` and `xception eval --compare …`.
+//! What fewer bits cost the drawings' model: `xception convert --dtype …` and `xception eval --compare …`.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
 use serde_json::Value;
 use xception_web::bundled;
-use xception_web::weights::{Dtype, ModelFile, save};
+use xception_web::weights::{Dtype, save};
 
 /// Fewest pictures that a share of 99 % can be read off.
 const PICTURES: u64 = 500;
@@ -68,9 +68,9 @@ impl Unrounded {
     }
 }
 
-/// The bundled model in f32, f16 and q8.
+/// The drawings' model in f32, f16 and q8.
 fn files() -> [String; 3] {
-    let file = ModelFile::parse(bundled::BYTES.to_vec()).unwrap();
+    let file = bundled::DRAWINGS.file().unwrap();
     let network = file.build(&Device::flex()).unwrap().map(&mut Unrounded(1));
     let bytes =
         save(&network, &file.config, &file.preprocess, &file.labels, &file.about, Dtype::F32).unwrap();
@@ -103,7 +103,7 @@ fn number(kind: &Value, key: &str) -> f64 {
 }
 
 #[test]
-fn fewer_bits_cost_the_bundled_model_next_to_nothing() {
+fn fewer_bits_cost_the_drawings_model_next_to_nothing() {
     let [f32, f16, q8] = files();
     let [_, halves] = compared(&f32, &f16);
     let largest = number(&halves, "largest");
@@ -130,7 +130,7 @@ fn files_of_different_models_are_not_compared() {
 
 #[test]
 fn labels_of_a_sidecar_are_what_eval_goes_by() {
-    let file = ModelFile::parse(bundled::BYTES.to_vec()).unwrap();
+    let file = bundled::DRAWINGS.file().unwrap();
     let mut names = file.labels.names().to_vec();
     let nameless = scratch("nameless");
     let mut file = file;

@@ -396,7 +396,7 @@ fn settings_that_make_no_sense_are_refused_in_one_sentence() {
     #[cfg(not(feature = "webgpu"))]
     assert!(refused(&["--device", "webgpu"]).contains("`cargo run --release --features webgpu …`"));
     fs::write(&file, "network = { stem = [8, 8] }").unwrap();
-    let message = refused(&["--config", text(&file), "--from", "www/models/emoji.safetensors"]);
+    let message = refused(&["--config", text(&file), "--from", "www/models/drawings.safetensors"]);
     assert!(message.contains("network"), "{message}");
 }
 

@@ -1,4 +1,4 @@
-//! What the bundled model knows: a label in plain words, and the names of its drawings in the sets.
+//! What the model of drawings knows: a label in plain words, and the names of its drawings in the sets.
 //!
 //! Of things that look alike in most sets only one is in: an apple but no tomato, a guitar but no violin,
 //! a whale but no dolphin, a cat but no tiger.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::{Dialect, XceptionConfig};
 use crate::preprocess::{Filter, Fit, MAX_SIZE, Preprocess};
 
-/// Side of the bundled network's input, at the end of training and in use.
+/// Side of the drawings' network's input, at the end of training and in use.
 pub const SIDE: usize = 64;
 /// The same for own pictures, which are photographs more often than not.
 const OWN_SIDE: usize = 80;
@@ -83,14 +83,14 @@ pub struct TrainConfig {
 }
 
 impl Default for TrainConfig {
-    /// The bundled model's, without a budget.
+    /// The drawings' model's, without a budget.
     fn default() -> Self {
         Self::new(Budget::Samples(0))
     }
 }
 
 impl TrainConfig {
-    /// The bundled model's, for any budget.
+    /// The drawings' model's, for any budget.
     pub fn new(budget: Budget) -> Self {
         Self {
             budget,
@@ -214,7 +214,7 @@ impl TrainConfig {
     }
 }
 
-/// The bundled network: the mini one with a wider end, where pixels are few and channels cheap.
+/// The drawings' network: the mini one with a wider end, where pixels are few and channels cheap.
 pub fn network(classes: usize) -> XceptionConfig {
     XceptionConfig {
         exit: vec![192, 320],

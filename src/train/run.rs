@@ -35,11 +35,11 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Nothing overwrites the bundled model unasked: what is trained is not calibrated yet.
+    /// Nothing overwrites a bundled model unasked: what is trained is not calibrated yet.
     fn out(&self, config: &TrainConfig) -> PathBuf {
         self.out.clone().unwrap_or_else(|| match config.data {
             Some(_) => "own.safetensors".into(),
-            None => self.run.join("emoji.safetensors"),
+            None => self.run.join("drawings.safetensors"),
         })
     }
 }
@@ -184,17 +184,17 @@ mod tests {
     fn the_bundled_model_is_overwritten_by_nobody_unasked() {
         let paths = Paths {
             icons: DEFAULT_DIR.into(),
-            run: "runs/emoji".into(),
+            run: "runs/drawings".into(),
             out: None,
             described: Described::default(),
         };
         assert_eq!(
             paths.out(&TrainConfig::new(Budget::Samples(1))),
-            Path::new("runs/emoji/emoji.safetensors")
+            Path::new("runs/drawings/drawings.safetensors")
         );
         let own = TrainConfig::own(Budget::Samples(1), "pictures".into());
         assert_eq!(paths.out(&own), Path::new("own.safetensors"));
-        let asked = Paths { out: Some("www/models/emoji.safetensors".into()), ..paths };
-        assert_eq!(asked.out(&own), Path::new("www/models/emoji.safetensors"));
+        let asked = Paths { out: Some("www/models/drawings.safetensors".into()), ..paths };
+        assert_eq!(asked.out(&own), Path::new("www/models/drawings.safetensors"));
     }
 }

@@ -14,7 +14,7 @@ use crate::model::XceptionConfig;
 
 /// For own pictures: enough for some classes, in a quarter of an hour or so.
 const DEFAULT_OWN_SAMPLES: u64 = 48_000;
-/// About what the bundled model saw, in some one and a half hours on two cores. That file came from
+/// About what the drawings' model saw, in some one and a half hours on two cores. That file came from
 /// `--minutes`, which is not repeatable to the bit; its provenance says how many pictures that allowed.
 const DEFAULT_SAMPLES: u64 = 1_150_000;
 /// Where a setting comes from that is in no file.

@@ -38,7 +38,7 @@ pub struct Described {
 /// The pictures of a run.
 #[derive(Clone, Debug)]
 pub enum Supply {
-    /// Of the bundled model.
+    /// Of the bundled model of drawings.
     Drawings(Drawings),
     /// Of a user, and what is said of them.
     Pictures(Pictures, Described),

@@ -58,7 +58,7 @@ self.measure = async ({ peer, model, size, threads, runs, heap, backend }) => {
 /** The bundled model's whole pipeline: a video frame in, labels out. */
 self.measurePipeline = async ({ runs, heap, backend }) => {
   const runtime = await import('./peers/xception.js');
-  const blob = await (await fetch('/xception-web/models/emoji.safetensors')).blob();
+  const blob = await (await fetch('/xception-web/models/photos.safetensors')).blob();
   const begin = performance.now();
   const absent = await runtime.init(blob, { threads: 1, backend });
   if (absent) return { absent };

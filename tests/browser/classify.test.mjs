@@ -29,7 +29,7 @@ describe('dropped pictures get their labels', { timeout: PATIENCE * 2 }, () => {
 
   for (const backend of ['cpu', 'ndarray', 'webgpu']) {
     test(`on ${backend}`, async () => {
-      const page = await site.open(`/?backend=${backend}`);
+      const page = await site.open(`/?backend=${backend}&model=drawings`);
       for (const object of OBJECTS) {
         await drop(page, join(SAMPLES, `${object}.svg`), { type: 'image/svg+xml' });
         const [best] = await labelsFor(page, `${object}.svg`);
@@ -86,7 +86,7 @@ describe('everything that shows a picture can be classified', { timeout: PATIENC
       context.fillRect(0, 0, canvas.width, canvas.height);
       context.drawImage(image, 19, 0, canvas.height, canvas.height);
       const png = await new Promise((resolve) => canvas.toBlob(resolve));
-      const classifier = await ImageClassifier.create({ backend: 'cpu' });
+      const classifier = await ImageClassifier.create({ model: 'drawings', backend: 'cpu' });
       globalThis.kit = { canvas, classifier, context, png };
     });
   });
@@ -228,7 +228,7 @@ test('weak guesses can be left out, and several pictures be asked at once', asyn
     const page = await site.open();
     const got = await page.evaluate(async (objects) => {
       const { ImageClassifier } = await import('/xception-web/index.js');
-      const classifier = await ImageClassifier.create({ backend: 'cpu' });
+      const classifier = await ImageClassifier.create({ model: 'drawings', backend: 'cpu' });
       const files = objects.map((object) => `/samples/${object}.svg`);
       const answers = await classifier.classifyAll(files, { topK: 1 });
       const refused = (promise) => promise.catch(({ code }) => code);

@@ -14,7 +14,7 @@ for (const [where, worker] of [
   ['without Web Crypto', NO_WEB_CRYPTO],
 ]) {
   test(`a flipped bit is found ${where}`, { timeout: PATIENCE }, async () => {
-    const whole = readFileSync(join(SITE, 'xception-web/models/emoji.safetensors'));
+    const whole = readFileSync(join(SITE, 'xception-web/models/drawings.safetensors'));
     const spoilt = Buffer.from(whole);
     spoilt[spoilt.length - 1000] ^= 1;
     const files = { '/whole': whole, '/spoilt': spoilt };

@@ -21,7 +21,7 @@ const CAT = join(SAMPLES, 'cat.svg');
 async function run({ flags, worker, first: answer, query, pictures = 1 }) {
   const site = await start({ flags, worker, first: answer });
   try {
-    const page = await site.open(`/?backend=${query}`);
+    const page = await site.open(`/?backend=${query}&model=drawings`);
     await ready(page);
     const first = await text(page, 'backend');
     const labels = [];

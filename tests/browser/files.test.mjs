@@ -20,7 +20,7 @@ describe('files dropped together', { timeout: PATIENCE }, () => {
   after(() => site.stop());
 
   test('pictures become a strip, and each of them can be looked at', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open('/?backend=cpu&model=drawings');
     await dropAll(page, [sample('car'), sample('cat'), sample('apple')]);
     assert.equal((await labelsFor(page, 'car.svg'))[0], 'car');
     const film = page.getByTestId('film');

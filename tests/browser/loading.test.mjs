@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { PATIENCE, SITE, start } from './harness.mjs';
 
-const MODEL = readFileSync(join(SITE, 'xception-web/models/emoji.safetensors'));
+const MODEL = readFileSync(join(SITE, 'xception-web/models/photos.safetensors'));
 
 describe('loading', { timeout: PATIENCE }, () => {
   let site;
@@ -177,7 +177,7 @@ describe('loading', { timeout: PATIENCE }, () => {
   test('a model can be given as bytes', async () => {
     const classes = await page.evaluate(async () => {
       const { ImageClassifier } = await import('/xception-web/index.js');
-      const answer = await fetch('/xception-web/models/emoji.safetensors');
+      const answer = await fetch('/xception-web/models/photos.safetensors');
       const bytes = await answer.arrayBuffer();
       const counts = [];
       for (const model of [new Blob([bytes]), bytes, new Uint8Array(bytes)]) {

@@ -71,7 +71,7 @@ describe('letting go', { timeout: PATIENCE }, () => {
   test('an abort gives up one picture and no other', async () => {
     const got = await page.evaluate(async () => {
       const { ImageClassifier } = await import('/xception-web/index.js');
-      const classifier = await ImageClassifier.create({ backend: 'cpu' });
+      const classifier = await ImageClassifier.create({ model: 'drawings', backend: 'cpu' });
       const abort = new AbortController();
       const outcome = (promise) =>
         promise.then(

@@ -10,9 +10,13 @@ import { gzipSync } from 'node:zlib';
 import { POLICY, serve } from '../../www/serve.mjs';
 import { PATIENCE, SAMPLES, SITE, drop, dropBytes, labelsFor, ready, start } from './harness.mjs';
 
-const MODEL = readFileSync(join(SITE, 'xception-web/models/emoji.safetensors'));
+const bundled = (id) => readFileSync(join(SITE, `xception-web/models/${id}.safetensors`));
+const MODEL = bundled('drawings');
 const SHA256 = createHash('sha256').update(MODEL).digest('hex');
 const REGISTRY = JSON.parse(readFileSync(join(SITE, 'xception-web/models/registry.json'), 'utf8'));
+const DRAWINGS = REGISTRY.findIndex(({ id }) => id === 'drawings');
+/** A published one, whose host's answers the tests give. */
+const HOSTED = REGISTRY.findIndex(({ url }) => url.startsWith('https://huggingface.co/'));
 const LIST = '/xception-web/models/registry.json';
 const CORS = { 'Access-Control-Allow-Origin': '*' };
 /** Compressed it is longer than before. */
@@ -28,12 +32,12 @@ describe('models', { timeout: PATIENCE }, () => {
   let other;
   let page;
   let asked = {};
-  /** A registry whose third entry's file is the bundled one. */
-  const listed = REGISTRY.with(2, {
-    ...REGISTRY[2],
+  /** A registry one of whose published files is a bundled one. */
+  const listed = REGISTRY.with(HOSTED, {
+    ...REGISTRY[HOSTED],
     architecture: ARCHITECTURE,
     bytes: MODEL.length,
-    classes: REGISTRY[0].classes,
+    classes: REGISTRY[DRAWINGS].classes,
   });
 
   const type = { 'Content-Type': 'application/octet-stream' };
@@ -96,10 +100,14 @@ describe('models', { timeout: PATIENCE }, () => {
       return { ...outcome, stored: await models.cached() };
     }, options);
 
-  test('the registry is complete, the bundled model first and exact', async () => {
-    const [bundled, ...published] = REGISTRY;
-    assert.equal(bundled.sha256, SHA256);
-    assert.equal(bundled.bytes, MODEL.length);
+  test('the registry is complete, the bundled models first and exact', async () => {
+    const [photos, drawings, ...published] = REGISTRY;
+    assert.deepEqual([photos.id, drawings.id], ['photos', 'drawings']);
+    for (const { id, bytes, sha256 } of [photos, drawings]) {
+      const file = bundled(id);
+      assert.equal(sha256, createHash('sha256').update(file).digest('hex'));
+      assert.equal(bytes, file.length);
+    }
     assert.ok(published.length >= 7);
     for (const { id, title, url, bytes, sha256, licence, accuracy, classes } of REGISTRY) {
       assert.ok(id && title && url && bytes > 0 && licence && classes > 0, id);
@@ -114,11 +122,15 @@ describe('models', { timeout: PATIENCE }, () => {
   });
 
   test('a registry id loads its model; an unknown one is told which there are', async () => {
-    const { info } = await create({ model: 'emoji' });
+    const { info } = await create({ model: 'drawings' });
     assert.equal(info.origin.bytes, MODEL.length);
+    const byDefault = await create({});
+    assert.equal(byDefault.info.origin.bytes, bundled('photos').length);
+    const byName = await create({ model: 'photos' });
+    assert.deepEqual(byName.info.model, byDefault.info.model);
     const { code, message } = await create({ model: 'xception99' });
     assert.equal(code, 'invalid-option');
-    assert.match(message, /"xception99".*emoji, keras-xception/);
+    assert.match(message, /"xception99".*photos, drawings, keras-xception/);
   });
 
   test('the list is asked for once in a page’s life, and callers cannot spoil it', async () => {
@@ -219,7 +231,7 @@ describe('models', { timeout: PATIENCE }, () => {
   });
 
   test('another model than the registry has is refused and not stored', async () => {
-    const { id, url } = REGISTRY[2];
+    const { id, url } = REGISTRY[HOSTED];
     for (const [promise, message] of [
       [{ classes: 7 }, / is not “.*”: it is .* with \d+ classes, not .* with 7 classes/],
       [{ architecture: 'xception41' }, /xception-.*, not xception41 with/],
@@ -230,7 +242,7 @@ describe('models', { timeout: PATIENCE }, () => {
       const answer = (response) => (route) =>
         route.fulfill({ headers: CORS, contentType: 'application/octet-stream', ...response });
       await page.route(url, answer({ body: MODEL }));
-      const list = listed.with(2, { ...listed[2], ...promise });
+      const list = listed.with(HOSTED, { ...listed[HOSTED], ...promise });
       await page.route('**' + LIST, answer({ body: JSON.stringify(list) }));
       await page.goto(site.origin + '/samples/cat.svg');
       const got = await page.evaluate(async (model) => {
@@ -261,7 +273,7 @@ describe('models', { timeout: PATIENCE }, () => {
   });
 
   test('a picked file of another host says its cost first; nothing is asked before', async () => {
-    const { id, url } = REGISTRY[2];
+    const { id, url } = REGISTRY[HOSTED];
     const before = site.requests.length;
     const page = await site.open('/?backend=cpu');
     await page.route(url, (route) =>
@@ -272,9 +284,8 @@ describe('models', { timeout: PATIENCE }, () => {
       }),
     );
     await ready(page);
-    await page.locator('[name=model][value=emoji]').focus();
-    await page.keyboard.press('ArrowDown');
-    await page.keyboard.press('ArrowDown');
+    await page.locator('[name=model][value=photos]').focus();
+    for (let i = 0; i < HOSTED; i++) await page.keyboard.press('ArrowDown');
     assert.equal(await page.locator('[name=model]:checked').inputValue(), id);
     assert.match(
       await page.getByTestId('model-cost').textContent(),
@@ -291,7 +302,7 @@ describe('models', { timeout: PATIENCE }, () => {
   });
 
   test('an address names a model, and only a click loads it', async () => {
-    const { id, url } = REGISTRY[2];
+    const { id, url } = REGISTRY[HOSTED];
     const page = await site.open(`/?backend=cpu&model=${id}`);
     let loads = 0;
     await page.route(url, (route) => {
@@ -303,7 +314,7 @@ describe('models', { timeout: PATIENCE }, () => {
     assert.ok(await page.locator('#about').isVisible(), 'the bundled model runs');
     assert.equal(loads, 0);
     await page.keyboard.press('Enter');
-    await page.locator('#card').getByText(REGISTRY[2].title).waitFor();
+    await page.locator('#card').getByText(REGISTRY[HOSTED].title).waitFor();
     assert.equal(loads, 1);
     assert.match(page.url(), new RegExp(`model=${id}`));
     await page.getByRole('button', { name: 'Back to the bundled model' }).click();
@@ -311,15 +322,35 @@ describe('models', { timeout: PATIENCE }, () => {
     assert.doesNotMatch(page.url(), /model=/);
     const unknown = await site.open('/?backend=cpu&model=xception99');
     await unknown.getByTestId('error').waitFor({ state: 'visible' });
-    assert.match(await unknown.getByTestId('error').textContent(), /"xception99".*emoji, keras-/);
+    assert.match(
+      await unknown.getByTestId('error').textContent(),
+      /"xception99".*photos, drawings, keras-/,
+    );
+  });
+
+  test('an address that names a bundled model loads it at once, and no other', async () => {
+    const before = site.requests.length;
+    const page = await site.open('/?backend=cpu&model=drawings');
+    await page.locator('#card').getByText('Drawings, bundled').waitFor();
+    const loaded = site.requests.slice(before).filter((url) => url.endsWith('.safetensors'));
+    assert.deepEqual(loaded, [`${site.origin}/xception-web/models/drawings.safetensors`]);
+    assert.match(page.url(), /model=drawings/);
+    assert.equal(await page.locator('[name=model]:checked').inputValue(), 'drawings');
+    assert.match(await page.getByTestId('model-cost').textContent(), /^Comes with this page\.$/);
+    await page.locator('[name=model][value=photos]').check();
+    await page.getByTestId('model-use').click();
+    await page.waitForFunction(() => !location.search.includes('model='));
+    await page.locator('#about').getByText('learnt from small photographs').waitFor();
   });
 
   test('a model that fails says so in sight, and what runs stays chosen', async () => {
     const phone = { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true };
     const page = await site.open('/?backend=cpu', phone);
-    await page.route(REGISTRY[2].url, (route) => route.fulfill({ status: 404, headers: CORS }));
+    await page.route(REGISTRY[HOSTED].url, (route) =>
+      route.fulfill({ status: 404, headers: CORS }),
+    );
     await ready(page);
-    await page.locator(`[name=model][value="${REGISTRY[2].id}"]`).check();
+    await page.locator(`[name=model][value="${REGISTRY[HOSTED].id}"]`).check();
     await page.getByTestId('model-use').click();
     const error = page.getByTestId('error');
     await error.waitFor({ state: 'visible' });
@@ -329,26 +360,26 @@ describe('models', { timeout: PATIENCE }, () => {
       return top >= 0 && bottom <= innerHeight;
     };
     assert.ok(await error.evaluate(inSight), 'the message is in sight');
-    assert.equal(await page.locator('[name=model]:checked').inputValue(), 'emoji');
+    assert.equal(await page.locator('[name=model]:checked').inputValue(), 'photos');
     await page.getByTestId('error-close').click();
     assert.ok(await error.isHidden());
   });
 
   test('loading can be cancelled on the page and what ran before goes on', async () => {
-    const page = await site.open('/?backend=cpu');
-    await page.route(REGISTRY[2].url, () => {});
+    const page = await site.open('/?backend=cpu&model=drawings');
+    await page.route(REGISTRY[HOSTED].url, () => {});
     await ready(page);
-    await page.locator(`[name=model][value="${REGISTRY[2].id}"]`).check();
+    await page.locator(`[name=model][value="${REGISTRY[HOSTED].id}"]`).check();
     await page.getByTestId('model-use').click();
     assert.equal(
       await page.locator('#loading-text').textContent(),
-      `Loading ${REGISTRY[2].title}: 0.0 of 2.7 MB`,
+      `Loading ${REGISTRY[HOSTED].title}: 0.0 of 2.7 MB`,
     );
     assert.equal(await page.getByTestId('loading-bar').evaluate(({ position }) => position), 0);
     await page.getByTestId('loading-cancel').click();
     await page.locator('#loading').waitFor({ state: 'hidden' });
     const focused = await page.evaluate(() => document.activeElement.value);
-    assert.equal(focused, 'emoji', 'the keyboard goes on from what runs');
+    assert.equal(focused, 'drawings', 'the keyboard goes on from what runs');
     await drop(page, join(SAMPLES, 'cat.svg'));
     assert.equal((await labelsFor(page, 'cat.svg'))[0], 'cat');
   });
@@ -382,7 +413,7 @@ test('a full device keeps the model in memory and says so', { timeout: PATIENCE 
     const page = await site.open();
     const { origin, cached } = await page.evaluate(async () => {
       const { ImageClassifier, models } = await import('/xception-web/index.js');
-      const model = '/xception-web/models/emoji.safetensors';
+      const model = '/xception-web/models/drawings.safetensors';
       const { info } = await ImageClassifier.create({ model, cache: true, backend: 'cpu' });
       return { origin: info.origin, cached: await models.cached() };
     });
@@ -409,7 +440,7 @@ test(
       const page = await site.open();
       const { code, message, cached } = await page.evaluate(async () => {
         const { ImageClassifier, models } = await import('/xception-web/index.js');
-        const model = '/xception-web/models/emoji.safetensors';
+        const model = '/xception-web/models/drawings.safetensors';
         const bytes = await (await fetch(model)).arrayBuffer();
         const headers = { 'content-length': String(bytes.byteLength) };
         const cache = await caches.open('xception-web-models');

@@ -4,20 +4,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import {
-  PATIENCE,
-  SAMPLES,
-  SITE,
-  drop,
-  dropBytes,
-  labelsFor,
-  ready,
-  start,
-  text,
-} from './harness.mjs';
+import { PATIENCE, SAMPLES, SITE, drop, dropBytes, labelsFor, ready, start } from './harness.mjs';
 
 const APPLE = join(SAMPLES, 'apple.svg');
-const MODEL = join(SITE, 'xception-web/models/emoji.safetensors');
+const MODEL = join(SITE, 'xception-web/models/drawings.safetensors');
+const DRAWINGS = '/?backend=cpu&model=drawings';
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 
 describe('the page', { timeout: PATIENCE }, () => {
@@ -26,7 +17,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   after(() => site.stop());
 
   test('a damaged picture is an error, and the next picture works', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     const damaged = readFileSync(MODEL).subarray(0, 5000);
@@ -44,7 +35,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('a picture given before the model is loaded is kept, the newest wins', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     for (const object of ['car', 'cat', 'umbrella']) {
       await page.getByTestId('file-input').setInputFiles(join(SAMPLES, `${object}.svg`));
     }
@@ -53,7 +44,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('a pasted picture is classified', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await page.evaluate(
       async (svg) => {
         const clipboardData = new DataTransfer();
@@ -66,7 +57,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('predictions carry their data and are announced', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     const rows = await page
@@ -81,10 +72,10 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('the same answer to another picture is spoken again; loading and switching are', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     const announced = page.getByTestId('announced');
     await ready(page);
-    assert.match(await announced.textContent(), /^Loaded the bundled model\. .*by name\.$/);
+    assert.match(await announced.textContent(), /^Loaded Drawings, bundled\. .*by name\.$/);
     await page.evaluate(() => {
       globalThis.said = [];
       for (const id of ['spoken', 'announced']) {
@@ -103,13 +94,13 @@ describe('the page', { timeout: PATIENCE }, () => {
     const [first, again, loading, loaded, answer] = await page.evaluate(() => said);
     assert.match(first, /^apple, /);
     assert.equal(again, first);
-    assert.equal(loading, 'Loading the bundled model.');
-    assert.match(loaded, /^Loaded the bundled model\. The ndarray backend/);
+    assert.equal(loading, 'Loading Drawings, bundled.');
+    assert.match(loaded, /^Loaded Drawings, bundled\. The ndarray backend/);
     assert.match(answer, /^apple, /);
   });
 
   test('everything works from the keyboard', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await ready(page);
     const seen = [];
     for (let i = 0; i < 25; i++) {
@@ -133,7 +124,8 @@ describe('the page', { timeout: PATIENCE }, () => {
       'webcam-start',
       'samples/cat.svg',
       'cpu',
-      'emoji',
+      'see-labels',
+      'drawings',
       'model-use',
       'model-input',
     ]) {
@@ -164,7 +156,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('fits 320 pixels, as a desktop at 400 % zoom has', async () => {
-    const page = await site.open('/?backend=cpu', { viewport: { width: 320, height: 256 } });
+    const page = await site.open(DRAWINGS, { viewport: { width: 320, height: 256 } });
     await page.locator('[data-sample="samples/apple.svg"]').click();
     await labelsFor(page, 'apple.svg');
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -172,7 +164,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('fits a phone: nothing sticks out, everything can be hit', async () => {
-    const page = await site.open('/?backend=cpu', PHONE);
+    const page = await site.open(DRAWINGS, PHONE);
     await page.locator('[data-sample="samples/umbrella.svg"]').tap();
     assert.equal((await labelsFor(page, 'umbrella.svg'))[0], 'umbrella');
     const { wide, small } = await page.evaluate(() => {
@@ -190,7 +182,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('a model of one’s own can be dropped, chosen, refused and put away', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     await drop(page, MODEL, { name: 'mine.safetensors' });
@@ -207,15 +199,6 @@ describe('the page', { timeout: PATIENCE }, () => {
     await page.getByText('mine.safetensors').waitFor({ state: 'hidden' });
   });
 
-  test('says what the bundled model knows', async () => {
-    const page = await site.open('/?backend=cpu');
-    await ready(page);
-    assert.match(await page.locator('#about').textContent(), /drawn as emoji/);
-    await page.getByText('All its labels').click();
-    assert.ok(await page.locator('#labels').getByText('umbrella', { exact: true }).isVisible());
-    assert.equal(await text(page, 'backend'), 'cpu');
-  });
-
   test('says when it knows nothing, and where a class stands in WordNet', async () => {
     // What the worker answers for a model that has a threshold and synset ids.
     const strange = await start({
@@ -229,10 +212,14 @@ describe('the page', { timeout: PATIENCE }, () => {
       };`,
     });
     try {
-      const page = await strange.open('/?backend=cpu');
+      const page = await strange.open(DRAWINGS);
       await drop(page, APPLE);
       await labelsFor(page, 'apple.svg');
-      assert.ok(await page.getByTestId('unknown').isVisible());
+      const headline = page.getByRole('heading', { name: 'Nothing I know' });
+      assert.ok(await headline.isVisible());
+      const size = (part) => parseFloat(getComputedStyle(part).fontSize);
+      const guess = page.getByTestId('prediction').first();
+      assert.ok((await headline.evaluate(size)) > (await guess.evaluate(size)), 'no guess is one');
       assert.match(
         await page.getByRole('status').textContent(),
         /^Nothing I know\. Best guess: apple/,
@@ -249,7 +236,7 @@ describe('the page', { timeout: PATIENCE }, () => {
     } finally {
       await strange.stop();
     }
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     assert.ok(await page.getByTestId('unknown').isHidden());
@@ -257,7 +244,7 @@ describe('the page', { timeout: PATIENCE }, () => {
 
   test('the answer can be copied', async () => {
     const permissions = ['clipboard-read', 'clipboard-write'];
-    const page = await site.open('/?backend=cpu', { permissions });
+    const page = await site.open(DRAWINGS, { permissions });
     assert.ok(await page.getByTestId('copy').isHidden());
     await drop(page, APPLE);
     const labels = await labelsFor(page, 'apple.svg');
@@ -274,7 +261,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('what it says of itself is there to read', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open(DRAWINGS);
     const links = page.locator('footer a');
     assert.equal(await links.count(), 4);
     for (const link of await links.all()) {
@@ -285,7 +272,7 @@ describe('the page', { timeout: PATIENCE }, () => {
   });
 
   test('forced colours leave bars whole and mark what is chosen', async () => {
-    const page = await site.open('/?backend=cpu', { forcedColors: 'active' });
+    const page = await site.open(DRAWINGS, { forcedColors: 'active' });
     await drop(page, APPLE);
     await labelsFor(page, 'apple.svg');
     const look = (part) => {
@@ -300,7 +287,7 @@ describe('the page', { timeout: PATIENCE }, () => {
     const outline = async (value) =>
       (await page.locator(`label:has([value=${value}])`).evaluate(look)).outlineStyle;
     assert.deepEqual([await outline('cpu'), await outline('webgpu')], ['solid', 'none']);
-    assert.equal(await outline('emoji'), 'solid');
+    assert.equal(await outline('drawings'), 'solid');
   });
 
   test('asks no other host for anything, and could not', async () => {

@@ -23,11 +23,14 @@ const PLAIN_HEADERS = {
   'Cross-Origin-Embedder-Policy': 'unsafe-none',
 };
 
-/** The bundled model in int8. */
+/** The drawings' model in int8. */
 function int8() {
   const folder = mkdtempSync(join(tmpdir(), 'xception-web-q8-'));
   try {
-    const [from, to] = [join(ROOT, 'www/models/emoji.safetensors'), join(folder, 'q8.safetensors')];
+    const [from, to] = [
+      join(ROOT, 'www/models/drawings.safetensors'),
+      join(folder, 'q8.safetensors'),
+    ];
     execFileSync(join(ROOT, 'target/release/xception'), ['convert', from, to, '--dtype', 'q8']);
     return readFileSync(to).toString('base64');
   } finally {
@@ -46,7 +49,11 @@ async function run({ worker, headers, model, options }) {
       if (model) {
         options.model = Uint8Array.from(atob(model), (character) => character.charCodeAt(0));
       }
-      const classifier = await ImageClassifier.create({ backend: 'cpu', ...options });
+      const classifier = await ImageClassifier.create({
+        model: 'drawings',
+        backend: 'cpu',
+        ...options,
+      });
       const scores = [];
       // More than once: threads must be ready again after each picture.
       for (let i = 0; i < 5; i++) {

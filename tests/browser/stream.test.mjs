@@ -51,7 +51,7 @@ describe('a camera', { timeout: PATIENCE }, () => {
   });
 
   test('gets live labels, and its light goes out at the stop', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open('/?backend=cpu&model=drawings');
     await ready(page);
     await page.getByTestId('webcam-start').click();
     assert.equal((await labelsFor(page, 'webcam'))[0], 'umbrella');
@@ -106,13 +106,14 @@ describe('a camera', { timeout: PATIENCE }, () => {
       for (const [i, time] of said.entries()) {
         if (i > 0) assert.ok(time - said[i - 1] > 2400, `${said}`);
       }
+      assert.ok(await page.getByTestId('offers').isHidden(), 'no buttons come and go');
     } finally {
       await restless.stop();
     }
   });
 
   test('gives way to a picture', async () => {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open('/?backend=cpu&model=drawings');
     await page.getByTestId('webcam-start').click();
     await labelsFor(page, 'webcam');
     await page.getByRole('button', { name: 'Apple' }).click();
@@ -179,7 +180,7 @@ describe('a camera', { timeout: PATIENCE }, () => {
 test('a camera that is not allowed is explained', { timeout: PATIENCE }, async () => {
   const site = await start({ flags: [...NO_GPU, FAKE_CAMERA, '--deny-permission-prompts'] });
   try {
-    const page = await site.open('/?backend=cpu');
+    const page = await site.open('/?backend=cpu&model=drawings');
     await ready(page);
     await page.getByTestId('webcam-start').click();
     const error = page.getByTestId('error');

@@ -62,7 +62,11 @@ test(
         page.evaluate(async () => {
           const { ImageClassifier } = await import('/xception-web/index.js');
           try {
-            const classifier = await ImageClassifier.create({ backend: 'cpu', threads: 2 });
+            const classifier = await ImageClassifier.create({
+              model: 'drawings',
+              backend: 'cpu',
+              threads: 2,
+            });
             const { threads } = classifier.info;
             let label;
             // The kernels are warmed up, and there is more than one picture: each thread takes part in some.

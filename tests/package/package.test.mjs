@@ -86,7 +86,7 @@ describe('the packed package', { timeout: 120_000 }, () => {
     const root = project('vite');
     writeFileSync(join(root, 'index.html'), page('', '/main.js'));
     await build({ root, configFile: false, logLevel: 'error', build: { target: 'es2022' } });
-    assert.equal(await says(join(root, 'dist')), 'emoji: cat');
+    assert.equal(await says(join(root, 'dist')), 'photos: cat');
   });
 
   test('works built by webpack', async () => {
@@ -103,7 +103,7 @@ describe('the packed package', { timeout: 120_000 }, () => {
     assert.deepEqual(stats.toJson().errors, []);
     writeFileSync(join(path, 'index.html'), page('', 'main.js'));
     cpSync(join(root, 'public'), path, { recursive: true });
-    assert.equal(await says(path), 'emoji: cat');
+    assert.equal(await says(path), 'photos: cat');
   });
 
   test('works without a bundler, by an import map', async () => {
@@ -118,7 +118,7 @@ describe('the packed package', { timeout: 120_000 }, () => {
       recursive: true,
     });
     // The map stands in the page itself, which this project's own policy forbids.
-    assert.equal(await says(root, { 'Content-Security-Policy': undefined }), 'emoji: cat');
+    assert.equal(await says(root, { 'Content-Security-Policy': undefined }), 'photos: cat');
   });
 
   test('its types accept what works and refuse what does not', () => {

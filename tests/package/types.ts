@@ -3,7 +3,7 @@ import { ImageClassifier, models, type Classification, type RegistryModel } from
 
 const labels = { id2label: { 0: 'a' } };
 const classifier = await ImageClassifier.create({
-  model: 'emoji',
+  model: 'drawings',
   labels,
   cache: true,
   threads: 2,

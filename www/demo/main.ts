@@ -9,12 +9,16 @@ import {
 } from 'xception-web';
 import { markFrame, showFilm } from './film.js';
 import { MODEL_ENDINGS, listen } from './inputs.js';
+import { showKnowledge } from './labels.js';
 import { Picker } from './models.js';
 import * as view from './view.js';
 
+/** What the package loads where nothing else is asked for. */
+const DEFAULT = 'photos';
+
 let classifier: ImageClassifier | undefined;
 let backend: BackendChoice = 'auto';
-/** A file or a registry id; the bundled model without one. */
+/** A file or a registry id; `DEFAULT` without one. */
 let model: File | string | undefined;
 let labels: File | undefined;
 let picture: File | undefined;
@@ -56,7 +60,12 @@ async function load(want: Want): Promise<void> {
     classifier = next;
     ({ backend, model, labels } = want);
     view.showEngine(next.info);
-    view.showModel(next.info, name);
+    view.showModel(next.info, {
+      name,
+      id: model instanceof File ? undefined : (model ?? DEFAULT),
+      isDefault: model === undefined,
+    });
+    showKnowledge(next.info.model);
     view.announce(`Loaded ${spoken}. ${next.info.reason}`);
     picker.choose(model);
     void picker.showStored();
@@ -237,11 +246,15 @@ const askedBackend = asked.get('backend') ?? 'auto';
 const askedModel = asked.get('model');
 backend = BACKENDS.find((name) => name === askedBackend) ?? 'auto';
 choose(backend);
-void load({ backend, model: undefined, labels: undefined }).then(async () => {
+void begin();
+
+async function begin(): Promise<void> {
+  // An address alone asks no other host for anything: that takes a click.
+  const bundled = askedModel === null ? undefined : await picker.bundled(askedModel);
+  await load({ backend, model: bundled, labels: undefined });
   if (askedBackend !== backend) {
     const names = BACKENDS.join(', ');
     view.showError(`There is no backend called "${askedBackend}". Choose one of ${names}.`);
   }
-  // An address alone asks no other host for anything: that takes a click.
   if (askedModel && model === undefined) await picker.suggest(askedModel);
-});
+}

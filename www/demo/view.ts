@@ -11,6 +11,7 @@ export function element<T extends HTMLElement = HTMLElement>(id: string): T {
 const predictions = element('predictions');
 const waiting = element('waiting');
 const unknown = element('unknown');
+const offers = element('offers');
 const spoken = element('spoken');
 const announced = element('announced');
 const copy = element('copy');
@@ -44,6 +45,7 @@ export function showAnswer(answer: Classification, source: string): void {
   predictions.dataset.source = source;
   predictions.dataset.known = String(answer.known);
   unknown.hidden = answer.known;
+  offer(!answer.known, source === 'webcam');
   waiting.hidden = rows.length > 0;
   copy.hidden = rows.length === 0 || !navigator.clipboard; // None on plain http://.
   element('latency').textContent = milliseconds(answer.timings.total);
@@ -53,6 +55,22 @@ export function showAnswer(answer: Classification, source: string): void {
     `network ${milliseconds(answer.timings.inference)}`;
   showIdle();
   speak(answer, source);
+}
+
+/** Milliseconds that a camera must see nothing known, or something: buttons must not come and go under a finger. */
+const LINGER = 2500;
+let settled = 0;
+
+/** Shows or hides the models that know other things. */
+function offer(wanted: boolean, live: boolean): void {
+  const now = performance.now();
+  if (offers.hidden !== wanted) settled = now;
+  else if (!live || now - settled >= LINGER) {
+    // The button that was pressed goes away: the keyboard goes on from the answer.
+    if (offers.contains(document.activeElement)) element('answer').focus();
+    offers.hidden = !wanted;
+    if (wanted && !live) announce('Models that know other things are offered below the answer.');
+  }
 }
 
 /** Milliseconds between two spoken answers of a camera, which gives many a second. */
@@ -98,6 +116,7 @@ export function clearAnswer(): void {
   predictions.replaceChildren();
   delete predictions.dataset.source;
   unknown.hidden = true;
+  offer(false, false);
   copy.hidden = true;
   resetSpeech();
   waiting.hidden = false;
@@ -160,9 +179,13 @@ export function showEngine({ backend, reason, runtime, threads }: ClassifierInfo
   shown.textContent = reason;
 }
 
-export function showModel({ model, origin }: ClassifierInfo, name: string | undefined): void {
-  element('about').hidden = name !== undefined;
-  element('model-reset').hidden = name === undefined;
+/** `id` is the registry's, where the model is one of its; `isDefault`, whether there is one to go back to. */
+export function showModel(
+  { model, origin }: ClassifierInfo,
+  { name, id, isDefault }: { name: string | undefined; id: string | undefined; isDefault: boolean },
+): void {
+  showTexts(id);
+  element('model-reset').hidden = isDefault;
   element('origin').textContent = origin.note;
   const facts = [
     name ?? model.title,
@@ -173,12 +196,18 @@ export function showModel({ model, origin }: ClassifierInfo, name: string | unde
     model.licence,
   ];
   element('card').textContent = facts.filter(Boolean).join(' · ');
-  const labels = model.labels.map((label) => {
-    const item = document.createElement('li');
-    item.textContent = label;
-    return item;
-  });
-  element('labels').replaceChildren(...labels);
+}
+
+/** What is on the page for some models alone; samples of the default where a model has none. */
+function showTexts(id: string | undefined): void {
+  const own = document.querySelectorAll<HTMLElement>('[data-model]');
+  const named = [...own].find(({ dataset }) => dataset.model === id)?.dataset.model;
+  const about = element('about');
+  for (const part of own) {
+    const { model } = part.dataset;
+    part.hidden = model !== (about.contains(part) ? named : (named ?? own[0]!.dataset.model));
+  }
+  about.hidden = !named;
 }
 
 export function showPicture(picture: File): void {

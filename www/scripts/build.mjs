@@ -18,8 +18,10 @@ const { values: given } = parseArgs({
   options: { modules: { type: 'string' }, served: { type: 'boolean' } },
 });
 const MODULES = given.modules?.split(',') ?? ALL;
-const MODEL = 'models/emoji.safetensors';
-const needed = [...MODULES.map((name) => `pkg/${name}/xception_web_bg.wasm`), MODEL];
+const REGISTRY = JSON.parse(readFileSync('models/registry.json', 'utf8'));
+const isBundled = ({ url }) => !url.startsWith('https:');
+const BUNDLED = REGISTRY.filter(isBundled).map(({ url }) => `models/${url}`);
+const needed = [...MODULES.map((name) => `pkg/${name}/xception_web_bg.wasm`), ...BUNDLED];
 const missing = needed.filter((file) => !existsSync(file));
 if (missing.length > 0) {
   console.error(`Missing: www/${missing.join(', www/')}. Run build.sh first.`);
@@ -64,19 +66,19 @@ const packageBeside = {
     })),
 };
 
-/** The registry, with what the bundled model's file itself says. */
-function registry() {
-  const [bundled, ...published] = JSON.parse(readFileSync('models/registry.json', 'utf8'));
-  const bytes = readFileSync(MODEL);
+/** A registry entry, with what a bundled model's file itself says. */
+function described(model) {
+  if (!isBundled(model)) return model;
+  const bytes = readFileSync(`models/${model.url}`);
   const header = bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE()));
   const about = JSON.parse(JSON.parse(header).__metadata__['xception-web']);
-  const facts = {
+  return {
+    ...model,
     bytes: bytes.length,
     sha256: createHash('sha256').update(bytes).digest('hex'),
     classes: about.config.classes,
     inputSize: about.preprocess.size,
   };
-  return [{ ...bundled, ...facts }, ...published];
 }
 
 const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' };
@@ -96,9 +98,9 @@ for (const config of [worker, 'tsconfig.page.json']) {
 for (const name of MODULES) {
   cpSync(`pkg/${name}/xception_web_bg.wasm`, `dist/wasm/${name}_bg.wasm`);
 }
-cpSync(MODEL, 'dist/models/emoji.safetensors');
+for (const file of BUNDLED) cpSync(file, `dist/${file}`);
 if (existsSync('models/imagenet.json')) cpSync('models/imagenet.json', 'dist/models/imagenet.json');
-writeFileSync('dist/models/registry.json', JSON.stringify(registry(), null, 1));
+writeFileSync('dist/models/registry.json', JSON.stringify(REGISTRY.map(described), null, 1));
 // At the top of the package, where licence scanners look.
 for (const name of ['LICENSE', 'NOTICES']) cpSync(`../${name}`, name);
 writeFileSync('THIRD-PARTY.txt', thirdParty());

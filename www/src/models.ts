@@ -38,12 +38,15 @@ async function fetchRegistry(signal?: AbortSignal): Promise<RegistryModel[]> {
   const url = new URL('./models/registry.json', import.meta.url).href;
   const json = await download({ url, what: 'the list of models', signal });
   const found = JSON.parse(new TextDecoder().decode(json)) as RegistryModel[];
-  return found.map((model) => ({ ...model, url: isPublished(model) ? model.url : bundled() }));
+  return found.map((model) => ({
+    ...model,
+    url: isPublished(model) ? model.url : bundled(model.id),
+  }));
 }
 
 /** The models one can have, and those that this device keeps. Asks no other host for anything. */
 export const models = {
-  /** The bundled model, then published ones. */
+  /** The bundled models, the default first, then published ones. */
   async list(signal?: AbortSignal): Promise<RegistryModel[]> {
     if (!registry) registry = await fetchRegistry(signal);
     return structuredClone(registry);
@@ -97,11 +100,13 @@ function isId(text: string): boolean {
   return !/[/:]|\.(safetensors|h5|hdf5|keras|pth|pt|bin)$/i.test(text);
 }
 
-function isPublished({ url }: RegistryModel): boolean {
-  return url.startsWith('https://') && url !== bundled();
+function isPublished({ id, url }: RegistryModel): boolean {
+  return url.startsWith('https://') && url !== bundled(id);
 }
 
-/** In one expression, so that bundlers find the file. */
-function bundled(): string {
-  return new URL('./models/emoji.safetensors', import.meta.url).href;
+/** Each address in one expression, so that bundlers find the files. */
+function bundled(id?: string): string {
+  return id === 'drawings'
+    ? new URL('./models/drawings.safetensors', import.meta.url).href
+    : new URL('./models/photos.safetensors', import.meta.url).href;
 }

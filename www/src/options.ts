@@ -24,7 +24,7 @@ export interface CreateOptions {
   /**
    * A registry id (see `models.list()`), an address, or the file itself: this project's
    * safetensors, timm's safetensors, `.pth` or `pytorch_model.bin`, or Keras's `.h5`. A string without a slash, a colon or a
-   * model file's ending is an id. Default: the small model that comes with the package.
+   * model file's ending is an id. Default: `photos`, the small model of photographs that comes with the package.
    */
   model?: string | URL | Blob | ArrayBuffer | Uint8Array;
   /**
@@ -37,7 +37,7 @@ export interface CreateOptions {
   sha256?: string;
   /**
    * Keeps a downloaded model on this device, once it is complete and has proved usable; its
-   * address is then not asked again. Default: for models of the registry but the bundled one.
+   * address is then not asked again. Default: for models of the registry but the bundled ones.
    */
   cache?: boolean;
   /** Threads of the CPU backend, at least 1. Default: what the runtime finds useful. */

@@ -7,10 +7,9 @@ use serde_json::json;
 use xception_web::bundled;
 use xception_web::classify::{Classifier, Prediction};
 use xception_web::picture::Picture;
-use xception_web::weights::ModelFile;
 use xception_web::{Error, Result};
 
-use super::{MODEL_FORMATS, labelled, model, prefixed};
+use super::{MODELS, labelled, model, prefixed};
 
 /// Share of the bar's width that a score of 1 fills, in characters.
 const BAR: f32 = 24.0;
@@ -20,7 +19,7 @@ pub struct Args {
     /// PNG, JPEG, WebP, GIF or BMP files; - reads one from standard input.
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    #[arg(long, help = format!("{MODEL_FORMATS}; the bundled model without it"))]
+    #[arg(long, help = format!("{MODELS}; photos without it"))]
     model: Option<String>,
     /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class index.
     #[arg(long)]
@@ -46,7 +45,7 @@ pub fn run(args: Args) -> Result<()> {
     }
     let (name, file) = match &args.model {
         Some(path) => (path.as_str(), model(path)?),
-        None => (bundled::NAME, ModelFile::parse(bundled::BYTES.to_vec())?),
+        None => (bundled::PHOTOS.name, bundled::PHOTOS.file()?),
     };
     let file = labelled(file, args.labels.as_deref())?;
     let mut answers = Vec::new();

@@ -3,11 +3,11 @@
 use xception_web::weights::Dtype;
 use xception_web::{Error, Result};
 
-use super::{MODEL_FORMATS, labelled, model, prefixed, write};
+use super::{MODELS, labelled, model, prefixed, write};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[arg(help = MODEL_FORMATS)]
+    #[arg(help = MODELS)]
     input: String,
     /// The safetensors file to write.
     output: String,

@@ -25,7 +25,7 @@ const MISSES_SHOWN: usize = 40;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A model that `xception train` made; the bundled one without it.
+    /// A model that `xception train` made; without it the bundled one: drawings, with --data photos.
     #[arg(long)]
     model: Option<String>,
     /// Another file of the same model, say with fewer bits: how far its answers differ, on plain pictures
@@ -68,13 +68,11 @@ pub fn run(args: Args) -> Result<()> {
     if let Some(path) = &args.sheet {
         prepare(Path::new(path))?;
     }
-    let file = match &args.model {
-        Some(path) => model(path)?,
-        None => ModelFile::parse(bundled::BYTES.to_vec())?,
-    };
+    let default = if args.data.is_some() { bundled::PHOTOS } else { bundled::DRAWINGS };
+    let name = args.model.as_deref().unwrap_or(default.name);
+    let file = model(name)?;
     let names = args.labels.as_deref().filter(|_| args.data.is_some()).map(names).transpose()?.flatten();
     let labels = args.labels.as_deref().filter(|_| names.is_none());
-    let name = args.model.as_deref().unwrap_or(bundled::NAME);
     let classifier = classifier(labelled(file, labels)?).map_err(|error| prefixed(name, error))?;
     if let Some(path) = &args.compare {
         let other = self::classifier(labelled(model(path)?, labels)?);

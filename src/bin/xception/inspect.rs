@@ -3,14 +3,14 @@
 use xception_web::Result;
 use xception_web::preprocess::{Filter, Fit, Preprocess};
 
-use super::{MODEL_FORMATS, labelled, model};
+use super::{MODELS, labelled, model};
 
 /// Names shown of a long list of labels.
 const LABELS_SHOWN: usize = 8;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[arg(help = MODEL_FORMATS)]
+    #[arg(help = MODELS)]
     file: String,
     /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class index.
     #[arg(long)]

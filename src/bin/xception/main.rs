@@ -31,9 +31,9 @@ use xception_web::model::config::IMAGENET_CLASSES;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
 
-/// What a model file may be, as every command's help says it.
-const MODEL_FORMATS: &str =
-    "Own safetensors, timm safetensors, PyTorch .pth or pytorch_model.bin, Keras .h5 or .weights.h5";
+/// What names a model, as every command's help says it.
+const MODELS: &str = "Own safetensors, timm safetensors, PyTorch .pth or pytorch_model.bin, Keras .h5 or .weights.h5; \
+                      or photos or drawings, which come along";
 
 /// Classify pictures with Xception; convert and inspect its weights.
 #[derive(Debug, Parser)]
@@ -51,7 +51,7 @@ enum Command {
     Convert(convert::Args),
     /// Show what a model file holds.
     Inspect(inspect::Args),
-    /// Train a model like the bundled one from icon sets, or one of your own pictures.
+    /// Train a model like the bundled one of drawings from icon sets, or one of your own pictures.
     Train(train::Args),
     /// Measure a model on a drawing style that it never saw, or on your own pictures.
     Eval(eval::Args),
@@ -151,9 +151,21 @@ fn write(path: &str, bytes: &[u8]) -> Result<()> {
     xception_web::train::output::write(Path::new(path), bytes)
 }
 
-/// A model file; the error says which.
+/// A model that comes along, by its name, or a model file; the error says which.
 fn model(path: &str) -> Result<ModelFile> {
-    ModelFile::parse(read(path)?).map_err(|error| prefixed(path, error))
+    if let Some(bundled) = bundled::find(path) {
+        return bundled.file().map_err(|error| prefixed(path, error));
+    }
+    let bytes = read(path).map_err(|error| match error {
+        Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            let names = bundled::ALL.map(|bundled| bundled.name).join(" and ");
+            Error::Option(format!(
+                "there is no model file {path}; give the path of one, or a model that comes along: {names}"
+            ))
+        }
+        other => other,
+    })?;
+    ModelFile::parse(bytes).map_err(|error| prefixed(path, error))
 }
 
 /// The same error with the file's name before it.

@@ -34,11 +34,11 @@ pub struct Args {
     /// Where own pictures come from, for the model's provenance.
     #[arg(long)]
     source: Option<String>,
-    /// The model file to write: emoji.safetensors in the run's folder, or own.safetensors of own pictures. Scores
+    /// The model file to write: drawings.safetensors in the run's folder, or own.safetensors of own pictures. Scores
     /// are calibrated, and the threshold of the unknown is set, by `xception calibrate`.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Folder for checkpoints, log and curves: runs/emoji, or runs/own of own pictures.
+    /// Folder for checkpoints, log and curves: runs/drawings, or runs/own of own pictures.
     #[arg(long)]
     run: Option<PathBuf>,
     /// Settings as TOML, or as JSON like a run's config.json; flags win. src/train/examples/own.toml shows all.
@@ -103,7 +103,7 @@ pub fn run(args: Args) -> Result<()> {
         device: args.device,
     };
     let config = settings(args.config.as_deref(), &flags)?;
-    let default = if config.data.is_some() { "runs/own" } else { "runs/emoji" };
+    let default = if config.data.is_some() { "runs/own" } else { "runs/drawings" };
     run::train(&config, &paths(args.run.clone().unwrap_or_else(|| default.into())), &tell)?;
     told.end()
 }

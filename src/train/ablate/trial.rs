@@ -50,7 +50,7 @@ pub const LABELS: [&str; 24] = [
 pub const SIDE: usize = 32;
 /// Pictures per step.
 pub const BATCH: usize = 64;
-/// Highest learning rate, and AdamW's weight decay: the bundled model's, the same for every variant.
+/// Highest learning rate, and AdamW's weight decay: the drawings' model's, the same for every variant.
 pub const RATE: f64 = 3e-3;
 const WEIGHT_DECAY: f32 = 0.03;
 /// Versions of each drawing by other hands.

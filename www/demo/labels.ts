@@ -1,0 +1,76 @@
+// What the model that runs knows: one line, and all its labels to search.
+
+import type { ModelInfo } from 'xception-web';
+import { element } from './view.js';
+
+/** Labels that stand for the others. */
+const EXAMPLES = 5;
+
+const search = element<HTMLInputElement>('label-search');
+const count = element('label-count');
+const list = element('labels');
+const everything = element<HTMLDetailsElement>('all-labels');
+
+let labels: string[] = [];
+
+export function showKnowledge(model: ModelInfo): void {
+  ({ labels } = model);
+  element('knows').textContent = knowledge(model);
+  element('labels-title').textContent = `All its ${labels.length} labels`;
+  element('see-labels').hidden = false;
+  search.value = '';
+  showFound();
+}
+
+/** Made from what the model says of itself: its title and its labels. */
+function knowledge({ title, labels }: ModelInfo): string {
+  // This project's titles read “Things of some kind, 150 classes”.
+  const kind = title?.replace(/, \d+ classes$/, '');
+  const things = !kind
+    ? 'things'
+    : /\bthings\b/i.test(kind)
+      ? kind[0]!.toLowerCase() + kind.slice(1)
+      : `things (${kind})`;
+  // From all over the list: what stands side by side is often alike.
+  const shown = Math.min(EXAMPLES, labels.length);
+  const examples = Array.from(
+    { length: shown },
+    (_, i) => labels[Math.floor((i * labels.length) / shown)],
+  );
+  const more = labels.length > shown ? ', …' : '';
+  return `Knows ${labels.length} ${things}: ${examples.join(', ')}${more}`;
+}
+
+/** Those labels that hold every word that is searched for, in any order. */
+function showFound(): void {
+  const words = plain(search.value).split(/\s+/).filter(Boolean);
+  const found = labels.filter((label) => words.every((word) => plain(label).includes(word)));
+  list.replaceChildren(
+    ...found.map((label) => {
+      const item = document.createElement('li');
+      item.textContent = label;
+      return item;
+    }),
+  );
+  list.hidden = found.length === 0;
+  count.textContent =
+    words.length === 0
+      ? `${labels.length} labels`
+      : found.length === 0
+        ? `None of its ${labels.length} labels holds “${search.value.trim()}”.`
+        : `${found.length} of ${labels.length} labels`;
+}
+
+/** Without case and accents. */
+function plain(text: string): string {
+  return text
+    .normalize('NFD')
+    .replace(/\p{Mark}/gu, '')
+    .toLowerCase();
+}
+
+search.addEventListener('input', showFound);
+element('see-labels').addEventListener('click', () => {
+  everything.open = true;
+  search.focus();
+});
