@@ -4,10 +4,11 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { thirdParty } from './third-party.mjs';
 
-process.chdir(new URL('..', import.meta.url).pathname);
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 const MODULES = ['cpu', 'relaxed', 'threads', 'threads-simd128', 'ndarray', 'webgpu', 'keras'];
 const MODEL = 'models/emoji.safetensors';
