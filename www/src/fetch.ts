@@ -53,7 +53,9 @@ export async function open({ url, what, signal }: Download): Promise<Response> {
  * security policy forbids to fetch it.
  */
 function unpack(url: string): Response {
-  const [, type, base64, body] = /^data:([^,]*?)(;base64)?,([^#]*)/is.exec(url)!;
+  const parts = /^data:([^,]*?)(;base64)?,([^#]*)/is.exec(url);
+  if (!parts) throw new Error('nothing is in it');
+  const [, type, base64, body] = parts;
   const bytes = body!.replace(/%([\da-f]{2})/gi, (_, hex) =>
     String.fromCharCode(parseInt(hex, 16)),
   );
