@@ -37,7 +37,7 @@ describe('pixels', { timeout: PATIENCE }, () => {
         constructor(...given) {
           super(...given);
           this.addEventListener('message', ({ data }) => {
-            if (data.type === 'classified' || data.type === 'failed') count.open--;
+            if (['classified', 'failed', 'cancelled'].includes(data.type)) count.open--;
           });
         }
         postMessage(...given) {
@@ -96,6 +96,25 @@ describe('pixels', { timeout: PATIENCE }, () => {
       return { names: [...names], made: count.made.length <= 3, next: predictions.length };
     });
     assert.deepEqual(got, { names: ['AbortError'], made: true, next: 1 });
+  });
+
+  test('of pictures that were given up stay two, while the worker is at another', async () => {
+    const got = await page.evaluate(async () => {
+      const { canvas, classifier, count } = kit;
+      [count.open, count.most] = [0, 0];
+      let abort = new AbortController();
+      const names = [];
+      for (let i = 0; i < 40; i++) {
+        abort.abort();
+        abort = new AbortController();
+        classifier.classify(canvas, { signal: abort.signal }).catch(({ name }) => names.push(name));
+        await new Promise((resolve) => setTimeout(resolve, 3));
+      }
+      abort.abort();
+      const { predictions } = await classifier.classify(canvas, { topK: 1 });
+      return { most: count.most, names: new Set(names).size, next: predictions.length };
+    });
+    assert.deepEqual(got, { most: 2, names: 1, next: 1 });
   });
 
   test('of a video are those of its newest frame, for all that wait for it', async () => {

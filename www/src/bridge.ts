@@ -44,24 +44,29 @@ export class Bridge {
     });
   }
 
-  /** Sends a request; an abort gives the answer up and drops the work if it has not begun. */
+  /**
+   * Sends a request; an abort gives the answer up and drops the work if it has not begun. `done` is
+   * called when the worker has let go of what was sent, which after an abort may be later.
+   */
   async ask<K extends keyof Answers>(
     request: Asks[K] & { type: K },
     signal?: AbortSignal,
     transfer: Transferable[] = [],
+    done: () => void = () => {},
   ): Promise<Answers[K]> {
-    throwIfAborted(this.closing);
-    throwIfAborted(signal);
     const id = this.#nextId++;
     const answer = new Promise<Reply>((resolve, reject) => {
+      throwIfAborted(this.closing);
+      throwIfAborted(signal);
       this.#post({ ...request, id } as Request, transfer);
       this.#pending.set(id, { resolve, reject });
     });
+    answer.then(done, done);
     try {
       return (await abortable(answer, signal)) as Answers[K];
     } catch (error) {
       // Nothing came back: it is the signal that ended the wait.
-      if (this.#pending.delete(id)) this.#post({ type: 'cancel', id });
+      if (this.#pending.has(id)) this.#post({ type: 'cancel', id });
       throw error;
     }
   }

@@ -19,7 +19,15 @@ import {
   type CreateOptions,
 } from './options.js';
 import type { Reply } from './protocol.js';
-import { free, isVideo, prepare, refused, type ImageSource, type Pack } from './source.js';
+import {
+  free,
+  isVideo,
+  prepare,
+  refused,
+  type ImageSource,
+  type Pack,
+  type Parcel,
+} from './source.js';
 import { live } from './stream.js';
 import { Turns } from './turns.js';
 
@@ -103,21 +111,23 @@ export class ImageClassifier {
 
   async #ask(pack: Pack, topK: number, signal: AbortSignal): Promise<Answer> {
     await this.#turns.take(signal);
+    const leave = () => this.#turns.leave();
+    let parcel: Parcel;
     try {
-      const parcel = await pack();
-      const { picture, transfer } = parcel;
-      try {
-        const request = { type: 'classify', picture, topK } as const;
-        const answer = await this.#bridge.ask(request, signal, transfer);
-        this.#info = answer.info ?? this.#info;
-        return answer;
-      } catch (error) {
-        // Nothing, if it has been sent.
-        free(parcel);
-        throw refused(error);
-      }
-    } finally {
-      this.#turns.leave();
+      parcel = await pack();
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    const { picture, transfer } = parcel;
+    try {
+      const request = { type: 'classify', picture, topK } as const;
+      const answer = await this.#bridge.ask(request, signal, transfer, leave);
+      this.#info = answer.info ?? this.#info;
+      return answer;
+    } catch (error) {
+      free(parcel); // Nothing, if it has been sent.
+      throw refused(error);
     }
   }
 

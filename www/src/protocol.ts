@@ -42,7 +42,9 @@ export type Reply =
   | { type: 'created'; id: number; info: ClassifierInfo }
   /** `info` only where it has changed: it holds all labels. */
   | { type: 'classified'; id: number; result: Classification; info?: ClassifierInfo }
-  | { type: 'failed'; id: number; error: PlainError };
+  | { type: 'failed'; id: number; error: PlainError }
+  /** What was sent has been let go before any work on it. */
+  | { type: 'cancelled'; id: number };
 
 /** What a thread of the CPU backend starts from; it answers with `READY`, or with what went wrong. */
 export interface Start {

@@ -30,6 +30,7 @@ async function handle(request: Exclude<Request, { type: 'cancel' }>): Promise<vo
     if (request.type === 'classify' && request.picture.kind === 'bitmap') {
       request.picture.bitmap.close();
     }
+    send({ type: 'cancelled', id: request.id });
     return;
   }
   try {
