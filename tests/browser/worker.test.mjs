@@ -60,6 +60,17 @@ test('a late trap of the GPU’s module leaves the CPU alone', options, async ()
       gpu ??= instance;
       return instance;
     };
+    // A method of an object that lies outside of all memory.
+    const trap = () => {
+      for (const [name, call] of Object.entries(gpu.exports)) {
+        if (!name.includes('session')) continue;
+        try {
+          call(0xfffffff0, 0xfffffff0, 0xfffffff0);
+        } catch (error) {
+          if (error instanceof WebAssembly.RuntimeError) throw error;
+        }
+      }
+    };
     const request = GPUAdapter.prototype.requestDevice;
     let device;
     GPUAdapter.prototype.requestDevice = async function (descriptor) {
@@ -69,7 +80,7 @@ test('a late trap of the GPU’s module leaves the CPU alone', options, async ()
       if (data.picture && data.id === 3) device.destroy();
       if (data.picture && data.id === 4) {
         // A trap of that module, again and again: during pictures and between them.
-        setInterval(() => gpu.exports.__wbindgen_free(0xfffffff0, 1 << 20, 4), 1);
+        setInterval(trap, 1);
       }
     });
     const notes = new BroadcastChannel('notes');
