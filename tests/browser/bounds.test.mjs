@@ -81,6 +81,24 @@ describe('pixels', { timeout: PATIENCE }, () => {
     assert.deepEqual(got, { most: 2, answers: 20, held: 0 });
   });
 
+  test('of a picture whose turn it is are copied before its caller goes on', async () => {
+    const got = await page.evaluate(async () => {
+      const { canvas, classifier } = kit;
+      const wanted = await classifier.classify(canvas, { topK: 3 });
+      const frame = new VideoFrame(canvas, { timestamp: 0 });
+      const closed = classifier.classify(frame, { topK: 3 });
+      frame.close();
+      const copy = new OffscreenCanvas(canvas.width, canvas.height);
+      const context = copy.getContext('2d');
+      context.drawImage(canvas, 0, 0);
+      const cleared = classifier.classify(copy, { topK: 3 });
+      context.clearRect(0, 0, copy.width, copy.height);
+      const answers = [wanted, await closed, await cleared];
+      return answers.map(({ predictions }) => JSON.stringify(predictions));
+    });
+    assert.deepEqual(got, [got[0], got[0], got[0]]);
+  });
+
   test('of pictures that wait are not copied any more after an abort', async () => {
     const got = await page.evaluate(async () => {
       const { canvas, classifier, count } = kit;

@@ -36,11 +36,18 @@ const AT_ONCE = 2;
 
 type Answer = Reply & { type: 'classified' };
 
+/** A frame that is wanted and not taken yet. */
+interface Waiting {
+  video: ImageSource;
+  topK: number;
+  answer?: Promise<Answer>;
+}
+
 /** Classifies pictures with an Xception network, in a worker. */
 export class ImageClassifier {
   readonly #bridge: Bridge;
   readonly #turns = new Turns(AT_ONCE);
-  #waiting: { video: ImageSource; topK: number; answer: Promise<Answer> }[] = [];
+  readonly #waiting = new Set<Waiting>();
   #info: ClassifierInfo;
 
   private constructor(bridge: Bridge, info: ClassifierInfo) {
@@ -74,8 +81,9 @@ export class ImageClassifier {
   }
 
   /**
-   * The labels of a picture, best first. Calls are answered in order, two at once at most: a later one
-   * waits before its pixels are copied. Calls for one <video> that wait together get one answer.
+   * The labels of a picture, best first. Calls are answered in order. Two pictures at most hold their
+   * pixels at once: a later one waits before its are copied. Calls for one <video> that wait together
+   * get one answer.
    */
   async classify(source: ImageSource, options: ClassifyOptions = {}): Promise<Classification> {
     const topK = checkTopK(options.topK ?? 5);
@@ -84,7 +92,8 @@ export class ImageClassifier {
     throwIfAborted(closing);
     const { signal, release } = join(options.signal, closing);
     try {
-      const pack = await prepare(source, signal);
+      const ready = prepare(source, signal);
+      const pack = ready instanceof Promise ? await ready : ready;
       const { result } = isVideo(source)
         ? await abortable(this.#ofVideo(source, pack, topK), signal)
         : await this.#ask(pack, topK, signal);
@@ -97,20 +106,22 @@ export class ImageClassifier {
 
   /** The newest frame when its turn comes, for all who wait for it: asking faster than there are answers piles nothing up. */
   #ofVideo(video: ImageSource, pack: Pack, topK: number): Promise<Answer> {
-    const same = this.#waiting.find((other) => other.video === video && other.topK === topK);
-    if (same) return same.answer;
+    for (const other of this.#waiting) {
+      if (other.video === video && other.topK === topK) return other.answer!;
+    }
+    const waiting: Waiting = { video, topK };
+    this.#waiting.add(waiting);
     const begin = () => {
-      this.#waiting = this.#waiting.filter((other) => other.answer !== answer);
+      this.#waiting.delete(waiting);
       return pack();
     };
-    const answer = this.#ask(begin, topK, this.#bridge.closing);
-    answer.catch(() => {}); // All who waited may have given up.
-    this.#waiting.push({ video, topK, answer });
-    return answer;
+    waiting.answer = this.#ask(begin, topK, this.#bridge.closing);
+    waiting.answer.catch(() => {}); // All who waited may have given up.
+    return waiting.answer;
   }
 
   async #ask(pack: Pack, topK: number, signal: AbortSignal): Promise<Answer> {
-    await this.#turns.take(signal);
+    if (!this.#turns.take()) await this.#turns.wait(signal);
     const leave = () => this.#turns.leave();
     let parcel: Parcel;
     try {

@@ -33,11 +33,14 @@ export type Pack = () => Promise<Parcel> | Parcel;
 const SVG_SIDE = 512;
 const SVG_TYPE = 'image/svg+xml';
 
-/** Waits until a picture is there. Not a pixel of it is copied before the answer is called. */
-export async function prepare(source: ImageSource, signal: AbortSignal): Promise<Pack> {
+/**
+ * Waits until a picture is there, if it must. Not a pixel of it is copied before the answer is called;
+ * where nothing is waited for that can be at once, as the caller may change or close it right afterwards.
+ */
+export function prepare(source: ImageSource, signal: AbortSignal): Pack | Promise<Pack> {
   throwIfAborted(signal);
   if (typeof source === 'string' || source instanceof URL) {
-    return prepareBlob(await fetchPicture(source, signal), String(source), signal);
+    return fetchPicture(source, signal).then((blob) => prepareBlob(blob, String(source), signal));
   }
   if (source instanceof Blob) {
     const name = isA('File', source) ? `"${source.name}"` : 'The picture';
@@ -45,15 +48,18 @@ export async function prepare(source: ImageSource, signal: AbortSignal): Promise
   }
   if (source instanceof ImageData) return () => packPixels(source);
   if (isVideo(source)) {
-    await firstFrame(source, signal);
-    return () => packVideo(source);
+    const pack = () => packVideo(source);
+    const frame = firstFrame(source, signal);
+    return frame ? frame.then(() => pack) : pack;
   }
   if (isA('HTMLImageElement', source)) {
-    await loaded(source, signal);
-    if (isSvgAddress(source.currentSrc || source.src)) return () => packBitmap(drawing(source));
+    return loaded(source, signal).then(
+      () => () =>
+        packBitmap(isSvgAddress(source.currentSrc || source.src) ? drawing(source) : source),
+    );
   }
-  const known = ['ImageBitmap', 'HTMLImageElement', 'HTMLCanvasElement', 'OffscreenCanvas'];
-  if (![...known, 'VideoFrame'].some((name) => isA(name, source))) {
+  const known = ['ImageBitmap', 'HTMLCanvasElement', 'OffscreenCanvas', 'VideoFrame'];
+  if (!known.some((name) => isA(name, source))) {
     throw new OptionError(
       `Cannot classify ${quote(source)}. Give a File, Blob, address, ImageData, ImageBitmap, VideoFrame, canvas, <img> or <video>.`,
     );
@@ -91,10 +97,9 @@ async function fetchPicture(source: string | URL, signal: AbortSignal): Promise<
   return new Blob([await collect(response, request)], { type });
 }
 
-async function prepareBlob(blob: Blob, name: string, signal: AbortSignal): Promise<Pack> {
+function prepareBlob(blob: Blob, name: string, signal: AbortSignal): Pack | Promise<Pack> {
   if (blob.type.startsWith(SVG_TYPE) || /\.svg"?$/i.test(name)) {
-    const image = await loadSvg(blob, name, signal);
-    return () => packBitmap(drawing(image));
+    return loadSvg(blob, name, signal).then((image) => () => packBitmap(drawing(image)));
   }
   return () => ({ picture: { kind: 'blob', blob, name }, transfer: [] });
 }
@@ -163,9 +168,10 @@ async function loaded(image: HTMLImageElement, signal: AbortSignal): Promise<voi
   }
 }
 
-async function firstFrame(video: HTMLVideoElement, signal: AbortSignal): Promise<void> {
+/** Waits for a frame of a video that has none. */
+function firstFrame(video: HTMLVideoElement, signal: AbortSignal): Promise<void> | undefined {
   if (video.error) throw brokenVideo();
-  if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) return;
+  if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) return undefined;
   if (isEmpty(video)) throw emptyVideo();
   const listening = new AbortController();
   const options = { signal: listening.signal };
@@ -175,11 +181,7 @@ async function firstFrame(video: HTMLVideoElement, signal: AbortSignal): Promise
     // Also when it is given another source.
     video.addEventListener('emptied', () => isEmpty(video) && reject(emptyVideo()), options);
   });
-  try {
-    await abortable(frame, signal);
-  } finally {
-    listening.abort();
-  }
+  return abortable(frame, signal).finally(() => listening.abort());
 }
 
 function emptyVideo(): PictureError {

@@ -10,12 +10,13 @@ export class Turns {
     this.#free = atOnce;
   }
 
-  /** Resolves when the turn has come; it must be left again. Without a turn where the signal aborts first. */
-  async take(signal: AbortSignal): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
+  /** Takes a turn if there is one; it must be left again. */
+  take(): boolean {
+    return this.#free > 0 && this.#free-- > 0;
+  }
+
+  /** Resolves when a turn has come and been taken; without one where the signal aborts first. */
+  async wait(signal: AbortSignal): Promise<void> {
     let begin!: () => void;
     const turn = new Promise<void>((resolve) => this.#waiting.add((begin = resolve)));
     try {
