@@ -58,7 +58,11 @@ describe('pixels', { timeout: PATIENCE }, () => {
       const { ImageClassifier, PictureError } = await import('/xception-web/index.js');
       const canvas = document.createElement('canvas');
       [canvas.width, canvas.height] = [300, 200];
-      canvas.getContext('2d').fillRect(20, 20, 100, 100);
+      const context = canvas.getContext('2d');
+      context.fillStyle = '#fff';
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.fillStyle = '#c33';
+      context.fillRect(20, 20, 100, 100);
       const classifier = await ImageClassifier.create({ backend: 'cpu' });
       globalThis.kit = { ImageClassifier, PictureError, canvas, classifier, count };
     });

@@ -109,7 +109,8 @@ test('where memory cannot be shared one thread does the work', options, async ()
     WebAssembly.Memory = function (limits) {
       if (limits.shared) throw new RangeError('could not allocate memory');
       return new Memory(limits);
-    };`;
+    };
+    WebAssembly.Memory.prototype = Memory.prototype;`;
   const got = await run({ worker }, async ({ ImageClassifier }) => {
     const classifier = await ImageClassifier.create({ backend: 'cpu', threads: 2 });
     const { predictions } = await classifier.classify('/samples/cat.svg', { topK: 1 });
