@@ -72,7 +72,9 @@ async function file(base, headers, request, response) {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost');
   const path = join(base, decodeURIComponent(pathname).replace(/\/$/, '/index.html'));
   if (!path.startsWith(base + sep)) return answer(response, headers, 404);
-  const { mtimeMs, size } = await stat(path);
+  const found = await stat(path);
+  if (!found.isFile()) return answer(response, headers, 404);
+  const { mtimeMs, size } = found;
   const tag = `"${size.toString(36)}-${Math.round(mtimeMs).toString(36)}"`;
   if (request.headers['if-none-match'] === tag)
     return answer(response, { ...headers, ETag: tag }, 304);
@@ -82,8 +84,11 @@ async function file(base, headers, request, response) {
     'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
     ETag: tag,
   });
-  if (request.method === 'HEAD') response.end();
-  else createReadStream(path).pipe(response);
+  if (request.method === 'HEAD') return response.end();
+  const content = createReadStream(path);
+  // It may not be readable, or go away while it is sent: that ends one answer, not the server.
+  content.on('error', () => response.destroy());
+  content.pipe(response);
 }
 
 function answer(response, headers, status) {

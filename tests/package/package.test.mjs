@@ -19,6 +19,15 @@ const page = (head, script) =>
   `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>waiting</title>${head}</head>` +
   `<body><script type="module" src="${script}"></script></body></html>`;
 
+/** What the README says that a page must allow, and nothing else. */
+function policy() {
+  const readme = readFileSync(join(WWW, 'README.md'), 'utf8');
+  const [, sources] = readme.match(/content security policy needs\s(.*?) for SVG pages/s);
+  const directives = [...sources.matchAll(/`([^`]+)`/g)].map(([, directive]) => directive);
+  assert.ok(directives.length >= 4);
+  return ["default-src 'none'", ...directives].join('; ');
+}
+
 /** A fresh folder with the program and its picture. */
 function project(name) {
   const root = join(WORK, name);
@@ -89,6 +98,19 @@ describe('the packed package', { timeout: 120_000 }, () => {
     assert.equal(await says(join(root, 'dist')), 'photos: cat');
   });
 
+  test('works built by Vite with small files inlined, under the policy of the README', async () => {
+    const { build } = await import('vite');
+    const root = project('strict');
+    writeFileSync(join(root, 'index.html'), page('', '/main.js'));
+    // Twice as large as the largest that Vite might inline by itself, so that growth does not hide it.
+    const options = { target: 'es2022', assetsInlineLimit: 8192 };
+    await build({ root, configFile: false, logLevel: 'error', build: options });
+    assert.equal(
+      await says(join(root, 'dist'), { 'Content-Security-Policy': policy() }),
+      'emoji: cat',
+    );
+  });
+
   test('works built by webpack', async () => {
     const { default: webpack } = await import('webpack');
     const root = project('webpack');
@@ -121,13 +143,19 @@ describe('the packed package', { timeout: 120_000 }, () => {
     assert.equal(await says(root, { 'Content-Security-Policy': undefined }), 'photos: cat');
   });
 
-  test('its types accept what works and refuse what does not', () => {
-    copyFileSync(join(HERE, 'types.ts'), join(WORK, 'types.ts'));
-    const options = ['--strict', '--noEmit', '--target', 'es2022', '--module', 'esnext'];
-    const more = ['--moduleResolution', 'bundler', '--lib', 'es2022,dom', '--types', ''];
-    execFileSync(join(WWW, 'node_modules/.bin/tsc'), [...options, ...more, 'types.ts'], {
-      cwd: WORK,
-      stdio: 'inherit',
+  for (const [compiler, which] of [
+    [join(WWW, 'node_modules/typescript'), 'the newest TypeScript'],
+    [join(HERE, 'node_modules/typescript-5.6'), 'TypeScript 5.6, whose arrays had no buffers'],
+  ]) {
+    test(`its types accept what works and refuse what does not, by ${which}`, () => {
+      copyFileSync(join(HERE, 'types.ts'), join(WORK, 'types.ts'));
+      const options = ['--strict', '--noEmit', '--target', 'es2022', '--module', 'esnext'];
+      const libraries = ['--lib', 'es2022,dom,dom.iterable', '--typeRoots', 'none'];
+      const more = ['--moduleResolution', 'bundler', ...libraries, 'types.ts'];
+      execFileSync(process.execPath, [join(compiler, 'bin/tsc'), ...options, ...more], {
+        cwd: WORK,
+        stdio: 'inherit',
+      });
     });
-  });
+  }
 });

@@ -1,5 +1,11 @@
 // Compiled, never run: what must be accepted, and what must be refused.
-import { ImageClassifier, models, type Classification, type RegistryModel } from 'xception-web';
+import {
+  ImageClassifier,
+  models,
+  openCamera,
+  type Classification,
+  type RegistryModel,
+} from 'xception-web';
 
 const labels = { id2label: { 0: 'a' } };
 const classifier = await ImageClassifier.create({
@@ -16,7 +22,20 @@ const known: boolean = answer.known;
 const synset: string | undefined = answer.predictions[0]?.synset;
 const list: RegistryModel[] = await models.list();
 const { runtime, threads, isolated, origin } = classifier.info;
-export const used: unknown[] = [both, known, synset, list, runtime, threads, isolated, origin.note];
+const camera: MediaStream = await openCamera(document.createElement('video'));
+const files: Classification[] = await classifier.classifyAll(new DataTransfer().files);
+export const used: unknown[] = [
+  both,
+  files,
+  camera,
+  known,
+  synset,
+  list,
+  runtime,
+  threads,
+  isolated,
+  origin.note,
+];
 
 // @ts-expect-error no such backend
 await ImageClassifier.create({ backend: 'gpu' });
@@ -24,5 +43,7 @@ await ImageClassifier.create({ backend: 'gpu' });
 await ImageClassifier.create({ threads: 'all' });
 // @ts-expect-error a number is no picture
 await classifier.classify(3);
+// @ts-expect-error a string is a list of letters
+await classifier.classifyAll('cat.png');
 // @ts-expect-error the constructor is not for callers
 new ImageClassifier();

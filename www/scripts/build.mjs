@@ -7,11 +7,12 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { thirdParty } from './third-party.mjs';
 
-process.chdir(new URL('..', import.meta.url).pathname);
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 const ALL = ['cpu', 'relaxed', 'threads', 'threads-simd128', 'ndarray', 'webgpu', 'keras'];
 const { values: given } = parseArgs({
@@ -88,6 +89,8 @@ await build({
   ...common,
   entryPoints: ['src/index.ts', 'src/worker.ts', 'src/thread.ts'],
   outdir: 'dist',
+  // Indentation is a seventh of what would be sent; names stay, for whoever debugs.
+  minifyWhitespace: true,
   plugins: [oneAddress],
 });
 // The worker against the modules' own declarations; `npm run check` holds it against src/pkg.d.ts.

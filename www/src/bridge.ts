@@ -1,6 +1,7 @@
 // The page's end of the worker: requests out, promises back.
 
-import { DisposedError, WorkerError, fromPlain } from './errors.js';
+import { abortable } from './abortable.js';
+import { DisposedError, WorkerError, clause, fromPlain, throwIfAborted } from './errors.js';
 import type { Progress } from './options.js';
 import type { Reply, Request } from './protocol.js';
 
@@ -22,7 +23,8 @@ export class Bridge {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   readonly #onProgress: (progress: Progress) => void;
-  #closed: Error | undefined;
+  readonly #ending = new AbortController();
+  #started = false;
   #nextId = 1;
 
   constructor(onProgress: (progress: Progress) => void = () => {}) {
@@ -34,61 +36,54 @@ export class Bridge {
       throw workerMissing();
     }
     this.#worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => this.#take(data));
-    this.#worker.addEventListener('error', (event) => {
-      // An error inside a running worker is answered by the worker; without a message the script
-      // itself could not be loaded.
-      if (!event.message) this.close(workerMissing());
+    this.#worker.addEventListener('error', ({ message }) => {
+      // An error inside a running worker is answered by the worker. Before that the script could not
+      // be loaded, which has no message, or not be run.
+      if (!message) this.close(workerMissing());
+      else if (!this.#started) this.close(workerBroken(message));
     });
   }
 
-  /** Sends a request; an abort gives the answer up and drops the work if it has not begun. */
+  /**
+   * Sends a request; an abort gives the answer up and drops the work if it has not begun. `done` is
+   * called when the worker has let go of what was sent, which after an abort may be later.
+   */
   async ask<K extends keyof Answers>(
     request: Asks[K] & { type: K },
     signal?: AbortSignal,
     transfer: Transferable[] = [],
+    done: () => void = () => {},
   ): Promise<Answers[K]> {
-    if (this.#closed) throw this.#closed;
-    signal?.throwIfAborted();
-    const reply = await this.#send(request, signal, transfer);
-    return reply as Answers[K];
-  }
-
-  #send(
-    request: Asks[keyof Asks],
-    signal: AbortSignal | undefined,
-    transfer: Transferable[],
-  ): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
-      const abort = () => {
-        this.#pending.delete(id);
-        this.#post({ type: 'cancel', id });
-        reject(signal!.reason);
-      };
-      const settle = <T>(then: (value: T) => void) => {
-        return (value: T) => {
-          signal?.removeEventListener('abort', abort);
-          then(value);
-        };
-      };
-      this.#pending.set(id, { resolve: settle(resolve), reject: settle(reject) });
-      signal?.addEventListener('abort', abort, { once: true });
+    const id = this.#nextId++;
+    const answer = new Promise<Reply>((resolve, reject) => {
+      throwIfAborted(this.closing);
+      throwIfAborted(signal);
       this.#post({ ...request, id } as Request, transfer);
+      this.#pending.set(id, { resolve, reject });
     });
+    answer.then(done, done);
+    try {
+      return (await abortable(answer, signal)) as Answers[K];
+    } catch (error) {
+      // Nothing came back: it is the signal that ended the wait.
+      if (this.#pending.has(id)) this.#post({ type: 'cancel', id });
+      throw error;
+    }
   }
 
   /** Ends the worker and with it all that it holds: memory, GPU device, downloads under way. */
   close(reason: Error = new DisposedError()): void {
-    if (this.#closed) return;
-    this.#closed = reason;
+    if (this.closing.aborted) return;
     this.#worker.terminate();
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     for (const { reject } of pending) reject(reason);
+    this.#ending.abort(reason);
   }
 
-  get closed(): Error | undefined {
-    return this.#closed;
+  /** Aborts when the worker ends, with the reason for it. */
+  get closing(): AbortSignal {
+    return this.#ending.signal;
   }
 
   #post(request: Request, transfer: Transferable[] = []): void {
@@ -96,16 +91,27 @@ export class Bridge {
   }
 
   #take(reply: Reply): void {
-    if (reply.type === 'progress') return this.#onProgress(reply.progress);
-    const pending = this.#pending.get(reply.id);
-    this.#pending.delete(reply.id);
-    if (reply.type === 'failed') pending?.reject(fromPlain(reply.error));
-    else pending?.resolve(reply);
+    if (reply.type === 'started') {
+      this.#started = true;
+    } else if (reply.type === 'progress') {
+      this.#onProgress(reply.progress);
+    } else {
+      const pending = this.#pending.get(reply.id);
+      this.#pending.delete(reply.id);
+      if (reply.type === 'failed') pending?.reject(fromPlain(reply.error));
+      else pending?.resolve(reply);
+    }
   }
 }
 
 function workerMissing(): WorkerError {
   return new WorkerError(
-    'The worker script could not be loaded. Serve the whole package from the same origin as the page, and allow it in the content security policy (worker-src).',
+    'The worker script could not be loaded, or is none that this browser can read. Serve the whole package from the same origin as the page, and allow it in the content security policy (worker-src).',
+  );
+}
+
+function workerBroken(message: string): WorkerError {
+  return new WorkerError(
+    `The worker script could not be run (${clause(message)}). Serve the package’s own files, all of one version, to a browser that it supports.`,
   );
 }

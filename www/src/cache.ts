@@ -1,4 +1,5 @@
-// Models kept on this device. Only whole, proven files are put here; nothing is kept in part.
+// Models kept on this device. Only whole, proven files are put here; nothing is kept in part. What a
+// file's SHA-256 was is kept longer than its bytes: what comes from the same address later is held to it.
 
 const NAME = 'xception-web-models';
 const DIGEST = 'x-sha256';
@@ -8,28 +9,39 @@ export interface CachedModel {
   /** Where it was downloaded from. */
   url: string;
   bytes: number;
-  /** Its digest, where it was checked. */
+  /** Its digest, where the browser computes any. */
   sha256?: string;
   stored: Date;
 }
 
-/** The bytes kept for an address; what they are is for the caller to check. */
-export async function recall(url: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (!(await has())) return undefined;
-  const kept = await (await caches.open(NAME)).match(url);
-  if (!kept) return undefined;
-  const bytes = new Uint8Array(await kept.arrayBuffer());
-  return bytes.length === Number(kept.headers.get('content-length')) ? bytes : undefined;
+/** @internal */
+export interface Kept {
+  bytes?: Uint8Array<ArrayBuffer>;
+  /** Of what came, whether its bytes are still here or not. */
+  sha256?: string;
 }
 
-/** Keeps the bytes, or throws what the browser says against it. */
-export async function store(
-  url: string,
-  bytes: Uint8Array<ArrayBuffer>,
-  sha256?: string,
-): Promise<void> {
+/**
+ * What is kept of an address; what the bytes are is for the caller to check.
+ * @internal
+ */
+export async function recall(url: string): Promise<Kept> {
+  if (!(await has())) return {};
+  const kept = await (await caches.open(NAME)).match(url);
+  if (!kept) return {};
+  const sha256 = kept.headers.get(DIGEST) ?? undefined;
+  const bytes = new Uint8Array(await kept.arrayBuffer());
+  const whole = bytes.length > 0 && bytes.length === lengthOf(kept);
+  return { bytes: whole ? bytes : undefined, sha256 };
+}
+
+/**
+ * Keeps the bytes, or the digest alone; or throws what the browser says against it.
+ * @internal
+ */
+export async function store(url: string, { bytes, sha256 }: Kept): Promise<void> {
   const headers = new Headers({
-    'content-length': String(bytes.length),
+    'content-length': String(bytes?.length ?? 0),
     'content-type': 'application/octet-stream',
     date: new Date().toUTCString(),
   });
@@ -37,7 +49,8 @@ export async function store(
   if (typeof caches === 'undefined') {
     throw new Error('browsers keep files only for pages on https:// or localhost');
   }
-  await (await caches.open(NAME)).put(url, new Response(new Blob([bytes]), { headers }));
+  const body = bytes && new Blob([bytes]);
+  await (await caches.open(NAME)).put(url, new Response(body, { headers }));
 }
 
 /** Forgets one address, or all. */
@@ -52,20 +65,27 @@ export async function list(): Promise<CachedModel[]> {
   const cache = await caches.open(NAME);
   const found = await Promise.all(
     (await cache.keys()).map(async ({ url }) => {
-      const headers = (await cache.match(url))?.headers;
+      const kept = await cache.match(url);
       return {
         url,
-        bytes: Number(headers?.get('content-length')),
-        sha256: headers?.get(DIGEST) ?? undefined,
-        stored: new Date(headers?.get('date') ?? 0),
+        bytes: lengthOf(kept),
+        sha256: kept?.headers.get(DIGEST) ?? undefined,
+        stored: new Date(kept?.headers.get('date') ?? 0),
       };
     }),
   );
-  return found;
+  return found.filter(({ bytes }) => bytes > 0);
+}
+
+function lengthOf(kept: Response | undefined): number {
+  return Number(kept?.headers.get('content-length'));
 }
 
 /** Whether there is anything to look into; asking creates nothing. */
 async function has(): Promise<boolean> {
-  if (typeof caches === 'undefined') return false;
-  return caches.has(NAME).catch(() => false);
+  try {
+    return await caches.has(NAME);
+  } catch {
+    return false; // On plain http:// there is nothing to ask, and a sandboxed frame is refused an answer.
+  }
 }

@@ -1,10 +1,14 @@
 // A camera in a <video>, freed by the same signal that ends the live classification.
 
-import { CameraError, clause } from './errors.js';
+import { abortable } from './abortable.js';
+import { CameraError, clause, throwIfAborted } from './errors.js';
 
 export interface CameraOptions {
-  /** Ends the camera: its tracks are stopped and the element emptied. */
-  signal: AbortSignal;
+  /**
+   * Ends the camera: its tracks are stopped and the element emptied. Without one, stop the tracks of
+   * the stream that `openCamera` returns.
+   */
+  signal?: AbortSignal;
   /** `user` faces the person, `environment` away from them. Default: the browser's choice. */
   facingMode?: 'user' | 'environment';
   /** One camera by its id, from `navigator.mediaDevices.enumerateDevices()`; goes before `facingMode`. */
@@ -14,39 +18,50 @@ export interface CameraOptions {
 /** Opens a camera into `video` and plays it. */
 export async function openCamera(
   video: HTMLVideoElement,
-  { signal, facingMode, deviceId }: CameraOptions,
+  { signal, facingMode, deviceId }: CameraOptions = {},
 ): Promise<MediaStream> {
-  signal.throwIfAborted();
+  throwIfAborted(signal);
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new CameraError(
       'insecure',
       'Browsers offer the camera only to pages on https:// or localhost. Open this page there.',
     );
   }
-  const stream = await navigator.mediaDevices
-    .getUserMedia({
-      video: deviceId ? { deviceId: { exact: deviceId } } : facingMode ? { facingMode } : true,
-      audio: false,
-    })
-    .catch((error: unknown) => {
-      throw explain(error);
-    });
+  const opening = navigator.mediaDevices.getUserMedia({
+    video: deviceId ? { deviceId: { exact: deviceId } } : facingMode ? { facingMode } : true,
+    audio: false,
+  });
+  let stream: MediaStream;
+  try {
+    stream = await abortable(opening, signal);
+  } catch (error) {
+    // The person may still be asked, and allow it to nobody.
+    opening.then(stop, () => {});
+    throwIfAborted(signal);
+    throw explain(error);
+  }
   const close = () => {
-    for (const track of stream.getTracks()) track.stop();
+    stop(stream);
     if (video.srcObject === stream) video.srcObject = null;
   };
-  if (signal.aborted) close();
-  signal.throwIfAborted();
-  signal.addEventListener('abort', close, { once: true });
+  signal?.addEventListener('abort', close, { once: true });
+  if (signal?.aborted) close();
+  throwIfAborted(signal);
   video.muted = true;
   video.playsInline = true;
   video.srcObject = stream;
-  await video.play().catch((error: unknown) => {
-    signal.throwIfAborted();
+  try {
+    await abortable(video.play(), signal);
+  } catch (error) {
+    throwIfAborted(signal);
     close();
     throw new CameraError('failed', `The camera's picture could not be shown (${clause(error)}).`);
-  });
+  }
   return stream;
+}
+
+function stop(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
 }
 
 function explain(error: unknown): CameraError {

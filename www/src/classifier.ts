@@ -1,13 +1,16 @@
 // The public class. It checks what it is given, hands the work to the worker and keeps nothing
 // but the last report.
 
+import { abortable, join } from './abortable.js';
 import { Bridge } from './bridge.js';
+import { throwIfAborted } from './errors.js';
 import { readLabels } from './labels.js';
 import { modelSource } from './models.js';
 import {
   checkBackend,
   checkMinScore,
   checkSha256,
+  checkSources,
   checkThreads,
   checkTopK,
   type Classification,
@@ -15,12 +18,36 @@ import {
   type ClassifyOptions,
   type CreateOptions,
 } from './options.js';
-import { pack, type ImageSource } from './source.js';
+import type { Reply } from './protocol.js';
+import {
+  free,
+  isVideo,
+  prepare,
+  refused,
+  type ImageSource,
+  type Pack,
+  type Parcel,
+} from './source.js';
 import { live } from './stream.js';
+import { Turns } from './turns.js';
+
+/** Pictures that hold their pixels at once: one that is classified and one that is ready to be. */
+const AT_ONCE = 2;
+
+type Answer = Reply & { type: 'classified' };
+
+/** A frame that is wanted and not taken yet. */
+interface Waiting {
+  video: ImageSource;
+  topK: number;
+  answer?: Promise<Answer>;
+}
 
 /** Classifies pictures with an Xception network, in a worker. */
 export class ImageClassifier {
   readonly #bridge: Bridge;
+  readonly #turns = new Turns(AT_ONCE);
+  readonly #waiting = new Set<Waiting>();
   #info: ClassifierInfo;
 
   private constructor(bridge: Bridge, info: ClassifierInfo) {
@@ -33,11 +60,11 @@ export class ImageClassifier {
     const { backend = 'auto', onProgress, signal } = options;
     const checked = { backend: checkBackend(backend), threads: checkThreads(options.threads) };
     const sha256 = checkSha256(options.sha256);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const model = await modelSource(options.model, { cache: options.cache, sha256 }, signal);
     const labels = await readLabels(options.labels, signal);
     const request = { type: 'create', ...checked, model, labels } as const;
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const bridge = new Bridge(onProgress);
     try {
       const reply = await bridge.ask(request, signal);
@@ -53,17 +80,66 @@ export class ImageClassifier {
     return this.#info;
   }
 
-  /** The labels of a picture, best first. Calls are answered in order. */
+  /**
+   * The labels of a picture, best first. Calls are answered in order. Two pictures at most hold their
+   * pixels at once: a later one waits before its are copied. Calls for one <video> that wait together
+   * get one answer.
+   */
   async classify(source: ImageSource, options: ClassifyOptions = {}): Promise<Classification> {
-    const { signal } = options;
     const topK = checkTopK(options.topK ?? 5);
     const minScore = checkMinScore(options.minScore ?? 0);
-    if (this.#bridge.closed) throw this.#bridge.closed;
-    const { picture, transfer } = await pack(source, signal);
-    const reply = await this.#bridge.ask({ type: 'classify', picture, topK }, signal, transfer);
-    this.#info = reply.info;
-    const { predictions } = reply.result;
-    return { ...reply.result, predictions: predictions.filter(({ score }) => score >= minScore) };
+    const { closing } = this.#bridge;
+    throwIfAborted(closing);
+    const { signal, release } = join(options.signal, closing);
+    try {
+      const ready = prepare(source, signal);
+      const pack = ready instanceof Promise ? await ready : ready;
+      const { result } = isVideo(source)
+        ? await abortable(this.#ofVideo(source, pack, topK), signal)
+        : await this.#ask(pack, topK, signal);
+      const { predictions } = result;
+      return { ...result, predictions: predictions.filter(({ score }) => score >= minScore) };
+    } finally {
+      release();
+    }
+  }
+
+  /** The newest frame when its turn comes, for all who wait for it: asking faster than there are answers piles nothing up. */
+  #ofVideo(video: ImageSource, pack: Pack, topK: number): Promise<Answer> {
+    for (const other of this.#waiting) {
+      if (other.video === video && other.topK === topK) return other.answer!;
+    }
+    const waiting: Waiting = { video, topK };
+    this.#waiting.add(waiting);
+    const begin = () => {
+      this.#waiting.delete(waiting);
+      return pack();
+    };
+    waiting.answer = this.#ask(begin, topK, this.#bridge.closing);
+    waiting.answer.catch(() => {}); // All who waited may have given up.
+    return waiting.answer;
+  }
+
+  async #ask(pack: Pack, topK: number, signal: AbortSignal): Promise<Answer> {
+    if (!this.#turns.take()) await this.#turns.wait(signal);
+    const leave = () => this.#turns.leave();
+    let parcel: Parcel;
+    try {
+      parcel = await pack();
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    const { picture, transfer } = parcel;
+    try {
+      const request = { type: 'classify', picture, topK } as const;
+      const answer = await this.#bridge.ask(request, signal, transfer, leave);
+      this.#info = answer.info ?? this.#info;
+      return answer;
+    } catch (error) {
+      free(parcel); // Nothing, if it has been sent.
+      throw refused(error);
+    }
   }
 
   /**
@@ -71,17 +147,18 @@ export class ImageClassifier {
    * first that fails rejects them all.
    */
   async classifyAll(
-    sources: Iterable<ImageSource>,
+    sources: Iterable<ImageSource> & object,
     options: ClassifyOptions = {},
   ): Promise<Classification[]> {
     const answers: Classification[] = [];
-    for (const source of sources) answers.push(await this.classify(source, options));
+    for (const source of checkSources(sources)) answers.push(await this.classify(source, options));
     return answers;
   }
 
   /**
    * The labels of a playing video, over and over: one frame in flight, always the newest, asleep
-   * while the tab is hidden. Ends, without an error, when the signal aborts or the video ends.
+   * while the tab is hidden. Ends, without an error, when the signal aborts, or the video ends or has
+   * its source taken away.
    */
   stream(
     video: HTMLVideoElement,
@@ -89,7 +166,7 @@ export class ImageClassifier {
   ): AsyncGenerator<Classification, void, void> {
     checkTopK(options.topK ?? 5);
     checkMinScore(options.minScore ?? 0);
-    return live((frame, how) => this.classify(frame, how), video, options);
+    return live((frame, how) => this.classify(frame, how), video, options, this.#bridge.closing);
   }
 
   /** Ends the worker and frees all that it holds. Answers still awaited reject. */

@@ -1,7 +1,7 @@
 // Pictures to pixels, in the worker. Nothing is resampled here: every pixel is resized, cropped
 // and normalised in Rust, for every caller alike.
 
-import { PictureError } from './errors.js';
+import { PictureError, tainted } from './errors.js';
 import type { Picture } from './protocol.js';
 
 export interface Pixels {
@@ -26,6 +26,8 @@ export async function readPixels(picture: Picture): Promise<Pixels> {
   const bitmap = picture.kind === 'bitmap' ? picture.bitmap : await decode(picture);
   try {
     return copy(bitmap, picture.name);
+  } catch (error) {
+    throw error instanceof DOMException && error.name === 'SecurityError' ? tainted() : error;
   } finally {
     bitmap.close();
   }
@@ -34,8 +36,8 @@ export async function readPixels(picture: Picture): Promise<Pixels> {
 async function decode({ blob, name }: Picture & { kind: 'blob' }): Promise<ImageBitmap> {
   if (blob.size === 0) throw new PictureError('empty', `${name} is empty (0 bytes).`);
   try {
+    // Turned upright by default; saying so is an error in browsers that were made before there was a choice.
     return await createImageBitmap(blob, {
-      imageOrientation: 'from-image',
       premultiplyAlpha: 'none',
       colorSpaceConversion: 'none',
     });
@@ -48,6 +50,13 @@ async function decode({ blob, name }: Picture & { kind: 'blob' }): Promise<Image
   }
 }
 
+/** A frame's pixels need not be square: what counts is how it is shown. */
+function sizeOf(bitmap: ImageBitmap | VideoFrame): { width: number; height: number } {
+  return 'displayWidth' in bitmap
+    ? { width: bitmap.displayWidth, height: bitmap.displayHeight }
+    : bitmap;
+}
+
 function assertSize({ width, height }: { width: number; height: number }, name: string): void {
   if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
     throw new PictureError(
@@ -57,9 +66,9 @@ function assertSize({ width, height }: { width: number; height: number }, name: 
   }
 }
 
-function copy(bitmap: ImageBitmap, name: string): Pixels {
-  assertSize(bitmap, name);
-  const { width, height } = bitmap;
+function copy(bitmap: ImageBitmap | VideoFrame, name: string): Pixels {
+  const { width, height } = sizeOf(bitmap);
+  assertSize({ width, height }, name);
   const rows = Math.min(height, Math.max(1, Math.floor(STRIP_PIXELS / width)));
   const canvas = new OffscreenCanvas(width, rows);
   const context = canvas.getContext('2d', { willReadFrequently: true });

@@ -41,6 +41,8 @@ export class Engine {
   readonly #timings = { model: 0, runtime: 0, start: 0, total: 0 };
   #choice: Choice;
   #session: Session | undefined;
+  /** Of the module that runs. */
+  #url = '';
   #model!: ModelInfo;
   #runtime = { runtime: '', threads: 1 };
   #origin!: ModelOrigin;
@@ -62,9 +64,11 @@ export class Engine {
     const loading = readModel(want.model, report);
     loading.catch(() => {}); // Awaited below; choosing may take longer than failing.
     const engine = new Engine(new Watch(), want, await choose(want.backend), report);
+    if (engine.#choice.backend !== 'webgpu') await engine.#watch.leaveGpu();
     let runtime = engine.#load(begin);
     runtime.catch(() => {});
-    const { bytes: model, origin } = await loading;
+    const loaded = await loading;
+    const { bytes: model, origin } = loaded;
     engine.#timings.model = performance.now() - begin;
     try {
       if (engine.#choice.backend === 'webgpu') {
@@ -82,7 +86,7 @@ export class Engine {
       if (error instanceof ModelError) await discard(origin);
       throw error;
     }
-    engine.#origin = await keep(model, origin, want.model);
+    engine.#origin = await keep(loaded, want.model);
     engine.#timings.total = performance.now() - begin;
     return engine;
   }
@@ -148,6 +152,7 @@ export class Engine {
     this.#report({ stage: 'start', loaded: 0 });
     try {
       const { backend } = this.#choice;
+      this.#url = runtime.url;
       const session = await this.#watch.guard(() => runtime.open(model, backend));
       this.#session = session;
       await this.#name(session);
@@ -185,7 +190,7 @@ export class Engine {
 
   /** What failed on the GPU is left as it is: freeing it would call into a broken module. */
   async #fallBack(why: string): Promise<void> {
-    await this.#watch.leaveGpu();
+    await this.#watch.leaveGpu(this.#url);
     this.#choice = { ...this.#choice, backend: 'cpu', reason: `${why}; running on the CPU.` };
   }
 }

@@ -6,15 +6,19 @@ export class XceptionError extends Error {
   /** Stable, machine-readable, finer than the class. */
   readonly code: string;
 
+  // Written out in each class: a build that minifies gives classes other names.
+  override readonly name: string = 'XceptionError';
+
   constructor(code: string, message: string) {
     super(message);
     this.code = code;
-    this.name = new.target.name;
   }
 }
 
 /** An option or argument is not among the allowed ones. Code: `invalid-option`. */
 export class OptionError extends XceptionError {
+  override readonly name = 'OptionError';
+
   constructor(message: string, code = 'invalid-option') {
     super(code, message);
   }
@@ -23,17 +27,22 @@ export class OptionError extends XceptionError {
 /**
  * A file did not arrive whole. Codes: `http-error` (the server refused), `html-answer` (a web page
  * came instead of the file), `truncated` (the transfer stopped early,
- * or brought nothing), `hash-mismatch` (not the file
- * whose SHA-256 was given), `cors` (the server lets no other site read it), `csp` (the page's own
+ * or brought nothing), `hash-mismatch` (not the file whose SHA-256 was given, or not the one that came
+ * from there before), `unverified` (a SHA-256 was given where the browser computes none), `cors` (the server lets no other site read it), `csp` (the page's own
  * policy forbids asking), `network` (no answer).
  */
-export class DownloadError extends XceptionError {}
+export class DownloadError extends XceptionError {
+  override readonly name = 'DownloadError';
+}
 
 /**
  * The model file arrived and is not one that can be used. Codes: `invalid-model`, `wrong-model` (a
- * model, but not the one that the registry has at this address).
+ * model, but not the one that the registry has at this address), `unreadable` (a file that was changed or
+ * taken away since it was chosen).
  */
 export class ModelError extends XceptionError {
+  override readonly name = 'ModelError';
+
   constructor(message: string, code = 'invalid-model') {
     super(code, message);
   }
@@ -43,13 +52,19 @@ export class ModelError extends XceptionError {
  * The picture cannot be used. Codes: `undecodable`, `empty`, `too-large`, `tainted` (a picture of
  * another origin, loaded without permission to read it), `not-ready` (a video without a frame).
  */
-export class PictureError extends XceptionError {}
+export class PictureError extends XceptionError {
+  override readonly name = 'PictureError';
+}
 
 /** The camera cannot be used. Codes: `denied`, `missing`, `busy`, `insecure`, `failed`. */
-export class CameraError extends XceptionError {}
+export class CameraError extends XceptionError {
+  override readonly name = 'CameraError';
+}
 
 /** Not even the CPU backend could run. Code: `backend-failed`. */
 export class BackendError extends XceptionError {
+  override readonly name = 'BackendError';
+
   constructor(message: string, code = 'backend-failed') {
     super(code, message);
   }
@@ -57,6 +72,8 @@ export class BackendError extends XceptionError {
 
 /** The worker could not be started, or died. Code: `worker-failed`. */
 export class WorkerError extends XceptionError {
+  override readonly name = 'WorkerError';
+
   constructor(message: string, code = 'worker-failed') {
     super(code, message);
   }
@@ -64,40 +81,67 @@ export class WorkerError extends XceptionError {
 
 /** The classifier was used after `dispose()`. Code: `disposed`. */
 export class DisposedError extends XceptionError {
+  override readonly name = 'DisposedError';
+
   constructor() {
     super('disposed', 'This classifier has been disposed. Create a new one to classify again.');
   }
 }
 
-/** The form in which an error crosses between worker and page. */
+/** The picture can be shown, and not be read. */
+export function tainted(): PictureError {
+  return new PictureError(
+    'tainted',
+    'This picture comes from another origin, which has not allowed it to be read. Load it with crossorigin="anonymous" from a server that sends CORS headers.',
+  );
+}
+
+/** The form in which an error crosses from worker to page: of a class's name a build leaves nothing. */
 export interface PlainError {
-  name: string;
   code: string;
   message: string;
 }
 
 export function toPlain(error: unknown): PlainError {
-  if (error instanceof XceptionError) {
-    return { name: error.name, code: error.code, message: error.message };
-  }
-  return { name: 'WorkerError', code: 'worker-failed', message: messageOf(error) };
+  const code = error instanceof XceptionError ? error.code : 'worker-failed';
+  return { code, message: messageOf(error) };
 }
 
-export function fromPlain({ name, code, message }: PlainError): XceptionError {
-  switch (name) {
-    case 'OptionError':
+/** The error of the class that its code belongs to, of those that a worker can meet. */
+export function fromPlain({ code, message }: PlainError): XceptionError {
+  switch (code) {
+    case 'invalid-option':
+    case 'invalid-labels':
       return new OptionError(message, code);
-    case 'DownloadError':
+    case 'http-error':
+    case 'html-answer':
+    case 'truncated':
+    case 'hash-mismatch':
+    case 'unverified':
+    case 'cors':
+    case 'csp':
+    case 'network':
       return new DownloadError(code, message);
-    case 'ModelError':
+    case 'invalid-model':
+    case 'wrong-model':
+    case 'unreadable':
       return new ModelError(message, code);
-    case 'PictureError':
+    case 'undecodable':
+    case 'empty':
+    case 'too-large':
+    case 'tainted':
+    case 'not-ready':
       return new PictureError(code, message);
-    case 'BackendError':
+    case 'backend-failed':
       return new BackendError(message, code);
     default:
       return new WorkerError(message, code);
   }
+}
+
+/** An abort is its caller's own: it rejects with the signal's reason, which is no error of this package. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw signal.reason;
 }
 
 /** The one-line text of anything thrown. */

@@ -1,7 +1,7 @@
 // Downloads that say how far they are and what went wrong. Used by the worker for the model and
 // the WebAssembly, by the page for pictures given by address.
 
-import { DownloadError, clause } from './errors.js';
+import { DownloadError, clause, throwIfAborted } from './errors.js';
 
 /** Milliseconds within which a browser reports what it blocked. */
 const REPORT_DELAY = 100;
@@ -17,79 +17,119 @@ export interface Download {
   onProgress?: (loaded: number, total?: number) => void;
 }
 
-/** Fetches, checks the answer, and returns it with its body counted as it is read. */
-export async function open({ url, what, signal, onProgress }: Download): Promise<Response> {
+/** Fetches and checks the answer, and returns it as it is: its body is still to be read. */
+export async function open({ url, what, signal }: Download): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(url, { signal });
+    response = url.startsWith('data:') ? unpack(url) : await fetch(url, { signal });
   } catch (error) {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const code = await whyNot(url, signal);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     throw new DownloadError(
       code,
       `Could not reach ${what} at ${url} ${EXPLAINED[code](error, url)}`,
     );
   }
+  const type = response.headers.get('content-type') ?? '';
   // Neither a part of a file (206) nor no file (204) is one.
-  if (response.status !== 200) {
+  const refused = response.status !== 200;
+  if (!refused && !/^text\/html\b/i.test(type)) return response;
+  void response.body?.cancel().catch(() => {}); // It would come to its end for nothing.
+  if (refused) {
     throw new DownloadError(
       'http-error',
       `The server answered ${response.status} for ${what} at ${url}. Check the address.`,
     );
   }
-  const type = response.headers.get('content-type') ?? '';
-  if (/^text\/html\b/i.test(type)) {
-    throw new DownloadError(
-      'html-answer',
-      `A web page came back instead of ${what} from ${url}. The file is probably not at that address: many servers answer unknown addresses with their start page.`,
-    );
-  }
-  const total = lengthOf(response);
-  // Another origin may hide that it compresses, and its length then proves nothing.
-  const sure = response.type === 'basic';
-  const body = response.body?.pipeThrough(counter(url, what, total, sure, signal, onProgress));
-  const headers = new Headers({ 'content-type': type });
-  if (total !== undefined) headers.set('content-length', String(total));
-  return new Response(body ?? null, { headers });
+  throw new DownloadError(
+    'html-answer',
+    `A web page came back instead of ${what} from ${url}. The file is probably not at that address: many servers answer unknown addresses with their start page.`,
+  );
 }
 
-/** The whole file. */
+/**
+ * A file inside its address, as bundlers put small ones there. Taken out by hand: a strict content
+ * security policy forbids to fetch it.
+ */
+function unpack(url: string): Response {
+  const parts = /^data:([^,]*?)(;base64)?,([^#]*)/is.exec(url);
+  if (!parts) throw new Error('nothing is in it');
+  const [, type, base64, body] = parts;
+  const bytes = body!.replace(/%([\da-f]{2})/gi, (_, hex) =>
+    String.fromCharCode(parseInt(hex, 16)),
+  );
+  const file = Uint8Array.from(base64 ? atob(bytes) : bytes, (byte) => byte.charCodeAt(0));
+  return new Response(file, { headers: { 'content-type': type || 'text/plain' } });
+}
+
+/**
+ * The whole file.
+ * @internal
+ */
 export async function download(request: Download): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await open(request);
-  try {
-    const bytes = await collect(response);
-    if (bytes.length > 0) return bytes;
-  } catch (error) {
-    request.signal?.throwIfAborted();
-    if (error instanceof DownloadError) throw error;
-    throw new DownloadError(
-      'truncated',
-      `The transfer of ${request.what} from ${request.url} broke off (${clause(error)}). Try again.`,
-    );
-  }
+  const bytes = await collect(await open(request), request);
+  if (bytes.length > 0) return bytes;
   throw new DownloadError(
     'truncated',
     `Nothing came for ${request.what} from ${request.url}: the file is empty. Check the address.`,
   );
 }
 
-/** The body in one buffer, made at its full size where the length is known. */
-async function collect(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * The body in one buffer, made at its full size where the length is known.
+ * @internal
+ */
+export async function collect(
+  response: Response,
+  request: Download,
+): Promise<Uint8Array<ArrayBuffer>> {
   let bytes = new Uint8Array(Math.min(lengthOf(response) ?? 0, MOST_AHEAD));
   let length = 0;
-  const reader = response.body?.getReader();
-  for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
-    const end = length + part.value.length;
+  await read(response, request, (part) => {
+    const end = length + part.length;
     if (end > bytes.length) {
       const larger = new Uint8Array(Math.max(end, 2 * bytes.length));
       larger.set(bytes.subarray(0, length));
       bytes = larger;
     }
-    bytes.set(part.value, length);
+    bytes.set(part, length);
     length = end;
-  }
+  });
   return length === bytes.length ? bytes : bytes.slice(0, length);
+}
+
+/** Reads the body to its end and counts it; throws where it breaks off. */
+export async function read(
+  response: Response,
+  { url, what, signal, onProgress }: Download,
+  take: (part: Uint8Array) => void = () => {},
+): Promise<void> {
+  let total = lengthOf(response);
+  let loaded = 0;
+  const reader = response.body?.getReader();
+  try {
+    for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+      loaded += part.value.length;
+      // A proxy may compress without saying so; a total that proves wrong is no total.
+      if (total !== undefined && loaded > total) total = undefined;
+      onProgress?.(loaded, total);
+      take(part.value);
+    }
+  } catch (error) {
+    throwIfAborted(signal);
+    throw new DownloadError(
+      'truncated',
+      `The transfer of ${what} from ${url} broke off (${clause(error)}). Try again.`,
+    );
+  }
+  // Another origin may hide that it compresses, and its length then proves nothing.
+  if (response.type === 'basic' && total !== undefined && loaded < total) {
+    throw new DownloadError(
+      'truncated',
+      `Only ${loaded} of ${total} bytes of ${what} arrived from ${url}. Try again.`,
+    );
+  }
 }
 
 const EXPLAINED = {
@@ -105,7 +145,13 @@ const EXPLAINED = {
 async function whyNot(url: string, signal?: AbortSignal): Promise<keyof typeof EXPLAINED> {
   if (!/^https?:/.test(url)) return 'network';
   let why: keyof typeof EXPLAINED | undefined;
-  const blocked = () => void (why = 'csp');
+  const stripped = new URL(url);
+  stripped.hash = stripped.username = stripped.password = '';
+  // Other requests may be blocked meanwhile. After a redirect all that is told is the origin.
+  const blocked = (event: Event) => {
+    const { blockedURI } = event as SecurityPolicyViolationEvent;
+    if (blockedURI === stripped.href || blockedURI === stripped.origin) why = 'csp';
+  };
   addEventListener('securitypolicyviolation', blocked);
   // On a cross-origin isolated page the question below may be blocked too; this tells.
   const Observer = (globalThis as unknown as { ReportingObserver?: ReportWatcher })
@@ -133,33 +179,4 @@ function lengthOf(response: Response): number | undefined {
   if (response.headers.get('content-encoding')) return undefined;
   const length = Number(response.headers.get('content-length') ?? NaN);
   return Number.isInteger(length) && length > 0 ? length : undefined;
-}
-
-function counter(
-  url: string,
-  what: string,
-  total: number | undefined,
-  sure: boolean,
-  signal: AbortSignal | undefined,
-  onProgress: Download['onProgress'],
-): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
-  let loaded = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      signal?.throwIfAborted();
-      loaded += chunk.byteLength;
-      // A proxy may compress without saying so; a total that proves wrong is no total.
-      if (total !== undefined && loaded > total) total = undefined;
-      onProgress?.(loaded, total);
-      controller.enqueue(chunk);
-    },
-    flush() {
-      if (sure && total !== undefined && loaded < total) {
-        throw new DownloadError(
-          'truncated',
-          `Only ${loaded} of ${total} bytes of ${what} arrived from ${url}. Try again.`,
-        );
-      }
-    },
-  });
 }

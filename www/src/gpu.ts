@@ -3,6 +3,7 @@
 
 import { BackendError, clause } from './errors.js';
 import type { AdapterInfo } from './options.js';
+import { settle } from './settle.js';
 
 /** Adapters that compute on the CPU and do not always say so. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render|software/i;
@@ -43,6 +44,9 @@ export class Watch {
   #failure: Error | undefined;
   #wake: (failure: Error) => void = () => {};
   #gpu = true;
+  /** The address of a module that runs no more. */
+  #left = '';
+  #guarding = 0;
 
   constructor() {
     this.#watchDevices();
@@ -54,16 +58,22 @@ export class Watch {
   async guard<T>(work: () => Promise<T>): Promise<T> {
     if (this.#failure) throw this.#failure;
     const failed = new Promise<never>((_, reject) => (this.#wake = reject));
-    const result = await Promise.race([work(), failed]);
-    await settle();
-    if (this.#failure) throw this.#failure;
-    return result;
+    this.#guarding++;
+    try {
+      const result = await Promise.race([work(), failed]);
+      await (this.#gpu ? lull() : settle());
+      if (this.#failure) throw this.#failure;
+      return result;
+    } finally {
+      this.#guarding--;
+    }
   }
 
-  /** From here on the GPU no longer counts, nor what has failed so far. */
-  async leaveGpu(): Promise<void> {
-    await settle();
+  /** From here on the GPU no longer counts, nor what has failed so far, nor its module at `url`. */
+  async leaveGpu(url = ''): Promise<void> {
+    await lull();
     this.#gpu = false;
+    this.#left = url;
     this.#failure = undefined;
   }
 
@@ -78,7 +88,11 @@ export class Watch {
   }
 
   #trap(reason: unknown): void {
-    if (reason instanceof WebAssembly.RuntimeError) {
+    if (!(reason instanceof WebAssembly.RuntimeError)) return;
+    // What the GPU's module still had to do may fail long after the CPU has taken over. Some browsers
+    // do not say which module a trap is from; the CPU's can come only while it works.
+    const late = this.#guarding === 0 || reason.stack?.includes(this.#left);
+    if (!this.#left || !late) {
       this.#fail(`the WebAssembly module stopped: ${clause(reason)}`);
     }
   }
@@ -102,7 +116,7 @@ export class Watch {
   }
 }
 
-/** Lets in the events that are already on their way. */
-function settle(): Promise<void> {
+/** Lets in what the GPU has to say, which comes from another process. */
+function lull(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

@@ -1,7 +1,7 @@
 // A model's bytes into the worker: given, from this device, or downloaded and checked; and onto
 // this device once the network built from them has proved that they are a model.
 
-import { forget, recall, store } from './cache.js';
+import { forget, recall, store, type Kept } from './cache.js';
 import { DownloadError, ModelError, clause } from './errors.js';
 import { download } from './fetch.js';
 import type { ModelInfo, ModelOrigin, Progress } from './options.js';
@@ -12,6 +12,8 @@ export type Report = (progress: Progress) => void;
 export interface Loaded {
   bytes: Uint8Array<ArrayBuffer>;
   origin: ModelOrigin;
+  /** Of the bytes, where it is checked or to be kept. */
+  sha256?: string;
 }
 
 /**
@@ -21,25 +23,31 @@ export interface Loaded {
 const SIZE_TOLERANCE = 0.02;
 
 export async function readModel(source: ModelSource, report: Report): Promise<Loaded> {
-  const { sha256 } = source;
+  if (source.sha256 && !hashes()) {
+    throw new DownloadError(
+      'unverified',
+      'Browsers compute a SHA-256 only for pages on https:// or localhost. Open this page there, or give no sha256.',
+    );
+  }
   const whole = ({ length }: Uint8Array) =>
     report({ stage: 'model', loaded: length, total: length });
   if ('blob' in source) {
-    const bytes = new Uint8Array(await source.blob.arrayBuffer());
+    const bytes = await readFile(source.blob);
     whole(bytes);
-    await check(bytes, source, 'The given model file');
+    const sha256 = source.sha256 && (await digest(bytes));
+    assertWanted(source.sha256, sha256, 'The given model file');
     const note = 'The model was given as a file.';
     return { bytes, origin: { from: 'given', bytes: bytes.length, sha256, stored: false, note } };
   }
   const { url, cache, expected } = source;
-  const origin = { url, sha256 };
-  const kept = cache ? await recallGood(url, source) : undefined;
-  if (kept) {
-    whole(kept);
+  const kept = cache ? await recallGood(url, source) : {};
+  if (kept.bytes) {
+    const { bytes, sha256 } = kept;
+    whole(bytes);
     const note = 'The model was stored on this device.';
     return {
-      bytes: kept,
-      origin: { ...origin, from: 'cache', bytes: kept.length, stored: true, note },
+      bytes,
+      origin: { url, sha256, from: 'cache', bytes: bytes.length, stored: true, note },
     };
   }
   const promised = expected?.bytes;
@@ -52,41 +60,64 @@ export async function readModel(source: ModelSource, report: Report): Promise<Lo
       report({ stage: 'model', loaded, total });
     },
   });
-  await check(bytes, source, `What came from ${url}`);
+  if (!hasSize(bytes, source)) {
+    throw wrongModel(source, `${bytes.length} bytes long, not ${promised}`);
+  }
+  const sha256 = source.sha256 || cache ? await digest(bytes) : undefined;
+  assertWanted(source.sha256, sha256, `What came from ${url}`);
+  if (!source.sha256 && kept.sha256 && kept.sha256 !== sha256) {
+    throw new DownloadError(
+      'hash-mismatch',
+      `What came from ${url} is not the file that came from there before: its SHA-256 is ${sha256}, not ${kept.sha256}. Where it has been replaced on purpose, forget the old one first, with models.clear(address).`,
+    );
+  }
   const note = 'The model was downloaded.';
+  const checked = source.sha256 ?? kept.sha256;
   return {
     bytes,
-    origin: { ...origin, from: 'network', bytes: bytes.length, stored: false, note },
+    sha256,
+    origin: { url, sha256: checked, from: 'network', bytes: bytes.length, stored: false, note },
   };
 }
 
-/** What is stored, unless it is not, or no longer, the wanted file: that is forgotten. */
-async function recallGood(
-  url: string,
-  source: ModelSource,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const kept = await recall(url).catch(() => undefined);
-  if (!kept) return undefined;
+async function readFile(file: Blob): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    await check(kept, source, 'What is stored');
-    return kept;
-  } catch {
-    await forget(url).catch(() => {});
-    return undefined;
+    return new Uint8Array(await file.arrayBuffer());
+  } catch (error) {
+    throw new ModelError(
+      `The given model file cannot be read (${clause(error)}): it was probably changed or taken away since it was chosen. Choose it again.`,
+      'unreadable',
+    );
   }
+}
+
+/**
+ * What is stored, where it is still what came and what is wanted now; else its digest, to which the
+ * next file is held. Another file than this caller's stays: it may be the right one, and the caller wrong.
+ */
+async function recallGood(url: string, source: ModelSource): Promise<Kept> {
+  const { bytes, sha256 } = await recall(url).catch((): Kept => ({}));
+  if (!bytes) return { sha256 };
+  const found = await digest(bytes);
+  if (sha256 && found !== sha256) {
+    await store(url, { sha256 }).catch(() => {}); // Spoilt on this device.
+    return { sha256 };
+  }
+  if (!hasSize(bytes, source)) return {};
+  return source.sha256 && found !== source.sha256 ? {} : { bytes, sha256: source.sha256 ?? sha256 };
 }
 
 /** Stores a downloaded model that works, where that was asked for and the browser lets it. */
 export async function keep(
-  bytes: Uint8Array<ArrayBuffer>,
-  origin: ModelOrigin,
+  { bytes, sha256, origin }: Loaded,
   source: ModelSource,
 ): Promise<ModelOrigin> {
   if ('blob' in source || !source.cache || origin.from !== 'network') return origin;
   try {
-    await store(source.url, bytes, origin.sha256);
+    await store(source.url, { bytes, sha256 });
     return { ...origin, stored: true, note: 'The model was downloaded and stored on this device.' };
   } catch (error) {
+    await store(source.url, { sha256 }).catch(() => {});
     const note = `The model was downloaded and could not be stored on this device (${clause(error)}): it stays in memory only.`;
     return { ...origin, note };
   }
@@ -114,26 +145,27 @@ function wrongModel(source: ModelSource, what: string): ModelError {
   );
 }
 
-/** Throws if these bytes are not the wanted file. */
-async function check(bytes: Uint8Array<ArrayBuffer>, source: ModelSource, what: string) {
+/** Whether this can be the file that the registry describes. */
+function hasSize({ length }: Uint8Array, source: ModelSource): boolean {
   const expected = 'url' in source ? source.expected?.bytes : undefined;
-  if (expected && Math.abs(bytes.length - expected) > SIZE_TOLERANCE * expected) {
-    throw wrongModel(source, `${bytes.length} bytes long, not ${expected}`);
-  }
-  const { sha256: wanted } = source;
-  if (!wanted) return;
-  if (!globalThis.crypto?.subtle) {
-    throw new DownloadError(
-      'hash-mismatch',
-      'Browsers compute a SHA-256 only for pages on https:// or localhost. Open this page there.',
-    );
-  }
+  return !expected || Math.abs(length - expected) <= SIZE_TOLERANCE * expected;
+}
+
+function assertWanted(wanted: string | undefined, found: string | undefined, what: string): void {
+  if (!wanted || found === wanted) return;
+  throw new DownloadError(
+    'hash-mismatch',
+    `${what} is not the expected file: its SHA-256 is ${found}, not ${wanted}. Nothing of it was kept.`,
+  );
+}
+
+function hashes(): boolean {
+  return Boolean(globalThis.crypto?.subtle);
+}
+
+/** In hex; nothing where the browser computes none. */
+async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined> {
+  if (!hashes()) return undefined;
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  const found = [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  if (found !== wanted) {
-    throw new DownloadError(
-      'hash-mismatch',
-      `${what} is not the expected file: its SHA-256 is ${found}, not ${wanted}. Nothing of it was kept.`,
-    );
-  }
+  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,8 +1,9 @@
 // Class names from wherever a caller has them, as the JSON that the worker takes. What the JSON
 // means is decided in Rust.
 
+import { abortable } from './abortable.js';
 import { addressOf } from './address.js';
-import { OptionError, clause } from './errors.js';
+import { OptionError, clause, throwIfAborted } from './errors.js';
 import { download } from './fetch.js';
 import { quote, type LabelSource } from './options.js';
 
@@ -18,7 +19,14 @@ export async function readLabels(
     return checked(new TextDecoder().decode(bytes), url);
   }
   if (labels instanceof Blob) {
-    return checked(await labels.text(), 'name' in labels ? quote(labels.name) : 'The labels file');
+    const name = 'name' in labels ? quote(labels.name) : 'The labels file';
+    const json = await abortable(labels.text(), signal).catch((error: unknown) => {
+      throwIfAborted(signal);
+      throw new OptionError(
+        `${name} cannot be read (${clause(error)}): it was probably changed or taken away since it was chosen. Choose it again.`,
+      );
+    });
+    return checked(json, name);
   }
   // Of a Map or the like, JSON would keep nothing.
   if (!Array.isArray(labels) && String(labels) !== '[object Object]') throw notLabels(labels);

@@ -2,7 +2,7 @@
 
 import { addressOf } from './address.js';
 import { forget, list, type CachedModel } from './cache.js';
-import { OptionError } from './errors.js';
+import { DownloadError, OptionError, clause } from './errors.js';
 import { download } from './fetch.js';
 import { quote, type CreateOptions } from './options.js';
 import type { ModelSource } from './protocol.js';
@@ -37,7 +37,15 @@ let registry: RegistryModel[] | undefined;
 async function fetchRegistry(signal?: AbortSignal): Promise<RegistryModel[]> {
   const url = new URL('./models/registry.json', import.meta.url).href;
   const json = await download({ url, what: 'the list of models', signal });
-  const found = JSON.parse(new TextDecoder().decode(json)) as RegistryModel[];
+  let found: RegistryModel[];
+  try {
+    found = JSON.parse(new TextDecoder().decode(json));
+  } catch (error) {
+    throw new DownloadError(
+      'truncated',
+      `What came for the list of models from ${url} is no JSON (${clause(error)}). Serve the package’s own files as they are.`,
+    );
+  }
   return found.map((model) => ({
     ...model,
     url: isPublished(model) ? model.url : bundled(model.id),
@@ -59,7 +67,10 @@ export const models = {
   clear: (url?: string): Promise<void> => forget(url),
 };
 
-/** What the worker is to read. Only a registry id costs a request here, to this package's files. */
+/**
+ * What the worker is to read. Only a registry id costs a request here, to this package's files.
+ * @internal
+ */
 export async function modelSource(
   model: CreateOptions['model'],
   { cache, sha256 }: { cache?: boolean; sha256?: string },

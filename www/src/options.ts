@@ -173,6 +173,14 @@ export function checkMinScore(minScore: unknown): number {
   throw new OptionError(`minScore is ${quote(minScore)}. Give a number from 0 to 1.`);
 }
 
+/** A string is a list too, of its letters. */
+export function checkSources<T>(sources: Iterable<T>): Iterable<T> {
+  if (typeof sources === 'object' && Symbol.iterator in (sources ?? {})) return sources;
+  throw new OptionError(
+    `Cannot classify all of ${quote(sources)}. Give a list of pictures; for a single one, call classify.`,
+  );
+}
+
 export function checkThreads(threads: unknown): number | undefined {
   if (threads === undefined) return undefined;
   if (typeof threads === 'number' && Number.isInteger(threads) && threads >= 1) return threads;

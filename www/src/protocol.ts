@@ -27,7 +27,7 @@ export interface Creation {
 /** A picture as it travels; `name` is for error messages. */
 export type Picture =
   | { kind: 'blob'; blob: Blob; name: string }
-  | { kind: 'bitmap'; bitmap: ImageBitmap; name: string }
+  | { kind: 'bitmap'; bitmap: ImageBitmap | VideoFrame; name: string }
   | { kind: 'pixels'; rgba: Uint8Array; width: number; height: number; name: string };
 
 export type Request =
@@ -36,10 +36,15 @@ export type Request =
   | { type: 'cancel'; id: number };
 
 export type Reply =
+  /** The script has been run: from now on the worker answers for its own errors. */
+  | { type: 'started' }
   | { type: 'progress'; progress: Progress }
   | { type: 'created'; id: number; info: ClassifierInfo }
-  | { type: 'classified'; id: number; result: Classification; info: ClassifierInfo }
-  | { type: 'failed'; id: number; error: PlainError };
+  /** `info` only where it has changed: it holds all labels. */
+  | { type: 'classified'; id: number; result: Classification; info?: ClassifierInfo }
+  | { type: 'failed'; id: number; error: PlainError }
+  /** What was sent has been let go before any work on it. */
+  | { type: 'cancelled'; id: number };
 
 /** What a thread of the CPU backend starts from; it answers with `READY`, or with what went wrong. */
 export interface Start {

@@ -2,8 +2,9 @@
 // because a worker has no DOM; files stay files and are decoded there.
 
 import { addressOf } from './address.js';
-import { OptionError, PictureError } from './errors.js';
-import { open } from './fetch.js';
+import { abortable } from './abortable.js';
+import { OptionError, PictureError, tainted, throwIfAborted } from './errors.js';
+import { collect, open } from './fetch.js';
 import { quote } from './options.js';
 import type { Picture } from './protocol.js';
 
@@ -25,47 +26,82 @@ export interface Parcel {
   transfer: Transferable[];
 }
 
+/** Copies the pixels, or whatever travels, of what is ready. */
+export type Pack = () => Promise<Parcel> | Parcel;
+
 /** The long side that a drawing without pixels of its own is drawn at, at least. */
 const SVG_SIDE = 512;
 const SVG_TYPE = 'image/svg+xml';
 
-export async function pack(source: ImageSource, signal?: AbortSignal): Promise<Parcel> {
-  signal?.throwIfAborted();
+/**
+ * Waits until a picture is there, if it must. Not a pixel of it is copied before the answer is called;
+ * where nothing is waited for that can be at once, as the caller may change or close it right afterwards.
+ */
+export function prepare(source: ImageSource, signal: AbortSignal): Pack | Promise<Pack> {
+  throwIfAborted(signal);
   if (typeof source === 'string' || source instanceof URL) {
-    return packBlob(await fetchPicture(source, signal), String(source));
+    return fetchPicture(source, signal).then((blob) => prepareBlob(blob, String(source), signal));
   }
   if (source instanceof Blob) {
-    return packBlob(source, isA('File', source) ? `"${source.name}"` : 'The picture');
+    const name = isA('File', source) ? `"${source.name}"` : 'The picture';
+    return prepareBlob(source, name, signal);
   }
-  if (source instanceof ImageData) return packPixels(source);
-  if (isA('HTMLVideoElement', source)) await firstFrame(source, signal);
+  if (source instanceof ImageData) return () => packPixels(source);
+  if (isVideo(source)) {
+    const pack = () => packVideo(source);
+    const frame = firstFrame(source, signal);
+    return frame ? frame.then(() => pack) : pack;
+  }
   if (isA('HTMLImageElement', source)) {
-    await loaded(source, signal);
-    if (isSvgAddress(source.currentSrc || source.src)) return packBitmap(drawing(source));
+    return loaded(source, signal).then(
+      () => () =>
+        packBitmap(isSvgAddress(source.currentSrc || source.src) ? drawing(source) : source),
+    );
   }
-  const known = ['ImageBitmap', 'HTMLImageElement', 'HTMLVideoElement', 'HTMLCanvasElement'];
-  if (![...known, 'OffscreenCanvas', 'VideoFrame'].some((name) => isA(name, source))) {
+  const known = ['ImageBitmap', 'HTMLCanvasElement', 'OffscreenCanvas', 'VideoFrame'];
+  if (!known.some((name) => isA(name, source))) {
     throw new OptionError(
       `Cannot classify ${quote(source)}. Give a File, Blob, address, ImageData, ImageBitmap, VideoFrame, canvas, <img> or <video>.`,
     );
   }
-  return packBitmap(source as Exclude<ImageSource, string | URL | Blob | ImageData>);
+  return () => packBitmap(source);
 }
 
-async function fetchPicture(source: string | URL, signal?: AbortSignal): Promise<Blob> {
-  const url = addressOf(source);
+/** Lets go of what was packed and not sent. */
+export function free({ transfer }: Parcel): void {
+  for (const item of transfer) if ('close' in item) item.close();
+}
+
+/** Browsers show pictures of other origins, and send none of them to a worker. */
+export function refused(error: unknown): unknown {
+  return error instanceof DOMException && error.name === 'DataCloneError' ? tainted() : error;
+}
+
+export function isVideo(source: unknown): source is HTMLVideoElement {
+  return isA('HTMLVideoElement', source);
+}
+
+/** Whether there is nothing that the video could play. Its own word for that comes late. */
+export function isEmpty(video: HTMLVideoElement): boolean {
+  return !video.srcObject && !video.hasAttribute('src') && !video.querySelector('source');
+}
+
+async function fetchPicture(source: string | URL, signal: AbortSignal): Promise<Blob> {
+  const url = addressOf(source)?.href;
   if (!url) {
     throw new OptionError(`${quote(source)} is not an address. Give one, or the picture itself.`);
   }
-  const response = await open({ url: url.href, what: 'the picture', signal });
-  return response.blob();
+  const request = { url, what: 'the picture', signal };
+  const response = await open(request);
+  const type = response.headers.get('content-type') ?? '';
+  return new Blob([await collect(response, request)], { type });
 }
 
-async function packBlob(blob: Blob, name: string): Promise<Parcel> {
+function prepareBlob(blob: Blob, name: string, signal: AbortSignal): Pack | Promise<Pack> {
   if (blob.type.startsWith(SVG_TYPE) || /\.svg"?$/i.test(name)) {
-    return packBitmap(drawing(await loadSvg(blob, name)));
+    return loadSvg(blob, name, signal).then((image) => () => packBitmap(drawing(image)));
   }
-  return { picture: { kind: 'blob', blob, name }, transfer: [] };
+  return () => ({ picture: { kind: 'blob', blob, name }, transfer: [] });
 }
 
 function packPixels({ data, width, height }: ImageData): Parcel {
@@ -79,73 +115,81 @@ function packPixels({ data, width, height }: ImageData): Parcel {
   return { picture, transfer: [rgba.buffer] };
 }
 
-async function packBitmap(source: ImageBitmapSource): Promise<Parcel> {
-  let bitmap: ImageBitmap;
-  try {
-    bitmap = await createImageBitmap(source, {
-      imageOrientation: 'from-image',
-      premultiplyAlpha: 'none',
-      colorSpaceConversion: 'none',
+/** Milliseconds in which a video must show a frame that is there. */
+const SHOWN = 1000;
+
+/** A camera's frame goes to the worker as it is, where the browser can: no pixel of it is touched here. */
+async function packVideo(video: HTMLVideoElement): Promise<Parcel> {
+  if (video.srcObject && typeof VideoFrame !== 'undefined') {
+    try {
+      return packed(new VideoFrame(video));
+    } catch {
+      // Between two sources, for one. A bitmap tells more.
+    }
+  }
+  return packBitmap(video).catch(async (error: unknown) => {
+    if (typeof video.requestVideoFrameCallback !== 'function') throw error;
+    // Chromium has no frame of a video that nobody has seen yet, until one is asked for.
+    await new Promise((resolve) => {
+      video.requestVideoFrameCallback(resolve);
+      setTimeout(resolve, SHOWN);
     });
+    return packBitmap(video);
+  });
+}
+
+async function packBitmap(source: ImageBitmapSource): Promise<Parcel> {
+  try {
+    // Turned upright by default; saying so is an error in browsers that were made before there was a choice.
+    return packed(
+      await createImageBitmap(source, { premultiplyAlpha: 'none', colorSpaceConversion: 'none' }),
+    );
   } catch {
     throw new PictureError(
       'undecodable',
       `This ${source.constructor.name} holds no picture: it is closed, empty or could not be loaded.`,
     );
   }
-  assertReadable(bitmap);
-  const picture: Picture = { kind: 'bitmap', bitmap, name: 'The picture' };
-  return { picture, transfer: [bitmap] };
 }
 
-/** A picture of another origin can be shown but not read, and not sent to a worker either. */
-function assertReadable(bitmap: ImageBitmap): void {
-  try {
-    const context = new OffscreenCanvas(1, 1).getContext('2d');
-    context?.drawImage(bitmap, 0, 0);
-    context?.getImageData(0, 0, 1, 1);
-  } catch {
-    throw new PictureError(
-      'tainted',
-      'This picture comes from another origin, which has not allowed it to be read. Load it with crossorigin="anonymous" from a server that sends CORS headers.',
-    );
-  }
+function packed(bitmap: ImageBitmap | VideoFrame): Parcel {
+  return { picture: { kind: 'bitmap', bitmap, name: 'The picture' }, transfer: [bitmap] };
 }
 
-async function loaded(image: HTMLImageElement, signal?: AbortSignal): Promise<void> {
+async function loaded(image: HTMLImageElement, signal: AbortSignal): Promise<void> {
   try {
-    await image.decode();
+    await abortable(image.decode(), signal);
   } catch {
+    throwIfAborted(signal);
     throw new PictureError(
       'undecodable',
       `The picture ${image.currentSrc || image.src || 'of an <img> without an address'} could not be loaded.`,
     );
   }
-  signal?.throwIfAborted();
 }
 
-async function firstFrame(video: HTMLVideoElement, signal?: AbortSignal): Promise<void> {
-  if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) return;
-  if (!video.currentSrc && !video.srcObject) {
-    throw new PictureError('not-ready', 'This <video> has nothing to play. Set its source first.');
-  }
-  await new Promise<void>((resolve, reject) => {
-    const ended = new AbortController();
-    const options = { signal: ended.signal };
-    const end = (settle: () => void) => () => {
-      ended.abort();
-      settle();
-    };
-    const broken = () =>
-      reject(new PictureError('undecodable', 'This <video> could not be loaded or decoded.'));
-    video.addEventListener('loadeddata', end(resolve), options);
-    video.addEventListener('error', end(broken), options);
-    signal?.addEventListener(
-      'abort',
-      end(() => reject(signal.reason)),
-      options,
-    );
+/** Waits for a frame of a video that has none. */
+function firstFrame(video: HTMLVideoElement, signal: AbortSignal): Promise<void> | undefined {
+  if (video.error) throw brokenVideo();
+  if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) return undefined;
+  if (isEmpty(video)) throw emptyVideo();
+  const listening = new AbortController();
+  const options = { signal: listening.signal };
+  const frame = new Promise<void>((resolve, reject) => {
+    video.addEventListener('loadeddata', () => resolve(), options);
+    video.addEventListener('error', () => reject(brokenVideo()), options);
+    // Also when it is given another source.
+    video.addEventListener('emptied', () => isEmpty(video) && reject(emptyVideo()), options);
   });
+  return abortable(frame, signal).finally(() => listening.abort());
+}
+
+function emptyVideo(): PictureError {
+  return new PictureError('not-ready', 'This <video> has nothing to play. Set its source first.');
+}
+
+export function brokenVideo(): PictureError {
+  return new PictureError('undecodable', 'This <video> could not be loaded or decoded.');
 }
 
 function isSvgAddress(url: string): boolean {
@@ -153,11 +197,13 @@ function isSvgAddress(url: string): boolean {
 }
 
 /** Browsers decode SVG only through an element, and some only when it says its size. */
-async function loadSvg(blob: Blob, name: string): Promise<HTMLImageElement> {
+async function loadSvg(blob: Blob, name: string, signal: AbortSignal): Promise<HTMLImageElement> {
   if (typeof document === 'undefined') {
     throw new PictureError('undecodable', `${name} is an SVG: those are drawn by a page only.`);
   }
-  const svg = new DOMParser().parseFromString(await blob.text(), SVG_TYPE).documentElement;
+  // A file that was changed since it was chosen has no text.
+  const text = await blob.text().catch(() => '');
+  const svg = new DOMParser().parseFromString(text, SVG_TYPE).documentElement;
   if (svg.localName !== 'svg') {
     throw new PictureError('undecodable', `${name} is not a readable SVG drawing.`);
   }
@@ -174,9 +220,10 @@ async function loadSvg(blob: Blob, name: string): Promise<HTMLImageElement> {
   try {
     const image = new Image();
     image.src = url;
-    await image.decode();
+    await abortable(image.decode(), signal);
     return image;
   } catch {
+    throwIfAborted(signal);
     throw new PictureError('undecodable', `${name} is not a readable SVG drawing.`);
   } finally {
     URL.revokeObjectURL(url);

@@ -7,7 +7,7 @@ import * as relaxed from '#pkg/relaxed';
 import * as threaded from '#pkg/threads';
 import * as threadedPlain from '#pkg/threads-simd128';
 import * as webgpu from '#pkg/webgpu';
-import { open } from './fetch.js';
+import { collect, open, read, type Download } from './fetch.js';
 import { READY, type Start } from './protocol.js';
 import type { Backend, ModelInfo, Prediction } from './options.js';
 
@@ -30,6 +30,8 @@ export interface Answer {
 }
 
 export interface Runtime {
+  /** Of the WebAssembly, as it stands in the traces of its errors. */
+  url: string;
   open(model: Uint8Array, backend: Backend): Promise<Session>;
 }
 
@@ -91,11 +93,21 @@ async function startThreads(module: Threaded, start: Start, threads: number): Pr
 }
 
 /** While it arrives, where the server says what it is. */
-async function compile(response: Response): Promise<WebAssembly.Module> {
+async function compile(request: Download): Promise<WebAssembly.Module> {
+  const response = await open(request);
   const type = response.headers.get('Content-Type') ?? '';
-  return type.startsWith('application/wasm')
-    ? WebAssembly.compileStreaming(response)
-    : WebAssembly.compile(await response.arrayBuffer());
+  if (!type.startsWith('application/wasm')) {
+    return WebAssembly.compile(await collect(response, request));
+  }
+  // The answer itself, for which the browser may have compiled code from an earlier visit; what
+  // arrives is counted in a copy.
+  const arrived = read(response.clone(), request);
+  arrived.catch(() => {}); // Awaited below.
+  try {
+    return await WebAssembly.compileStreaming(response);
+  } finally {
+    await arrived; // A broken transfer is what happened, and not what the compiler says of it.
+  }
 }
 
 /** Whether this engine takes a module with one instruction of relaxed SIMD (`i8x16.relaxed_swizzle`). */
@@ -107,24 +119,20 @@ function hasRelaxedSimd(): boolean {
   ]));
 }
 
+type Progress = Download['onProgress'];
+
 /** Downloads and compiles the module that holds `backend`. */
 export async function loadRuntime(
   backend: Backend,
-  onProgress: (loaded: number, total?: number) => void,
+  onProgress: Progress,
   wanted?: number,
 ): Promise<Runtime> {
   const threads = backend === 'cpu' ? possibleThreads(wanted) : 1;
-  const { module, url } = choose(backend, threads);
-  const response = await open({ url: url.href, what: 'the WebAssembly module', onProgress });
-  const compiled = await compile(response);
-  const { memory } = await module.default({ module_or_path: compiled });
-  if (module === threaded || module === threadedPlain) {
-    const start = { module: compiled, memory, relaxed: module === threaded };
-    await startThreads(module, start, threads);
-  }
+  const { module, url } = await instantiate(backend, threads, onProgress);
   // While the model is still on its way.
   if (backend === 'cpu' && 'warmUp' in module) module.warmUp();
   return {
+    url,
     open: async (model, backend) => {
       if (!isHdf5(model)) return wrap(await module.Session.create(model, backend));
       const file = await openKeras(model);
@@ -137,6 +145,28 @@ export async function loadRuntime(
   };
 }
 
+async function instantiate(
+  backend: Backend,
+  threads: number,
+  onProgress: Progress,
+): Promise<{ module: Module; url: string }> {
+  const { module, url } = choose(backend, threads);
+  const { href } = url;
+  const compiled = await compile({ url: href, what: 'the WebAssembly module', onProgress });
+  let memory: WebAssembly.Memory;
+  try {
+    ({ memory } = await module.default({ module_or_path: compiled }));
+  } catch (error) {
+    // Memory that threads share is asked for at its largest, which phones may refuse.
+    if (threads > 1) return instantiate(backend, 1, onProgress);
+    throw error;
+  }
+  if (module === threaded || module === threadedPlain) {
+    await startThreads(module, { module: compiled, memory, relaxed: module === threaded }, threads);
+  }
+  return { module, url: href };
+}
+
 const HDF5_MAGIC = [0x89, 0x48, 0x44, 0x46];
 
 function isHdf5(model: Uint8Array): boolean {
@@ -146,8 +176,8 @@ function isHdf5(model: Uint8Array): boolean {
 /** Opens a Keras file in the module for such files, which is nearly as large as one that computes. */
 async function openKeras(model: Uint8Array): Promise<keras.KerasFile> {
   const url = new URL('./wasm/keras_bg.wasm', import.meta.url).href;
-  const response = await open({ url, what: 'the module that reads Keras files' });
-  await keras.default({ module_or_path: await compile(response) });
+  const what = 'the module that reads Keras files';
+  await keras.default({ module_or_path: await compile({ url, what }) });
   return new keras.KerasFile(model);
 }
 

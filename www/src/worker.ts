@@ -5,12 +5,15 @@ import { readPixels } from './decode.js';
 import { Engine } from './engine.js';
 import { toPlain } from './errors.js';
 import type { Reply, Request } from './protocol.js';
+import { settle } from './settle.js';
 
 declare const self: DedicatedWorkerGlobalScope;
 
 const cancelled = new Set<number>();
 let engine: Engine | undefined;
 let queue: Promise<void> = Promise.resolve();
+/** Of what the page was told last; it changes only with a fallback. */
+let toldReason: string | undefined;
 
 self.addEventListener('message', ({ data }: MessageEvent<Request>) => {
   if (data.type === 'cancel') {
@@ -22,11 +25,12 @@ self.addEventListener('message', ({ data }: MessageEvent<Request>) => {
 
 async function handle(request: Exclude<Request, { type: 'cancel' }>): Promise<void> {
   // A message that arrived during the last piece of work may cancel this one: let it in.
-  await new Promise((resolve) => setTimeout(resolve));
+  await settle();
   if (cancelled.delete(request.id)) {
     if (request.type === 'classify' && request.picture.kind === 'bitmap') {
       request.picture.bitmap.close();
     }
+    send({ type: 'cancelled', id: request.id });
     return;
   }
   try {
@@ -40,7 +44,9 @@ async function handle(request: Exclude<Request, { type: 'cancel' }>): Promise<vo
 
 async function create({ id, ...what }: Request & { type: 'create' }): Promise<Reply> {
   engine = await Engine.create(what, (progress) => send({ type: 'progress', progress }));
-  return { type: 'created', id, info: engine.info };
+  const { info } = engine;
+  toldReason = info.reason;
+  return { type: 'created', id, info };
 }
 
 async function classify({ id, picture, topK }: Request & { type: 'classify' }): Promise<Reply> {
@@ -57,9 +63,13 @@ async function classify({ id, picture, topK }: Request & { type: 'classify' }): 
     backend: info.backend,
     timings: { decode, ...timings, total },
   };
-  return { type: 'classified', id, result, info };
+  const changed = info.reason !== toldReason;
+  toldReason = info.reason;
+  return { type: 'classified', id, result, info: changed ? info : undefined };
 }
 
 function send(reply: Reply): void {
   self.postMessage(reply);
 }
+
+send({ type: 'started' });
