@@ -122,13 +122,9 @@ impl Case for ConvCase {
         let rows = match self.kind {
             Kind::Points => Rows::Points { stride },
             Kind::Windows => Rows::Windows { stride, before },
-            Kind::Depthwise => Rows::Depthwise {
-                kernel: &taps,
-                bias: &taps_bias,
-                stride,
-                before,
-                between: self.acts[1],
-            },
+            Kind::Depthwise => {
+                Rows::Depthwise { kernel: &taps, bias: &taps_bias, stride, before, between: self.acts[1] }
+            }
         };
         let (packed, packed_q8) = (pack(&kernel, outputs, depth), pack_q8(&kernel, outputs, depth));
         let q8 = Weights::Q8 { values: &packed_q8.values, scales: &packed_q8.scales, sums: &packed_q8.sums };
