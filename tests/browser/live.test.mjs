@@ -10,7 +10,7 @@ const BLANK = '/about/licence.txt';
 const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 
 /** Milliseconds after which what still waits waits for ever. */
-const NEVER = 15_000;
+const NEVER = 30_000;
 
 /** In the page: a film of two pictures, and what the tests do with streams. */
 async function equip(never) {
