@@ -79,7 +79,7 @@ describe('what fails', { timeout: PATIENCE }, () => {
                 ? `${error.name} ${error.code}`
                 : `raw ${error?.name ?? error}`,
           ),
-          wait(10_000).then(() => 'never'),
+          wait(30_000).then(() => 'never'),
         ]);
       globalThis.kit = { ...library, classifier, outcome, wait };
     });
@@ -98,7 +98,7 @@ describe('what fails', { timeout: PATIENCE }, () => {
           list: models.list,
         };
         const never = new Promise((resolve) =>
-          setTimeout(() => resolve({ code: 'never' }), 10_000),
+          setTimeout(() => resolve({ code: 'never' }), 30_000),
         );
         const failed = work[code]().then(
           () => ({ code: 'done' }),

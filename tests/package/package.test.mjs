@@ -22,7 +22,7 @@ const page = (head, script) =>
 /** What the README says that a page must allow, and nothing else. */
 function policy() {
   const readme = readFileSync(join(WWW, 'README.md'), 'utf8');
-  const [, sources] = readme.match(/content security policy needs\s(.*?) for SVG pages/s);
+  const [, sources] = readme.match(/content security policy needs\s(.*?) for SVG pictures/s);
   const directives = [...sources.matchAll(/`([^`]+)`/g)].map(([, directive]) => directive);
   assert.ok(directives.length >= 4);
   return ["default-src 'none'", ...directives].join('; ');
