@@ -21,6 +21,13 @@ const MODEL = join(SITE, 'xception-web/models/drawings.safetensors');
 const REGISTRY = JSON.parse(readFileSync(join(SITE, 'xception-web/models/registry.json'), 'utf8'));
 const DRAWINGS = '/?backend=cpu&model=drawings';
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+/** What the photographs show of what the model knows. */
+const SHOWN = {
+  'tabby.jpg': / cat$/,
+  'espresso.jpg': /^espresso$/,
+  'uniform.jpg': /^military uniform$/,
+  'rocket.jpg': /^missile$/,
+};
 
 describe('what a model knows', { timeout: PATIENCE }, () => {
   let site;
@@ -31,9 +38,10 @@ describe('what a model knows', { timeout: PATIENCE }, () => {
     const before = site.requests.length;
     const page = await site.open('/?backend=cpu');
     await ready(page);
-    const [{ id, classes }] = REGISTRY;
-    assert.equal(id, 'photos');
-    assert.match(await text(page, 'knows'), new RegExp(`^Knows ${classes} .*: .+, .+, …$`));
+    assert.equal(
+      await text(page, 'knows'),
+      'Knows 200 everyday things in photographs: goldfish, stick insect, bucket, miniskirt, teapot, …',
+    );
     assert.match(await page.getByTestId('announced').textContent(), /^Loaded the bundled model\./);
     assert.equal(await text(page, 'backend'), 'cpu');
     const loaded = site.requests.slice(before).filter((url) => url.endsWith('.safetensors'));
@@ -97,12 +105,13 @@ describe('what a model knows', { timeout: PATIENCE }, () => {
         );
     assert.deepEqual(new Set(await samples()), new Set(['jpg']));
     assert.ok(await page.getByRole('list', { name: 'one of these photographs' }).isVisible());
-    await page.getByRole('button', { name: 'Cat', exact: true }).click();
-    const labels = await labelsFor(page, 'tabby.jpg');
-    assert.ok(
-      labels.some((label) => / cat$/.test(label)),
-      `${labels}`,
-    );
+    // Small as it is, it cannot know them all.
+    let named = 0;
+    for (const [name, label] of Object.entries(SHOWN)) {
+      await page.locator(`[data-sample="samples/${name}"]`).click();
+      if ((await labelsFor(page, name)).some((guess) => label.test(guess))) named++;
+    }
+    assert.ok(named >= 2, `${named} of the samples are among the five likeliest labels`);
     await page.locator('[name=model][value=drawings]').check();
     await page.getByTestId('model-use').click();
     await page.getByRole('list', { name: 'one of these drawings' }).waitFor();

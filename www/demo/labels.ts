@@ -24,13 +24,6 @@ export function showKnowledge(model: ModelInfo): void {
 
 /** Made from what the model says of itself: its title and its labels. */
 function knowledge({ title, labels }: ModelInfo): string {
-  // This project's titles read “Things of some kind, 150 classes”.
-  const kind = title?.replace(/, \d+ classes$/, '');
-  const things = !kind
-    ? 'things'
-    : /\bthings\b/i.test(kind)
-      ? kind[0]!.toLowerCase() + kind.slice(1)
-      : `things (${kind})`;
   // From all over the list: what stands side by side is often alike.
   const shown = Math.min(EXAMPLES, labels.length);
   const examples = Array.from(
@@ -38,7 +31,17 @@ function knowledge({ title, labels }: ModelInfo): string {
     (_, i) => labels[Math.floor((i * labels.length) / shown)],
   );
   const more = labels.length > shown ? ', …' : '';
-  return `Knows ${labels.length} ${things}: ${examples.join(', ')}${more}`;
+  return `Knows ${labels.length} ${kindOf(title)}: ${examples.join(', ')}${more}`;
+}
+
+/** What this project's titles say: “Photographs of 200 everyday things”, “Things as drawn, 150 classes”. */
+function kindOf(title = ''): string {
+  const kind = title.replace(/, \d+ classes$/, '');
+  const small = kind.charAt(0).toLowerCase() + kind.slice(1);
+  const [, shape, things] = small.match(/^(.+) of \d+ (.+)$/) ?? [];
+  if (things) return `${things} in ${shape}`;
+  if (/\bthings\b/.test(small)) return small;
+  return kind ? `things (${kind})` : 'things';
 }
 
 /** Those labels that hold every word that is searched for, in any order. */

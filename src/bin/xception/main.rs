@@ -158,7 +158,7 @@ fn model(path: &str) -> Result<ModelFile> {
     }
     let bytes = read(path).map_err(|error| match error {
         Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-            let names = bundled::ALL.map(|bundled| bundled.name).join(" and ");
+            let names = bundled::ALL.map(|bundled| bundled.name).join(" or ");
             Error::Option(format!(
                 "there is no model file {path}; give the path of one, or a model that comes along: {names}"
             ))
