@@ -46,6 +46,9 @@ impl<'a> Run<'a> {
             _ => fresh(&config.network, &device, config.seed),
         };
         let (model, averaged, optimizer) = folder.load(first, optimizer)?;
+        // Burn keeps what it notes of each weight that asks for a gradient until it goes backwards, which the engine
+        // does instead.
+        let model = if Pass::of(config) == Pass::Ours { model.no_grad() } else { model };
         let average = Average::new(&averaged, state.samples / config.batch as u64)?;
         Ok(Self { config, folder, supply, model, average, optimizer, engine: None, state })
     }

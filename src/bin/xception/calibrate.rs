@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use xception_web::{Error, Result};
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::calibration::Calibration;
 use xception_web::classify::Classifier;
@@ -10,6 +9,7 @@ use xception_web::train::confidence::{KEEP, Report, calibrate};
 use xception_web::train::icons::DEFAULT_DIR;
 use xception_web::train::layout::FolderNames;
 use xception_web::train::own::{Calibrating, calibrate_own};
+use xception_web::{Error, Result};
 
 use super::convert::dtype;
 use super::{model, print_json, write};

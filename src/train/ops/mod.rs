@@ -1,8 +1,9 @@
-//! The few operations that take most of a training step, as one pass over memory each.
+//! The few operations that take most of a step of the networks that are compared in [`super::ablate`], as one pass over
+//! memory each; the bundled network has an engine of its own, [`super::learn`].
 //!
 //! Pictures lie here as `[B, H, W, C]`: channels are then contiguous, so the pointwise convolutions
 //! are single matrix products and everything else vectorises over channels. Values and gradients
-//! are those of the plain operations of [`crate::model`]; the benchmark's `autodiff.rs` proves it.
+//! are those of the plain operations of [`crate::model`]; the tests prove it.
 
 mod autodiff;
 mod flex;
@@ -138,3 +139,6 @@ pub fn windows(x: Tensor<4>, stride: usize) -> Tensor<2> {
 pub fn product(x: Tensor<2>, w: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::product(x.into_dispatch(), w.into_dispatch()))
 }
+
+#[cfg(test)]
+mod tests;
