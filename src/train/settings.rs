@@ -158,6 +158,7 @@ fn object<T: Serialize>(value: &T) -> Result<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::layout::FolderNames;
     use super::*;
 
     const EXAMPLE: &str = "src/train/examples/own.toml";
@@ -187,6 +188,20 @@ mod tests {
             let line = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{field} = "));
             let table = format!("[{field}]");
             assert!(text.lines().any(|text| line(text) || text == table), "{field} is not in {EXAMPLE}");
+        }
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn the_recipe_of_the_bundled_photographs_is_that_of_its_file() {
+        let config = settings(Some(Path::new("src/train/examples/photos.toml")), &Flags::default()).unwrap();
+        let file = crate::bundled::PHOTOS.file().unwrap();
+        let classes = file.config.classes;
+        assert_eq!(XceptionConfig { classes, ..config.network }, file.config);
+        assert_eq!(config.side, file.preprocess.size);
+        let names = FolderNames::read(Path::new("src/train/examples/photos.tsv")).unwrap();
+        for (index, label) in file.labels.names().iter().enumerate() {
+            assert_eq!(file.labels.synset(index).and_then(|synset| names.get(synset)), Some(label.as_str()));
         }
     }
 
