@@ -39,7 +39,6 @@ async function equip(never) {
         context.drawImage(image, 30, 0, 180, 180);
         if (recorder.state === 'inactive') {
           recorder.start();
-          await once(recorder, 'start');
           begin = performance.now();
         }
         if (i === 6) last = performance.now();
