@@ -12,7 +12,7 @@ import { NO_GPU, PATIENCE, SITE, start } from './harness.mjs';
 const BLANK = '/about/licence.txt';
 
 const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
-const MODEL = join(SITE, 'xception-web/models/emoji.safetensors');
+const MODEL = join(SITE, 'xception-web/models/drawings.safetensors');
 const THREADS = '/xception-web/wasm/threads_bg.wasm';
 const LIST = '/xception-web/models/registry.json';
 const ELSEWHERE = 'http://localhost:1';

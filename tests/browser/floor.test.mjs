@@ -54,7 +54,7 @@ test('browsers as old as the README says suffice', { timeout: PATIENCE }, async 
       const { ImageClassifier, models, openCamera } = await import('/xception-web/index.js');
       const classifier = await ImageClassifier.create({
         backend: 'cpu',
-        model: '/xception-web/models/emoji.safetensors',
+        model: '/xception-web/models/drawings.safetensors',
         cache: true,
       });
       const canvas = document.createElement('canvas');

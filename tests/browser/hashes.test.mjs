@@ -11,7 +11,7 @@ import { PATIENCE, SITE, start } from './harness.mjs';
 /** A page of the site that does nothing by itself. */
 const BLANK = '/about/licence.txt';
 
-const MODEL = readFileSync(join(SITE, 'xception-web/models/emoji.safetensors'));
+const MODEL = readFileSync(join(SITE, 'xception-web/models/drawings.safetensors'));
 const OTHER = miniXception(7);
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 

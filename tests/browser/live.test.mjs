@@ -82,7 +82,7 @@ async function equip(never) {
     for (let i = 0; i < never / 20 && !done(); i++) await wait(20);
   }
 
-  const create = () => ImageClassifier.create({ backend: 'cpu' });
+  const create = () => ImageClassifier.create({ model: 'drawings', backend: 'cpu' });
   globalThis.kit = { create, film, follow, once, openCamera, still, until, wait };
 }
 

@@ -107,7 +107,7 @@ describe('the packed package', { timeout: 120_000 }, () => {
     await build({ root, configFile: false, logLevel: 'error', build: options });
     assert.equal(
       await says(join(root, 'dist'), { 'Content-Security-Policy': policy() }),
-      'emoji: cat',
+      'photos: cat',
     );
   });
 
