@@ -74,6 +74,13 @@ impl Picture {
         Ok(Self { rgba, width, height })
     }
 
+    /// A square picture of pixels that were made here.
+    #[cfg(feature = "train")]
+    pub(crate) fn of_square(rgba: Vec<u8>, side: usize) -> Self {
+        debug_assert_eq!(rgba.len(), side * side * 4);
+        Self { rgba, width: side, height: side }
+    }
+
     /// The pixels, for [`crate::preprocess`].
     ///
     /// # Errors

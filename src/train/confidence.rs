@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::background::background;
 use super::canvas::Canvas;
 use super::classes::CLASSES;
 use super::dataset::Drawings;
@@ -12,6 +11,7 @@ use super::eval::{in_front, positions};
 use super::icons::{IconSet, UNSEEN_SET};
 use super::random::Random;
 use super::render::render;
+use super::texture;
 use crate::calibration::Calibration;
 use crate::classify::Classifier;
 use crate::error::{Error, Result};
@@ -24,8 +24,6 @@ const PICTURES: u64 = 2400;
 const HANDS: usize = 2;
 /// Pictures of each kind that shows none of the classes.
 const OUTSIDE: usize = 300;
-/// Side of those.
-const OUTSIDE_SIDE: usize = 160;
 /// Share of the rightly named pictures that stays known, unless another is asked for.
 pub const KEEP: f64 = 0.95;
 /// Bins of the expected calibration error, as Guo et al. (2017) have it.
@@ -85,7 +83,7 @@ pub async fn calibrate(classifier: &Classifier, dir: &Path, seed: u64, keep: f64
     let answers = validation(classifier, dir, seed).await?;
     let report = fitted("pictures in the training styles", &answers, keep);
     let mut kinds = vec![("other drawings of openmoji".into(), other_drawings(dir, seed)?)];
-    kinds.extend(textures(seed)?);
+    kinds.extend(textures(seed));
     let outside = outside(classifier, &report.calibration, kinds).await?;
     Ok(Report { outside, ..report })
 }
@@ -206,26 +204,21 @@ fn other_drawings(dir: &Path, seed: u64) -> Result<Vec<Picture>> {
     names.sort_unstable();
     Random::new(seed, OTHERS, 0).shuffle(&mut names);
     let others = names.iter().take(OUTSIDE).map(|name| {
-        let drawing = render(&set.svg(name)?, OUTSIDE_SIDE)?;
-        square(in_front(&drawing, [255; 3]))
+        let drawing = render(&set.svg(name)?, texture::SIDE)?;
+        Ok(Picture::of_square(in_front(&drawing, [255; 3]), texture::SIDE))
     });
     others.collect()
 }
 
 /// Pictures that show nothing at all.
-pub(super) fn textures(seed: u64) -> Result<Vec<(String, Vec<Picture>)>> {
-    let rgba = |of: fn(&mut Random) -> Canvas| {
-        let canvases = (0..OUTSIDE as u64).map(move |item| of(&mut Random::new(seed, NOISE, item)).rgba());
-        canvases.map(square).collect::<Result<Vec<_>>>()
+pub(super) fn textures(seed: u64) -> Vec<(String, Vec<Picture>)> {
+    let some = |of: fn(&mut Random) -> Picture| {
+        (0..OUTSIDE as u64).map(|item| of(&mut Random::new(seed, NOISE, item))).collect()
     };
-    Ok(vec![
-        ("plain colours, gradients and patterns".into(), rgba(|random| background(random, OUTSIDE_SIDE))?),
-        ("noise".into(), rgba(noise)?),
-    ])
-}
-
-fn square(rgba: Vec<u8>) -> Result<Picture> {
-    Picture::new(rgba, OUTSIDE_SIDE, OUTSIDE_SIDE)
+    vec![
+        ("plain colours, gradients and patterns".into(), some(texture::pattern)),
+        ("noise".into(), some(texture::noise)),
+    ]
 }
 
 /// Shows the model what it was never taught.
@@ -245,17 +238,6 @@ pub(super) async fn outside(
         found.push(Outside { kind, pictures: pictures.len(), named: share });
     }
     Ok(found)
-}
-
-/// Random colours in squares of 1 to 16 pixels.
-fn noise(random: &mut Random) -> Canvas {
-    let side = OUTSIDE_SIDE;
-    let cell = 1 << random.below(5);
-    let across = side.div_ceil(cell);
-    let colours: Vec<[f32; 3]> =
-        (0..across * across).map(|_| std::array::from_fn(|_| random.unit())).collect();
-    let pixel = |p: usize| colours[p / side / cell * across + p % side / cell];
-    Canvas { side, pixels: (0..side * side).map(pixel).collect() }
 }
 
 #[cfg(test)]

@@ -78,7 +78,8 @@ impl<'a> Run<'a> {
             self.state.seconds = before + start.elapsed().as_secs_f64();
             let speed = score.count as f64 / start.elapsed().as_secs_f64();
             shown.step(self.progress(), self.state.epochs + 1, &score, speed);
-            if self.progress() >= 1.0 {
+            // Larger pictures come when they are due, not with the next checkpoint.
+            if self.progress() >= 1.0 || config.side_at(self.progress()) != side {
                 break;
             }
         }
@@ -101,7 +102,7 @@ impl<'a> Run<'a> {
     /// One step.
     fn learn(&mut self, batch: &mut Batch, rate: f64) -> Result<Score> {
         let (config, model, pass) = (self.config, self.model.clone(), Pass::of(self.config));
-        let targets = mixed(batch, &config.mix, config.seed, self.state.samples);
+        let targets = mixed(batch, &config.mix, config.seed, self.state.samples)?;
         let (engine, optimizer) = (&mut self.engine, &mut self.optimizer);
         let (model, score) = step(model, config, pass, engine, optimizer, batch, &targets, rate)?;
         let first = self.state.samples == 0 && config.from.is_none();

@@ -1,11 +1,15 @@
 //! Pictures mixed into others, so that a network learns from parts and does not become too sure: CutMix (Yun et al.,
-//! 2019) and mixup (Zhang et al., 2018).
+//! 2019) and mixup (Zhang et al., 2018). And pictures of nothing among them, so that it learns not to know (outlier
+//! exposure: Hendrycks et al., 2019).
 
 use serde::{Deserialize, Serialize};
 
+use super::config::preprocess;
 use super::dataset::Batch;
 use super::learn::Target;
 use super::random::Random;
+use super::texture::texture;
+use crate::error::Result;
 
 /// Stream of the mixtures, apart from all pictures.
 const STREAM: u64 = u64::MAX - 3;
@@ -20,27 +24,53 @@ pub struct Mix {
     pub cut: f32,
     /// Share of the batches in which each picture is laid over another one.
     pub blend: f32,
+    /// Share of the pictures that make place for colours, patterns or noise.
+    pub nothing: f32,
 }
 
 impl Mix {
     /// What is out of range, and what is allowed.
     pub fn fault(&self) -> Option<String> {
-        let Self { cut, blend } = *self;
-        let shares = cut >= 0.0 && blend >= 0.0 && cut + blend <= 1.0;
-        (!shares)
-            .then(|| format!("has cut = {cut} and blend = {blend}, which must be shares, together at most 1"))
+        let Self { cut, blend, nothing } = *self;
+        if !(cut >= 0.0 && blend >= 0.0 && cut + blend <= 1.0) {
+            return Some(format!(
+                "has cut = {cut} and blend = {blend}, which must be shares, together at most 1"
+            ));
+        }
+        let share = (0.0..1.0).contains(&nothing);
+        (!share).then(|| format!("has nothing = {nothing}, which must be a share, from 0 to below 1"))
     }
 }
 
 /// The targets of a batch as it is.
 pub fn plain(batch: &Batch) -> Vec<Target> {
-    batch.classes.iter().map(|&class| Target { class, other: class, share: 1.0 }).collect()
+    batch.classes.iter().copied().map(Target::of).collect()
 }
 
-/// Mixes a batch or leaves it, by `seed` and the `number` of the pictures before it; says what it shows then. Each
-/// picture's partner is the one as far from the batch's end as it is from its beginning.
-pub fn mixed(batch: &mut Batch, mix: &Mix, seed: u64, number: u64) -> Vec<Target> {
+/// Mixes a batch or leaves it, by `seed` and the `number` of the pictures before it; says what it shows then.
+///
+/// # Errors
+///
+/// When its pictures have no pixels.
+pub fn mixed(batch: &mut Batch, mix: &Mix, seed: u64, number: u64) -> Result<Vec<Target>> {
     let random = &mut Random::new(seed, STREAM, number);
+    let mut targets = by_pairs(batch, mix, random);
+    let side = batch.side();
+    for (picture, target) in batch.pixels.chunks_exact_mut(side * side * COLOURS).zip(&mut targets) {
+        if random.chance(mix.nothing) {
+            let texture = texture(random);
+            let planes = preprocess(side).apply(texture.view()?)?;
+            for (at, value) in picture.iter_mut().enumerate() {
+                *value = planes[at % COLOURS * side * side + at / COLOURS];
+            }
+            target.sure = 0.0;
+        }
+    }
+    Ok(targets)
+}
+
+/// Each picture's partner is the one as far from the batch's end as it is from its beginning.
+fn by_pairs(batch: &mut Batch, mix: &Mix, random: &mut Random) -> Vec<Target> {
     let (kind, share) = (random.unit(), random.unit());
     let (side, count) = (batch.side(), batch.classes.len());
     if kind >= mix.cut + mix.blend {
@@ -65,7 +95,10 @@ pub fn mixed(batch: &mut Batch, mix: &Mix, seed: u64, number: u64) -> Vec<Target
             }
         }
     }
-    let target = |at: usize| Target { class: batch.classes[at], other: batch.classes[count - 1 - at], share };
+    let target = |at: usize| {
+        let other = batch.classes[count - 1 - at];
+        Target { other, share, ..Target::of(batch.classes[at]) }
+    };
     (0..count).map(target).collect()
 }
 
@@ -91,11 +124,10 @@ mod tests {
 
     #[test]
     fn what_a_picture_is_taken_for_is_what_it_shows() {
-        for mix in [Mix { cut: 1.0, blend: 0.0 }, Mix { cut: 0.0, blend: 1.0 }, Mix { cut: 0.5, blend: 0.5 }]
-        {
+        for mix in [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]].map(|[cut, blend]| Mix { cut, blend, nothing: 0.0 }) {
             for number in 0..20 {
                 let mut batch = batch();
-                let targets = mixed(&mut batch, &mix, 1, number);
+                let targets = mixed(&mut batch, &mix, 1, number).unwrap();
                 for (picture, target) in batch.pixels.chunks(8 * 8 * COLOURS).zip(targets) {
                     let found = picture.iter().sum::<f32>() / picture.len() as f32;
                     let [own, other] = [target.class, target.other].map(|class| class as f32 / 5.0);
@@ -109,7 +141,26 @@ mod tests {
     #[test]
     fn without_mixing_a_batch_stays_as_it_is() {
         let mut after = batch();
-        assert_eq!(mixed(&mut after, &Mix::default(), 1, 7), plain(&batch()));
+        assert_eq!(mixed(&mut after, &Mix::default(), 1, 7).unwrap(), plain(&batch()));
         assert_eq!(after, batch());
+    }
+
+    #[test]
+    fn what_shows_nothing_is_taken_for_no_class_more_than_for_others() {
+        let mix = Mix { nothing: 0.5, ..Mix::default() };
+        let mut nothing = 0;
+        for number in 0..20 {
+            let mut after = batch();
+            let targets = mixed(&mut after, &mix, 1, number).unwrap();
+            let before = batch().pixels;
+            let pictures = after.pixels.chunks(8 * 8 * COLOURS).zip(before.chunks(8 * 8 * COLOURS));
+            for ((after, before), target) in pictures.zip(targets) {
+                assert_eq!(after == before, target.sure == 1.0);
+                assert!(after.iter().all(|v| (-1.0..=1.0).contains(v)));
+                let wanted = [0, 1].map(|class| target.wanted(class, 5, 0.1));
+                nothing += usize::from(target.sure == 0.0 && wanted == [0.2; 2]);
+            }
+        }
+        assert!((30..70).contains(&nothing), "{nothing}");
     }
 }

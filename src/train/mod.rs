@@ -40,5 +40,6 @@ pub mod start;
 pub mod step;
 pub mod style;
 pub mod supply;
+pub mod texture;
 pub mod vary;
 pub mod vector;

@@ -145,7 +145,7 @@ pub async fn calibrate_own(
     // Halves are equal.
     answers.truncate(answers.len() / 2 * 2);
     let report = fitted("own pictures", &answers, how.keep);
-    let mut kinds = textures(how.seed)?;
+    let mut kinds = textures(how.seed);
     if let Some(dir) = how.strangers {
         kinds.insert(0, (format!("those in {}", dir.display()), strangers(dir, how.seed)?));
     }

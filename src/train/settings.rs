@@ -240,6 +240,7 @@ mod tests {
             ("variation = { area = [0.5, 0.2] }", "`variation` has area"),
             ("variation = { colour = 2.0 }", "`variation` has colour"),
             ("mix = { cut = 0.8, blend = 0.3 }", "`mix` has cut"),
+            ("mix = { nothing = 1.5 }", "`mix` has nothing"),
             ("epoch = 64\nbatch = 65", "`batch` is 65 and must be 2 to 64"),
             ("rate = -1.0", "`rate` is -1 and"),
             ("rate = nan", "`rate` is nan"),

@@ -196,11 +196,11 @@ pub fn pictures(batch: &Batch, device: &Device) -> Tensor<4> {
 }
 
 fn targets(wanted: &[Target], classes: usize, smoothing: f32, device: &Device) -> Tensor<2> {
-    let mut rows = vec![smoothing / classes as f32; wanted.len() * classes];
-    for (row, target) in rows.chunks_exact_mut(classes).zip(wanted) {
-        row[target.class] += (1.0 - smoothing) * target.share;
-        row[target.other] += (1.0 - smoothing) * (1.0 - target.share);
-    }
+    let row = |target: &Target| {
+        let target = *target;
+        (0..classes).map(move |class| target.wanted(class, classes, smoothing))
+    };
+    let rows: Vec<f32> = wanted.iter().flat_map(row).collect();
     Tensor::from_data(TensorData::new(rows, [wanted.len(), classes]), device)
 }
 

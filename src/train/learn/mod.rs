@@ -39,6 +39,23 @@ pub struct Target {
     pub other: usize,
     /// How much of it is its own: 1 if nothing was mixed in.
     pub share: f32,
+    /// 1, or 0 for a picture that shows none of the classes and is to be taken for all of them alike.
+    pub sure: f32,
+}
+
+impl Target {
+    /// Of a picture as it is.
+    pub fn of(class: usize) -> Self {
+        Self { class, other: class, share: 1.0, sure: 1.0 }
+    }
+
+    /// The probability that `class` of `classes` is to get, when a share `smoothing` is spread over all.
+    pub fn wanted(&self, class: usize, classes: usize, smoothing: f32) -> f32 {
+        let own = f32::from(u8::from(class == self.class)) * self.share;
+        let other = f32::from(u8::from(class == self.other)) * (1.0 - self.share);
+        let told = (1.0 - smoothing) * self.sure;
+        (1.0 - told) / classes as f32 + told * (own + other)
+    }
 }
 
 /// What a batch gave.
@@ -326,12 +343,7 @@ fn cross_entropy(row: &[f32], target: Target, smoothing: f32) -> (f64, Vec<f32>)
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let exps: Vec<f32> = row.iter().map(|x| (x - largest).exp()).collect();
     let sum: f32 = exps.iter().sum();
-    let spread = smoothing / row.len() as f32;
-    let wanted = |class: usize| {
-        let own = f32::from(u8::from(class == target.class)) * target.share;
-        let other = f32::from(u8::from(class == target.other)) * (1.0 - target.share);
-        spread + (1.0 - smoothing) * (own + other)
-    };
+    let wanted = |class: usize| target.wanted(class, row.len(), smoothing);
     let log = |class: usize| f64::from(row[class] - largest - sum.ln());
     let loss = -(0..row.len()).map(|class| f64::from(wanted(class)) * log(class)).sum::<f64>();
     (loss, exps.iter().enumerate().map(|(class, exp)| exp / sum - wanted(class)).collect())

@@ -57,7 +57,12 @@ fn loss_gradients_and_statistics_are_those_of_burns_autodiff() {
         let model = fresh(&config, &device, 7);
         let x = Tensor::<4>::random([batch, side, side, 3], Distribution::Normal(0.0, 1.0), &Device::flex());
         let targets: Vec<_> = (0..batch)
-            .map(|i| Target { class: i % 5, other: (i + 2) % 5, share: if i % 2 == 0 { 1.0 } else { 0.7 } })
+            .map(|i| Target {
+                class: i % 5,
+                other: (i + 2) % 5,
+                share: if i % 2 == 0 { 1.0 } else { 0.7 },
+                sure: if i == 1 { 0.0 } else { 1.0 },
+            })
             .collect();
         let smoothing = 0.1;
         let floats = |data: Option<TensorData>| data.unwrap().try_into_vec_as::<f32>().unwrap();
@@ -68,16 +73,14 @@ fn loss_gradients_and_statistics_are_those_of_burns_autodiff() {
         engine.step(&weights, &pixels, &targets, smoothing).unwrap();
         let found = engine.step(&weights, &pixels, &targets, smoothing).unwrap();
 
-        let wanted: Vec<f32> = targets
-            .iter()
-            .flat_map(|target| {
-                (0..5).map(|class| {
-                    let own = if class == target.class { target.share } else { 0.0 };
-                    let other = if class == target.other { 1.0 - target.share } else { 0.0 };
-                    smoothing / 5.0 + (1.0 - smoothing) * (own + other)
-                })
-            })
-            .collect();
+        // Written down once more, from the papers.
+        let wanted = |target: &Target, class: usize| {
+            let own = if class == target.class { target.share } else { 0.0 };
+            let other = if class == target.other { 1.0 - target.share } else { 0.0 };
+            if target.sure == 0.0 { 0.2 } else { smoothing / 5.0 + (1.0 - smoothing) * (own + other) }
+        };
+        let wanted: Vec<f32> =
+            targets.iter().flat_map(|target| (0..5).map(|class| wanted(target, class))).collect();
         let wanted = Tensor::<2>::from_data(TensorData::new(wanted, [batch, 5]), &device);
         let x = Tensor::from_data(x.into_data(), &device).permute([0, 3, 1, 2]);
         let loss = (log_softmax(model.forward(x), 1) * wanted).sum_dim(1).neg().mean();
@@ -112,7 +115,7 @@ fn a_step_does_not_depend_on_the_number_of_threads() {
     let weights: Vec<_> =
         read(&model, None).into_iter().map(|data| data.unwrap().try_into_vec_as::<f32>().unwrap()).collect();
     let pixels: Vec<f32> = (0..35 * 33 * 33 * 3).map(|i| (i * 7919 % 2003) as f32 / 1001.5 - 1.0).collect();
-    let targets: Vec<_> = (0..35).map(|i| Target { class: i % 5, other: 0, share: 1.0 }).collect();
+    let targets: Vec<_> = (0..35).map(|i| Target::of(i % 5)).collect();
     let of = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let mut engine = Engine::new(&config, 33, 35).unwrap();
