@@ -15,6 +15,8 @@ use super::{PANEL_LANES, TAPS};
 const TILE: [usize; 2] = [6, 2];
 /// Input channels by vectors of output channels of an outer product: as many sums, in a shape that divides a panel.
 const OUTER: [usize; 2] = [2, 6];
+/// Pixels of an outer product between two visits to its sums in memory: six vectors of each are 24 KiB.
+const OUTER_PIXELS: usize = 128;
 
 /// Panels one after the other: panel `p` begins at `p · stride`.
 #[derive(Clone, Copy)]
@@ -214,21 +216,26 @@ unsafe fn outer_of<L: Lanes, const P: usize>(
     dw: &mut [f32],
 ) {
     let width = outputs * PANEL_LANES;
-    for first in (0..outputs).step_by(OUTER[1]) {
-        let vectors = (outputs - first).min(OUTER[1]);
-        for row in (0..depth * PANEL_LANES).step_by(OUTER[0]) {
-            // SAFETY: rows and vectors end where the slices do, which the caller has checked.
-            unsafe {
-                let x = x.values.as_ptr().add(row / PANEL_LANES * x.stride + row % PANEL_LANES);
-                let g_from = g.values.as_ptr().add(first * g.stride);
-                let to = dw.as_mut_ptr().add(row * width + first * PANEL_LANES);
-                match vectors {
-                    6 => outer_tile::<L, P, 2, 6>([x, g_from], g.stride, pixels, to, width),
-                    5 => outer_tile::<L, P, 2, 5>([x, g_from], g.stride, pixels, to, width),
-                    4 => outer_tile::<L, P, 2, 4>([x, g_from], g.stride, pixels, to, width),
-                    3 => outer_tile::<L, P, 2, 3>([x, g_from], g.stride, pixels, to, width),
-                    2 => outer_tile::<L, P, 2, 2>([x, g_from], g.stride, pixels, to, width),
-                    _ => outer_tile::<L, P, 2, 1>([x, g_from], g.stride, pixels, to, width),
+    // All rows go over the same few pixels before the next ones come: these stay in the first cache.
+    for pixel in (0..pixels).step_by(OUTER_PIXELS) {
+        let some = (pixels - pixel).min(OUTER_PIXELS);
+        for first in (0..outputs).step_by(OUTER[1]) {
+            let vectors = (outputs - first).min(OUTER[1]);
+            for row in (0..depth * PANEL_LANES).step_by(OUTER[0]) {
+                // SAFETY: rows, vectors and pixels end where the slices do, which the caller has checked.
+                unsafe {
+                    let at = row / PANEL_LANES * x.stride + pixel * PANEL_LANES + row % PANEL_LANES;
+                    let x = x.values.as_ptr().add(at);
+                    let from = g.values.as_ptr().add(first * g.stride + pixel * PANEL_LANES);
+                    let to = dw.as_mut_ptr().add(row * width + first * PANEL_LANES);
+                    match vectors {
+                        6 => outer_tile::<L, P, 2, 6>([x, from], g.stride, some, to, width),
+                        5 => outer_tile::<L, P, 2, 5>([x, from], g.stride, some, to, width),
+                        4 => outer_tile::<L, P, 2, 4>([x, from], g.stride, some, to, width),
+                        3 => outer_tile::<L, P, 2, 3>([x, from], g.stride, some, to, width),
+                        2 => outer_tile::<L, P, 2, 2>([x, from], g.stride, some, to, width),
+                        _ => outer_tile::<L, P, 2, 1>([x, from], g.stride, some, to, width),
+                    }
                 }
             }
         }
@@ -366,7 +373,7 @@ mod tests {
         }
     }
 
-    const SHAPES: [[usize; 3]; 4] = [[1, 1, 1], [7, 2, 3], [13, 3, 5], [30, 1, 2]];
+    const SHAPES: [[usize; 3]; 5] = [[1, 1, 1], [7, 2, 3], [13, 3, 5], [30, 1, 2], [300, 2, 7]];
 
     #[test]
     fn a_product_is_that_of_the_matrices() {
