@@ -52,6 +52,7 @@ test('the build finds its files in a folder with spaces and signs', async () => 
   try {
     const www = join(root, 'www');
     cpSync(join(WWW, 'scripts'), join(www, 'scripts'), { recursive: true });
+    cpSync(join(WWW, 'models/registry.json'), join(www, 'models/registry.json'));
     symlinkSync(join(WWW, 'node_modules'), join(www, 'node_modules'));
     // Nothing is compiled there: it says so, having found where it is.
     const said = await new Promise((resolve) =>
