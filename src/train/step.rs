@@ -130,11 +130,12 @@ fn remember_all(model: &Xception, statistics: &[[Vec<f32>; 2]]) {
     let blocks = model.entry.iter().chain(&model.middle).chain([&model.exit]).flat_map(of_block);
     let norms = stem.chain(blocks).chain(model.tail.iter().map(of_unit)).flatten();
     for (norm, batch) in norms.zip(statistics) {
-        let device = norm.running_mean.value_sync().device();
-        let tensor =
-            |values: &Vec<f32>| Tensor::from_data(TensorData::new(values.clone(), [values.len()]), &device);
-        let [mean, variance] = batch.each_ref().map(tensor);
-        remember(&norm, mean, variance);
+        for (running, batch) in [&norm.running_mean, &norm.running_var].into_iter().zip(batch) {
+            // Without autodiff, which would keep a note of each of these operations until it goes backwards.
+            let before = running.value_sync().inner();
+            let batch = Tensor::from_data(TensorData::new(batch.clone(), [batch.len()]), &before.device());
+            running.update(before.mul_scalar(1.0 - norm.momentum) + batch.mul_scalar(norm.momentum));
+        }
     }
 }
 

@@ -112,7 +112,11 @@ test('where memory cannot be shared one thread does the work', options, async ()
     };
     WebAssembly.Memory.prototype = Memory.prototype;`;
   const got = await run({ worker }, async ({ ImageClassifier }) => {
-    const classifier = await ImageClassifier.create({ model: 'drawings', backend: 'cpu', threads: 2 });
+    const classifier = await ImageClassifier.create({
+      model: 'drawings',
+      backend: 'cpu',
+      threads: 2,
+    });
     const { predictions } = await classifier.classify('/samples/cat.svg', { topK: 1 });
     const { isolated, threads, runtime } = classifier.info;
     return { isolated, threads, runtime, label: predictions[0].label };

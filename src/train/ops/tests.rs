@@ -2,7 +2,7 @@ use burn::nn::pool::MaxPool2dConfig;
 use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Distribution, Gradients, Tensor, Tolerance};
+use burn::tensor::{Device, Distribution, Gradients, Tensor, Tolerance, s};
 
 use super::*;
 
@@ -78,11 +78,12 @@ fn the_product_of_all_windows_is_a_plain_convolution() {
 fn batch_norm_is_by_the_batchs_own_statistics() {
     for act in [Act::None, Act::Relu] {
         let ours = |x, w: Tensor<2>| {
-            let [gamma, beta] = [0, 1].map(|row| w.clone().slice([row..row + 1]).reshape([11]));
+            let [gamma, beta] = [0, 1].map(|row| w.clone().slice(s![row..row + 1, ..]).reshape([11]));
             batch_norm(x, [gamma, beta], 1e-3, act).0
         };
         let plain = |x: Tensor<4>, w: Tensor<2>| {
-            let [gamma, beta] = [0, 1].map(|row| w.clone().slice([row..row + 1]).reshape([1, 1, 1, 11]));
+            let [gamma, beta] =
+                [0, 1].map(|row| w.clone().slice(s![row..row + 1, ..]).reshape([1, 1, 1, 11]));
             let rows = x.clone().reshape([108, 11]);
             let mean = rows.clone().mean_dim(0).reshape([1, 1, 1, 11]);
             let variance = (x.clone() - mean.clone()).square().reshape([108, 11]).mean_dim(0);
