@@ -79,6 +79,9 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         "mini_aligned.safetensors",
         "mini_aligned_p.pth",
         "mini_aligned_p_legacy.pth",
+        "mini_module.pth",
+        "mini_module_legacy.pth",
+        "mini_lightning.ckpt",
     ];
     let mut files: Vec<_> = names.map(|name| (name, read_fixture(name))).into();
     let own = ModelFile::parse(read_fixture(names[0])).unwrap();

@@ -94,23 +94,63 @@ fn tensors() -> Vec<Stored> {
 }
 
 #[test]
-fn what_several_gpus_or_a_compiler_put_before_every_name_is_left_out() {
+fn what_stands_before_every_name_is_left_out() {
     let wrapped = |before: &str| {
         let mut all = tensors();
         all.iter_mut().for_each(|tensor| tensor.name.insert_str(0, before));
         all
     };
-    for before in ["module.", "_orig_mod.", "module._orig_mod."] {
+    for before in ["module.", "_orig_mod.", "module._orig_mod.", "model.", "net.backbone."] {
         let file = ModelFile::parse(timm_file(&wrapped(before))).unwrap();
         check_logits(&file, Dialect::Timm, LOGIT_TOLERANCE);
     }
-    // Not before every name: then the names are others'.
+    // Not before every name: then one is another network's.
     for at in [0, 7] {
         let mut all = wrapped("module.");
         all[at].name = tensors().swap_remove(at).name;
-        assert!(parse_error(timm_file(&all)).contains("the file lacks the tensor"));
+        let message = parse_error(timm_file(&all));
+        assert!(message.contains(&all[at].name) && message.contains("under module."), "{message}");
     }
-    assert!(parse_error(timm_file(&wrapped("model."))).contains("the file lacks the tensor"));
+}
+
+#[test]
+fn heads_of_other_names_and_pointwise_kernels_without_sides_are_read() {
+    for head in ["last_linear", "last_linear.1", "fc.1", "head.fc", "classifier"] {
+        let mut all = tensors();
+        for tensor in &mut all {
+            if let Some(part) = tensor.name.clone().strip_prefix("fc.") {
+                tensor.name = format!("{head}.{part}");
+            }
+            if tensor.name.ends_with("pointwise.weight") {
+                tensor.shape.truncate(2);
+            }
+            tensor.name.insert_str(0, "backbone.");
+        }
+        let unused = "backbone.adjust_channel.0.weight";
+        all.push(Stored { name: unused.into(), shape: vec![2, 3, 1, 1], values: vec![0.0; 6] });
+        let file = ModelFile::parse(timm_file(&all)).unwrap();
+        check_logits(&file, Dialect::Timm, LOGIT_TOLERANCE);
+        assert_eq!(file.unused, [unused]);
+    }
+    // Two heads: which is meant is not said.
+    let mut all = tensors();
+    let mut other = tensors().into_iter().filter(|tensor| tensor.name.starts_with("fc.")).collect::<Vec<_>>();
+    other.iter_mut().for_each(|tensor| tensor.name = tensor.name.replace("fc.", "last_linear."));
+    all.extend(other);
+    assert!(parse_error(timm_file(&all)).contains("last_linear"));
+}
+
+#[test]
+fn whole_modules_and_checkpoints_as_pytorch_wrote_them_are_read() {
+    for (name, format) in [
+        ("mini_module.pth", "PyTorch module"),
+        ("mini_module_legacy.pth", "PyTorch module"),
+        ("mini_lightning.ckpt", "PyTorch state dict"),
+    ] {
+        let file = ModelFile::parse(read_fixture(name)).unwrap();
+        assert_eq!(file.format, format, "{name}");
+        check_logits(&file, Dialect::Timm, LOGIT_TOLERANCE);
+    }
 }
 
 #[test]

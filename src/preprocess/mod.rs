@@ -57,6 +57,10 @@ pub enum Filter {
 pub struct Preprocess {
     /// Side of the square input, in pixels.
     pub size: usize,
+    /// The side that larger pictures are brought to before, where a network has learned from no larger ones: what is
+    /// finer it does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<usize>,
     /// How the picture is brought to that size.
     #[serde(flatten)]
     pub fit: Fit,
@@ -121,6 +125,7 @@ impl Preprocess {
     pub fn timm(size: usize, crop_pct: f64) -> Self {
         Self {
             size,
+            detail: None,
             fit: Fit::CenterCrop { crop_pct },
             filter: Filter::Bicubic,
             mean: [0.5; 3],
@@ -135,7 +140,8 @@ impl Preprocess {
     /// NOTE: Keras defines no resize for its applications, and its `load_img` defaults to nearest neighbour.
     /// Bilinear is what its training loaders use.
     pub fn keras(size: usize) -> Self {
-        Self { size, fit: Fit::Squash, filter: Filter::Bilinear, mean: [0.5; 3], std: [0.5; 3] }
+        let (fit, filter) = (Fit::Squash, Filter::Bilinear);
+        Self { size, detail: None, fit, filter, mean: [0.5; 3], std: [0.5; 3] }
     }
 
     /// Says whether a picture can be prepared like this. Model files come from strangers.
@@ -146,6 +152,9 @@ impl Preprocess {
         let refuse = |message: String| Err(Error::Preprocess(format!("{message}; correct the model file")));
         if !(1..=MAX_SIZE).contains(&self.size) {
             return refuse(format!("the input size is {} and must be 1 to {MAX_SIZE}", self.size));
+        }
+        if let Some(detail) = self.detail.filter(|detail| !(1..=self.size).contains(detail)) {
+            return refuse(format!("the detail is {detail} and must be 1 to the input size, {}", self.size));
         }
         if let Fit::CenterCrop { crop_pct } = self.fit {
             if !(crop_pct > 0.0 && crop_pct <= 1.0) {
@@ -177,11 +186,29 @@ impl Preprocess {
     /// What [`validate`](Self::validate) says.
     pub fn apply(&self, image: RgbaView<'_>) -> Result<Vec<f32>> {
         self.validate()?;
-        let (columns, rows) = crop::axes(self.size, self.fit, image.width, image.height);
         let opaque = alpha::on_white(image.data);
-        let resized = resize::resize(&opaque, columns, rows, self.filter);
+        let resized = match self.detail {
+            Some(detail) if image.width.min(image.height) > detail => {
+                let (columns, rows) = crop::axes(detail, self.fit, image.width, image.height);
+                let small = opaque_rgba(&resize::resize(&opaque, columns, rows, self.filter), detail);
+                let (columns, rows) = crop::axes(self.size, Fit::Squash, detail, detail);
+                resize::resize(&small, columns, rows, self.filter)
+            }
+            _ => {
+                let (columns, rows) = crop::axes(self.size, self.fit, image.width, image.height);
+                resize::resize(&opaque, columns, rows, self.filter)
+            }
+        };
         Ok(normalize::normalize(&resized, self))
     }
+}
+
+/// `[H, C, W]` to `[H, W, 4]`.
+fn opaque_rgba(planes: &[u8], width: usize) -> Vec<u8> {
+    let row = |row: &[u8]| -> Vec<u8> {
+        (0..width).flat_map(|x| [row[x], row[width + x], row[2 * width + x], 255]).collect()
+    };
+    planes.chunks_exact(3 * width).flat_map(row).collect()
 }
 
 /// The whole picture, on white, at another size: what the trainer keeps of one.
@@ -244,6 +271,30 @@ mod tests {
         }
         for crop_pct in [0.0, -0.5, 1.000_001, f64::NAN, f64::INFINITY, 1e-300, 1e-3] {
             assert!(refusal(Preprocess::timm(299, crop_pct).validate()).contains("crop_pct"));
+        }
+    }
+
+    #[test]
+    fn finer_detail_than_a_network_knows_does_not_reach_it() {
+        let rgba = |side: usize| -> Vec<u8> {
+            (0..side * side * 4).map(|i| if i % 4 == 3 { 255 } else { (i * 37 % 251) as u8 }).collect()
+        };
+        let plain = Preprocess::timm(12, 1.0);
+        let coarse = Preprocess { detail: Some(8), ..plain.clone() };
+        let (large, small) = (rgba(24), rgba(8));
+        let view = |rgba, side| RgbaView::new(rgba, side, side).unwrap();
+        // What is small anyway comes as it is; what is larger as if someone had reduced it before.
+        assert_eq!(coarse.apply(view(&small, 8)).unwrap(), plain.apply(view(&small, 8)).unwrap());
+        let byte = |v: &f32| ((v + 1.0) * 127.5).round() as u8;
+        let planes: Vec<u8> =
+            Preprocess::timm(8, 1.0).apply(view(&large, 24)).unwrap().iter().map(byte).collect();
+        let reduced: Vec<u8> =
+            (0..64).flat_map(|p| [planes[p], planes[64 + p], planes[128 + p], 255]).collect();
+        assert_eq!(coarse.apply(view(&large, 24)).unwrap(), plain.apply(view(&reduced, 8)).unwrap());
+        assert_ne!(coarse.apply(view(&large, 24)).unwrap(), plain.apply(view(&large, 24)).unwrap());
+        for detail in [0, 13] {
+            let refused = Preprocess { detail: Some(detail), ..plain.clone() };
+            assert!(refusal(refused.validate()).contains("detail"));
         }
     }
 

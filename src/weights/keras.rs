@@ -104,6 +104,7 @@ pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
         },
         calibration: Calibration::default(),
         assumed: true,
+        unused: Vec::new(),
         digest: None,
         source: Box::new(Source { read, tensors }),
         rows,

@@ -7,7 +7,7 @@
 //! | own safetensors | canonical, after the paper | stored |
 //! | timm aligned family safetensors | `blocks.4.stack.conv1.conv_dw.weight` | timm |
 //! | timm `legacy_xception` safetensors | `block4.rep.1.conv1.weight` | timm |
-//! | PyTorch `.pth`, `pytorch_model.bin`, from before PyTorch 1.6 too | as timm's | timm |
+//! | PyTorch `.pth`, `pytorch_model.bin`, from before PyTorch 1.6 too; state dicts, checkpoints around one, whole modules | as timm's, under any one prefix | timm |
 //! | Keras legacy `.h5`, Keras 3 `.weights.h5` | by layer order | Keras |
 
 mod aligned;
@@ -25,6 +25,7 @@ mod quantize;
 mod safetensors;
 mod seeded;
 mod source;
+mod spelling;
 mod strict;
 mod timm;
 mod torch;
@@ -65,6 +66,8 @@ pub struct ModelFile {
     pub format: &'static str,
     /// Whether dialect and preprocessing are the published network's, since the file cannot tell them.
     pub assumed: bool,
+    /// Names of tensors that are known to be in such files, and that no answer depends on.
+    pub unused: Vec<String>,
     digest: Option<Digest>,
     source: Box<dyn TensorSource>,
     rows: Vec<Row>,

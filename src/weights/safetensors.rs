@@ -82,22 +82,6 @@ impl Source {
         Self { bytes, entries, places }
     }
 
-    /// Without what PyTorch puts before every name.
-    fn unwrapped(self) -> Self {
-        let Self { bytes, mut entries, .. } = self;
-        let length = timm::wrapped(entries.iter().map(|entry| entry.name.as_str()));
-        entries.iter_mut().for_each(|entry| drop(entry.name.drain(..length)));
-        Self::new(bytes, entries)
-    }
-
-    /// Without PyTorch's counters.
-    fn without_counters(self) -> Self {
-        let Self { bytes, mut entries, places } = self;
-        entries
-            .retain(|entry| !timm::is_counter(&entry.name, &entry.shape, |name| places.contains_key(name)));
-        Self::new(bytes, entries)
-    }
-
     fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.get(*self.places.get(name)?)
     }
@@ -163,7 +147,7 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
     let source = Source::new(bytes.into(), entries);
     match own {
         Some(json) => parse_own(&json, data, source),
-        None => timm::published("timm safetensors", Box::new(source.unwrapped().without_counters())),
+        None => timm::published("timm safetensors", Box::new(source)),
     }
 }
 
@@ -231,6 +215,7 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
         calibration: metadata.calibration,
         format: "xception-web safetensors",
         assumed: false,
+        unused: Vec::new(),
         digest: Some(digest),
         source: Box::new(source),
         rows,

@@ -8,6 +8,7 @@ use super::aligned;
 use super::metadata::About;
 use super::names::{Layout, table};
 use super::source::TensorSource;
+use super::spelling;
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
@@ -21,6 +22,7 @@ const CROP_PCT: f64 = 0.8975;
 
 /// The network of timm's whose tensors these are, with what its published weights expect of a picture.
 pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> Result<ModelFile> {
+    let (source, unused) = spelling::as_timms(source)?;
     let tensors = source.tensors();
     let (config, rows, crop) = if aligned::is_aligned(tensors.iter().map(|(name, _)| name.as_str())) {
         let config = aligned::recognise(&tensors)?;
@@ -39,31 +41,12 @@ pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> 
         format,
         calibration: Calibration::default(),
         assumed: true,
+        unused,
         digest: None,
-        source,
+        source: Box::new(source),
         rows,
         config,
     })
-}
-
-/// What PyTorch puts before every name of a model that trained on several GPUs, or was compiled.
-const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
-
-/// How many bytes of every name are no part of it: the same wrappers around all tensors, or 0.
-pub(super) fn wrapped<'a>(names: impl Iterator<Item = &'a str> + Clone) -> usize {
-    let mut length = 0;
-    while let Some(wrapper) = WRAPPERS.iter().find(|wrapper| {
-        names.clone().all(|name| name[length..].starts_with(**wrapper)) && names.clone().next().is_some()
-    }) {
-        length += wrapper.len();
-    }
-    length
-}
-
-/// PyTorch's counter beside a batch norm, of which the file `has` the tensors too; no part of the function.
-pub(super) fn is_counter(name: &str, shape: &[usize], has: impl Fn(&str) -> bool) -> bool {
-    let norm = name.strip_suffix(".num_batches_tracked").filter(|_| shape.is_empty());
-    norm.is_some_and(|norm| has(&format!("{norm}.running_mean")))
 }
 
 /// timm's name for a canonical one.

@@ -1,13 +1,13 @@
 //! PyTorch's `.pth` and `pytorch_model.bin`: a pickle that says which tensor lies where, and the numbers. Since
 //! PyTorch 1.6 these are entries of a zip archive; before, they stood one after another.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use half::{bf16, f16};
 
 use super::ModelFile;
-use super::pickle::{self, Legacy, Tensor};
+use super::pickle::{self, Found, Legacy, Tensor};
 use super::source::TensorSource;
 use super::{timm, zip};
 use crate::error::{Error, Result, short};
@@ -85,7 +85,7 @@ fn width(kind: &str) -> usize {
 /// Where each storage's numbers lie in the file.
 type Storages = HashMap<String, Range<usize>>;
 
-/// Recognises a state dict of timm's in a zip archive.
+/// Recognises a network of timm's in a zip archive.
 pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
     let files = zip::directory(&bytes)?;
     let mut roots: Vec<&str> = files.keys().filter_map(|name| name.strip_suffix(PICKLE)).collect();
@@ -111,18 +111,18 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
     if files.get(&format!("{root}byteorder")).is_some_and(|range| bytes[range.clone()] != *b"little") {
         return Err(damaged("holds numbers in another byte order than little endian"));
     }
-    let tensors = pickle::state_dict(&bytes[pickle])?;
+    let found = pickle::weights(&bytes[pickle])?;
     let folder = format!("{root}data/");
     let storages = files
         .iter()
         .filter_map(|(name, range)| Some((name.strip_prefix(&folder)?.to_owned(), range.clone())))
         .collect();
-    published(bytes, tensors, &storages)
+    published(bytes, found, &storages)
 }
 
 /// The same in a file from before PyTorch 1.6, which begins with [`pickle::LEGACY_MAGIC`].
 pub(super) fn parse_legacy(bytes: Vec<u8>) -> Result<ModelFile> {
-    let Legacy { tensors, kinds, keys, end } = pickle::legacy(&bytes)?;
+    let Legacy { found, kinds, keys, end } = pickle::legacy(&bytes)?;
     let (mut storages, mut at) = (Storages::new(), end);
     for key in keys {
         // A count of numbers, and the numbers.
@@ -136,19 +136,13 @@ pub(super) fn parse_legacy(bytes: Vec<u8>) -> Result<ModelFile> {
             return Err(damaged(format!("holds storage {key} twice")));
         }
     }
-    published(bytes, tensors, &storages)
+    published(bytes, found, &storages)
 }
 
-fn published(bytes: Vec<u8>, mut tensors: Vec<(String, Tensor)>, storages: &Storages) -> Result<ModelFile> {
-    let wrapped = timm::wrapped(tensors.iter().map(|(name, _)| name.as_str()));
-    tensors.iter_mut().for_each(|(name, _)| drop(name.drain(..wrapped)));
+fn published(bytes: Vec<u8>, found: Found, storages: &Storages) -> Result<ModelFile> {
     let mut entries = Vec::new();
     let mut total = 0usize;
-    let names: HashSet<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
-    for (name, tensor) in tensors {
-        if timm::is_counter(&name, &tensor.shape, |name| names.contains(name)) {
-            continue;
-        }
+    for (name, tensor) in found.tensors {
         let storage = storages.get(&tensor.storage.key);
         let storage = storage.ok_or_else(|| damaged(format!("lacks the numbers of the tensor {name}")))?;
         let range = place(&tensor, storage).ok_or_else(|| {
@@ -165,7 +159,7 @@ fn published(bytes: Vec<u8>, mut tensors: Vec<(String, Tensor)>, storages: &Stor
     if total > bytes.len() {
         return Err(damaged(format!("holds tensors of {total} bytes in {}", bytes.len())));
     }
-    timm::published("PyTorch state dict", Box::new(Source { bytes, entries }))
+    timm::published(found.format, Box::new(Source { bytes, entries }))
 }
 
 /// Where the numbers of a tensor lie in the file.

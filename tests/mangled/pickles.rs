@@ -58,13 +58,13 @@ pub fn hostile_pickles() {
         (
             "a training script's arguments",
             [&named("args")[..], b"cargparse\nNamespace\n)\x81}bs."].concat(),
-            "an object of argparse.Namespace",
+            "holds args, which is no tensor",
         ),
         ("an object of no class", b"})\x81.".to_vec(), "damaged"),
         ("an object of nothing", b"\x81.".to_vec(), "damaged"),
         ("no object at all", b".".to_vec(), "damaged"),
         ("no end", b"}".to_vec(), "damaged"),
-        ("a global as the model", b"cos\nsystem\n.".to_vec(), "no state dict"),
+        ("a global as the model", b"cos\nsystem\n.".to_vec(), "neither a state dict nor a module"),
         ("a global without an end", b"cos\nsys".to_vec(), "damaged"),
         ("an empty slot of the memo", b"h\x07.".to_vec(), "damaged"),
         ("the last slot of the memo", b"j\xff\xff\xff\xff.".to_vec(), "damaged"),
@@ -85,6 +85,26 @@ pub fn hostile_pickles() {
     }
     tensors_out_of_place();
     bombs();
+    modules();
+}
+
+/// Modules that are none, or that have no end.
+fn modules() {
+    let object = b"cnet\nNet\n)\x81";
+    let state = |parts: &[u8]| [&b"}"[..], &text("_modules"), b"}", parts, b"sb."].concat();
+    refused("a module of nothing", pickle(&[&object[..], b"."].concat()), &["lacks the tensor"]);
+    refused("a state that is none", pickle(&[&object[..], b"Nb."].concat()), &["damaged"]);
+    let itself = [&object[..], b"q\0", &state(&[&text("a")[..], b"h\0s"].concat())].concat();
+    refused("a module in itself", pickle(&itself), &["in itself"]);
+    // Each holds the one before twice: two to the power of thirty modules.
+    let mut nested = [&object[..], b"q\0"].concat();
+    for _ in 0..30 {
+        let parts = [&b"("[..], &text("a"), b"h\0", &text("b"), b"h\0u"].concat();
+        nested = [&nested[..], object, b"}", &text("_modules"), b"}", &parts, b"sbq\0"].concat();
+    }
+    refused("modules in modules", pickle(&[&nested[..], b"."].concat()), &["too many"]);
+    let called = [&object[..], b"}", &text("f"), b"cos\nsystem\n", &text("true"), b"\x85Rsb."].concat();
+    refused("a module that calls", pickle(&called), &["os.system", "could run code"]);
 }
 
 /// A state dict with one tensor `w`, whose shape and strides are these codes.
@@ -124,7 +144,7 @@ fn bombs() {
     refused(
         "lists in lists",
         pickle(&[&b"]".repeat(deep)[..], &b"a".repeat(deep - 1), b"."].concat()),
-        &["no state dict"],
+        &["neither a state dict nor a module"],
     );
     refused("marks", pickle(&b"(".repeat(MOST - 2)), &["damaged"]);
     refused("values", pickle(&b"N".repeat(MOST - 2)), &["damaged"]);

@@ -76,6 +76,9 @@ pub fn run(args: Args) -> Result<()> {
             println!("{name:13} {value}");
         }
     }
+    if !file.unused.is_empty() {
+        println!("unused        {} (known, and no part of the answer)", file.unused.join(", "));
+    }
     let tensors = file.tensors();
     println!("tensors       {}", tensors.len());
     if args.tensors {
@@ -98,5 +101,7 @@ fn preprocess(preprocess: &Preprocess) -> String {
         }
         Fit::Squash => format!("squashed to {size}×{size}"),
     };
-    format!("{fit}, {filter}, mean {:?}, std {:?}", preprocess.mean, preprocess.std)
+    let before = preprocess.detail.map(|side| format!(", what is larger reduced to {side}×{side} before"));
+    let before = before.unwrap_or_default();
+    format!("{fit}{before}, {filter}, mean {:?}, std {:?}", preprocess.mean, preprocess.std)
 }

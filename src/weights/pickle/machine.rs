@@ -24,6 +24,8 @@ pub(super) enum Value {
     Global(String),
     Storage(Storage),
     Tensor(Tensor),
+    /// An object of any class, of which nothing but the state that it was saved with is looked at: a module.
+    Object(Option<Id>),
 }
 
 /// A pickle, and what it has made so far.
@@ -131,16 +133,23 @@ impl<'a> Machine<'a> {
                     let items = self.marked()?;
                     self.set(&items)?;
                 }
-                // State of an object: a state dict's `_metadata`.
+                // State of an object; that of a state dict is its `_metadata`.
                 b'b' => {
-                    self.pop()?;
+                    let state = self.pop()?;
+                    if let Some(Value::Object(of)) = self.stack.last().and_then(|&id| self.values.get_mut(id))
+                    {
+                        *of = Some(state);
+                    }
                 }
                 b'Q' => self.storage()?,
                 b'R' => self.reduce()?,
-                // Python's own objects: `cls.__new__`, with and without keywords.
-                0x81 | 0x92 => {
+                // `cls.__new__`, which is not called: the object stays empty until its state comes.
+                0x81 => {
                     let (_, class) = (self.pop()?, self.pop()?);
-                    return Err(self.object(class));
+                    if !matches!(self.values[class], Value::Global(_)) {
+                        return Err(self.damaged());
+                    }
+                    self.push(Value::Object(None));
                 }
                 other => {
                     return Err(refuse(format!(
@@ -195,6 +204,11 @@ impl<'a> Machine<'a> {
     pub fn push(&mut self, value: Value) {
         self.stack.push(self.values.len());
         self.values.push(value);
+    }
+
+    /// Pushes a value that is there.
+    pub fn again(&mut self, id: Id) {
+        self.stack.push(id);
     }
 
     pub fn pop(&mut self) -> Result<Id> {

@@ -1,5 +1,6 @@
-//! The part of Python's pickle that a PyTorch state dict needs, and nothing else: no class is looked up,
-//! nothing is called. Whatever is not a name, a number, a container or a tensor is refused.
+//! The part of Python's pickle that PyTorch's weights need, and nothing else: no class is looked up, nothing is called.
+//! An object is the state that it was saved with, and a module's tensors are found in that. Whatever a function would
+//! have to make is refused, but for tensors.
 
 mod machine;
 mod objects;
@@ -16,6 +17,9 @@ const MAX_BYTES: usize = 1 << 20;
 /// without a limit a small pickle could fill any memory.
 const MAX_NAME: usize = 128;
 const MAX_SIDES: usize = 8;
+
+/// Most modules of a pickled model: some ten times those of the largest network here. Modules may be in several others.
+const MAX_MODULES: usize = 4096;
 
 /// First pickle of a file from before PyTorch 1.6: its magic number.
 pub(super) const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
@@ -44,8 +48,16 @@ fn refuse(why: impl std::fmt::Display) -> Error {
     ))
 }
 
-/// Names and tensors of a state dict, alone or under `state_dict` or `model`.
-pub(super) fn state_dict(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
+/// What a pickle holds: names and tensors, and what they stood in.
+pub(super) struct Found {
+    /// By their names, or paths in a module.
+    pub tensors: Vec<(String, Tensor)>,
+    /// In words.
+    pub format: &'static str,
+}
+
+/// Names and tensors of a state dict or a whole module, alone or under `state_dict` or `model`.
+pub(super) fn weights(bytes: &[u8]) -> Result<Found> {
     if bytes.len() > MAX_BYTES {
         return Err(refuse(format!("describes its tensors in {} bytes, more than {MAX_BYTES}", bytes.len())));
     }
@@ -56,8 +68,8 @@ pub(super) fn state_dict(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
 
 /// What a file from before PyTorch 1.6 says of its tensors.
 pub(super) struct Legacy {
-    /// Names and tensors of the state dict.
-    pub tensors: Vec<(String, Tensor)>,
+    /// The weights.
+    pub found: Found,
     /// Kind of each storage by its key.
     pub kinds: HashMap<String, String>,
     /// Keys in the order in which the numbers follow.
@@ -80,7 +92,7 @@ pub(super) fn legacy(bytes: &[u8]) -> Result<Legacy> {
     next()?;
     next()?;
     let (model, root) = next()?;
-    let tensors = model.tensors(root)?;
+    let found = model.tensors(root)?;
     let storages = model.values.into_iter().filter_map(|value| match value {
         Value::Storage(Storage { kind, key }) => Some((key, kind)),
         _ => None,
@@ -91,14 +103,18 @@ pub(super) fn legacy(bytes: &[u8]) -> Result<Legacy> {
         _ => Err(list.damaged()),
     };
     let keys = list.sequence(root)?.iter().map(key).collect::<Result<_>>()?;
-    Ok(Legacy { tensors, kinds: storages.collect(), keys, end })
+    Ok(Legacy { found, kinds: storages.collect(), keys, end })
 }
 
 impl Machine<'_> {
-    /// The tensors of a dict by name, or of the one dict in it that training scripts put around them.
-    fn tensors(&self, root: Id) -> Result<Vec<(String, Tensor)>> {
-        let Value::Dict(entries) = &self.values[root] else {
-            return Err(refuse("holds no state dict"));
+    /// The tensors of a whole module, of a dict by name, or of the one of both that training scripts put a dict around.
+    fn tensors(&self, root: Id) -> Result<Found> {
+        let module = |root| Ok(Found { tensors: self.module(root)?, format: "PyTorch module" });
+        let dict = |root| Ok(Found { tensors: self.tensors_of(root)?, format: "PyTorch state dict" });
+        let entries = match &self.values[root] {
+            Value::Dict(entries) => entries,
+            Value::Object(_) => return module(root),
+            _ => return Err(refuse("holds neither a state dict nor a module")),
         };
         let text = |id: Id| match &self.values[id] {
             Value::Text(text) => Some(text.as_str()),
@@ -108,16 +124,17 @@ impl Machine<'_> {
             .iter()
             .filter(|&&(key, value)| {
                 matches!(text(key), Some("state_dict" | "model"))
-                    && matches!(self.values[value], Value::Dict(_))
+                    && matches!(self.values[value], Value::Dict(_) | Value::Object(_))
             })
             .map(|&(_, value)| value)
             .collect();
         match inner[..] {
             [] => {}
-            [inner] if inner != root => return self.tensors_of(inner),
+            [inner] if matches!(self.values[inner], Value::Object(_)) => return module(inner),
+            [inner] if inner != root => return dict(inner),
             _ => return Err(refuse("holds several state dicts, and which is meant is not said")),
         }
-        self.tensors_of(root)
+        dict(root)
     }
 
     fn tensors_of(&self, dict: Id) -> Result<Vec<(String, Tensor)>> {

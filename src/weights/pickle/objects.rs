@@ -1,7 +1,7 @@
 //! The few objects that tensors are made of.
 
 use super::machine::{Id, Machine, Value};
-use super::{MAX_NAME, MAX_SIDES, Storage, Tensor, refuse};
+use super::{MAX_MODULES, MAX_NAME, MAX_SIDES, Storage, Tensor, refuse};
 use crate::error::{Error, Result, short};
 
 impl Machine<'_> {
@@ -28,6 +28,13 @@ impl Machine<'_> {
     /// `('storage', torch.FloatStorage, key, device, count)`, and before PyTorch 1.6 a view, always None since 0.4.
     pub fn storage(&mut self) -> Result<()> {
         let id = self.pop()?;
+        // Before PyTorch 1.6 a module's class came with its source: `('module', class, file, source)`.
+        if let [_, class, _, _] = *self.sequence(id)?
+            && matches!(self.values[class], Value::Global(_))
+        {
+            self.again(class);
+            return Ok(());
+        }
         let (kind, key) = match *self.sequence(id)? {
             [_, kind, key, _, _] => (kind, key),
             [_, kind, key, _, _, view] if matches!(self.values[view], Value::Other) => (kind, key),
@@ -50,28 +57,79 @@ impl Machine<'_> {
         let arguments = self.sequence(arguments)?;
         let value = match (name.as_str(), arguments) {
             ("collections.OrderedDict", []) => Value::Dict(Vec::new()),
-            ("torch._utils._rebuild_tensor_v2", &[storage, offset, shape, strides, ..]) => {
-                self.tensor(storage, offset, shape, strides)?
-            }
+            ("collections.OrderedDict", &[pairs]) => Value::Dict(self.pairs(pairs)?),
+            // Python 2's way to make an object, and what modules hold beside tensors and modules.
+            ("copy_reg._reconstructor", _) => Value::Object(None),
+            (
+                "__builtin__.set"
+                | "builtins.set"
+                | "torch.Size"
+                | "torch.nn.backends.thnn._get_thnn_function_backend",
+                _,
+            ) => Value::Other,
+            (
+                "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2",
+                &[storage, offset, shape, strides, ..],
+            ) => self.tensor(storage, offset, shape, strides)?,
             ("torch._utils._rebuild_parameter", &[tensor, ..]) => match &self.values[tensor] {
                 Value::Tensor(tensor) => Value::Tensor(tensor.clone()),
                 _ => return Err(self.damaged()),
             },
-            _ => return Err(self.object(callee)),
+            (name, _) => return Err(self.call(name)),
         };
         self.push(value);
         Ok(())
     }
 
-    /// The error for an object of this class, or the result of this function.
-    pub fn object(&self, class: Id) -> Error {
-        match &self.values[class] {
-            Value::Global(name) => refuse(format!(
-                "holds more than tensors, an object of {} (a training script's settings, or a whole model), which is not made here: it could run code",
-                short(name)
-            )),
-            _ => self.damaged(),
+    /// The error for the result of this function.
+    fn call(&self, function: &str) -> Error {
+        refuse(format!("holds what {} gives, which is not called here: it could run code", short(function)))
+    }
+
+    /// A list of pairs.
+    fn pairs(&self, list: Id) -> Result<Vec<(Id, Id)>> {
+        let pair = |&pair: &Id| match *self.sequence(pair)? {
+            [key, value] => Ok((key, value)),
+            _ => Err(self.damaged()),
+        };
+        self.sequence(list)?.iter().map(pair).collect()
+    }
+
+    /// The tensors of a module and of all modules in it, by their paths.
+    pub fn module(&self, root: Id) -> Result<Vec<(String, Tensor)>> {
+        let (mut found, mut visits) = (Vec::new(), 0);
+        self.walk(root, "", &mut found, &mut visits)?;
+        Ok(found)
+    }
+
+    fn walk(
+        &self,
+        module: Id,
+        path: &str,
+        found: &mut Vec<(String, Tensor)>,
+        visits: &mut usize,
+    ) -> Result<()> {
+        *visits += 1;
+        if *visits > MAX_MODULES || path.len() > MAX_NAME {
+            return Err(refuse("holds a module that is in itself, or too many of them"));
         }
+        let Value::Object(Some(state)) = self.values[module] else { return Ok(()) };
+        let Value::Dict(state) = &self.values[state] else { return Err(self.damaged()) };
+        for &(key, value) in state {
+            let (Value::Text(kind), Value::Dict(parts)) = (&self.values[key], &self.values[value]) else {
+                continue;
+            };
+            for &(name, part) in parts {
+                let Value::Text(name) = &self.values[name] else { continue };
+                let name = format!("{path}{}", short(name));
+                match (kind.as_str(), &self.values[part]) {
+                    ("_parameters" | "_buffers", Value::Tensor(tensor)) => found.push((name, tensor.clone())),
+                    ("_modules", Value::Object(_)) => self.walk(part, &format!("{name}."), found, visits)?,
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     fn tensor(&self, storage: Id, offset: Id, shape: Id, strides: Id) -> Result<Value> {

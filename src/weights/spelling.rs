@@ -1,0 +1,214 @@
+//! How PyTorch's users spell the tensors of timm's networks: something before every name, other names of the head,
+//! pointwise kernels without their height and width, and beside them what no answer depends on.
+
+use std::collections::HashSet;
+
+use super::aligned;
+use super::source::TensorSource;
+use crate::error::{Error, Result, short};
+
+/// Tensors that every network of the family has, by which what stands before all names is found.
+const ANCHORS: [&str; 6] = [
+    "conv1.weight",
+    "bn1.weight",
+    "bn1.running_mean",
+    "stem.0.conv.weight",
+    "stem.0.bn.weight",
+    "stem.1.conv.weight",
+];
+
+/// What people call the head: Cadene's port and the deepfake detectors `last_linear`, with dropout before it `….1`.
+const HEADS: [&str; 7] = ["fc", "fc.1", "last_linear", "last_linear.1", "head.fc", "head.fc.1", "classifier"];
+
+/// Kernels of one pixel; files of the first ports have them as matrices.
+const POINTWISE: [&str; 4] = ["pointwise.weight", "skip.weight", "conv_pw.weight", "shortcut.weight"];
+
+/// What is known to be in files and in no answer: the deepfake detectors' second way out of the backbone.
+const UNUSED: [&str; 1] = ["adjust_channel."];
+
+/// A tensor, as the file has it and as timm has it.
+struct Tensor {
+    theirs: String,
+    ours: String,
+    shape: Vec<usize>,
+}
+
+/// Tensors of a file under timm's names.
+pub(super) struct Spelled {
+    source: Box<dyn TensorSource>,
+    tensors: Vec<Tensor>,
+}
+
+/// The tensors of `source` under timm's names and in their shapes, and the names of those that are known to be unused.
+///
+/// # Errors
+///
+/// When most names begin alike and one does not.
+pub(super) fn as_timms(source: Box<dyn TensorSource>) -> Result<(Spelled, Vec<String>)> {
+    let stored = source.tensors();
+    let before = before_all(stored.iter().map(|(name, _)| name.as_str()));
+    if let Some((name, _)) = stored.iter().find(|(name, _)| !name.starts_with(&before)) {
+        return Err(Error::Weights(format!(
+            "the file holds the tensor {} beside a network under {}, which has no place for it",
+            short(name),
+            short(&before)
+        )));
+    }
+    let names: HashSet<String> = stored.iter().map(|(name, _)| bare(name, &before).to_owned()).collect();
+    let head = head(&names);
+    let (mut tensors, mut unused) = (Vec::new(), Vec::new());
+    for (theirs, mut shape) in stored {
+        let name = bare(&theirs, &before);
+        if is_counter(name, &shape, &names) {
+            continue;
+        }
+        if UNUSED.iter().any(|start| name.starts_with(start)) {
+            unused.push(theirs);
+            continue;
+        }
+        let part = |head: &str| name.strip_prefix(head)?.strip_prefix('.');
+        let ours = match head.and_then(|[theirs, ours]| Some((part(theirs)?, ours))) {
+            Some((part, ours)) if ["weight", "bias"].contains(&part) => format!("{ours}.{part}"),
+            _ => name.to_owned(),
+        };
+        if shape.len() == 2 && POINTWISE.iter().any(|end| ours.ends_with(end)) {
+            shape.extend([1, 1]);
+        }
+        tensors.push(Tensor { theirs, ours, shape });
+    }
+    Ok((Spelled { source, tensors }, unused))
+}
+
+/// `name` without what stands before all names.
+fn bare<'a>(name: &'a str, before: &str) -> &'a str {
+    name.strip_prefix(before).unwrap_or(name)
+}
+
+/// What stands before most names and before an anchor: `module.` of several GPUs, `model.` of Lightning, `backbone.`.
+fn before_all<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
+    let count = names.clone().count();
+    let candidates =
+        names.clone().flat_map(|name| ANCHORS.iter().filter_map(|anchor| name.strip_suffix(anchor)));
+    let most = |before: &&str| {
+        let whole = before.is_empty() || before.ends_with('.');
+        whole && 2 * names.clone().filter(|name| name.starts_with(*before)).count() > count
+    };
+    // Found early, where a file is not hostile.
+    let mut seen = HashSet::new();
+    let mut best = "";
+    for candidate in candidates.filter(|candidate| seen.insert(*candidate)) {
+        if candidate.len() > best.len() && most(&candidate) {
+            best = candidate;
+        }
+    }
+    best.to_owned()
+}
+
+/// The head's name in the file and in timm, if the file has one head.
+fn head(names: &HashSet<String>) -> Option<[&'static str; 2]> {
+    let aligned = aligned::is_aligned(names.iter().map(String::as_str));
+    let ours = if aligned { "head.fc" } else { "fc" };
+    let has = |head: &&&str| names.contains(&format!("{head}.weight"));
+    let mut found = HEADS.iter().filter(has);
+    match (found.next(), found.next()) {
+        (Some(head), None) => Some([head, ours]),
+        _ => None,
+    }
+}
+
+/// PyTorch's counter beside a batch norm that is there; no part of the function.
+fn is_counter(name: &str, shape: &[usize], names: &HashSet<String>) -> bool {
+    let norm = name.strip_suffix(".num_batches_tracked").filter(|_| shape.is_empty());
+    norm.is_some_and(|norm| names.contains(&format!("{norm}.running_mean")))
+}
+
+impl Spelled {
+    fn theirs(&self, name: &str) -> Result<&str> {
+        let found = self.tensors.iter().find(|tensor| tensor.ours == name);
+        let found = found.ok_or_else(|| Error::Weights(format!("the file lacks the tensor {name}")))?;
+        Ok(&found.theirs)
+    }
+}
+
+impl TensorSource for Spelled {
+    fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        self.tensors.iter().map(|tensor| (tensor.ours.clone(), tensor.shape.clone())).collect()
+    }
+
+    fn is_quantized(&self, name: &str) -> bool {
+        self.theirs(name).is_ok_and(|name| self.source.is_quantized(name))
+    }
+
+    fn check(&self, name: &str) -> Result<()> {
+        self.source.check(self.theirs(name)?)
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>> {
+        self.source.read(self.theirs(name)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Names(Vec<(String, Vec<usize>)>);
+
+    impl TensorSource for Names {
+        fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+            self.0.clone()
+        }
+
+        fn read(&self, name: &str) -> Result<Vec<f32>> {
+            Ok(vec![name.len() as f32])
+        }
+    }
+
+    fn spelled(names: &[(&str, &[usize])]) -> (Vec<(String, Vec<usize>)>, Vec<String>, Spelled) {
+        let names = names.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
+        let (spelled, unused) = as_timms(Box::new(Names(names))).unwrap();
+        (spelled.tensors(), unused, spelled)
+    }
+
+    #[test]
+    fn names_lose_what_stands_before_all_of_them_and_get_timms_head() {
+        let (tensors, unused, source) = spelled(&[
+            ("net.backbone.conv1.weight", &[32, 3, 3, 3]),
+            ("net.backbone.bn1.running_mean", &[32]),
+            ("net.backbone.bn1.num_batches_tracked", &[]),
+            ("net.backbone.block1.rep.0.conv1.weight", &[32, 1, 3, 3]),
+            ("net.backbone.block1.rep.0.pointwise.weight", &[64, 32]),
+            ("net.backbone.adjust_channel.0.weight", &[512, 2048, 1, 1]),
+            ("net.backbone.last_linear.1.weight", &[2, 2048]),
+            ("net.backbone.last_linear.1.bias", &[2]),
+        ]);
+        let names: Vec<_> = tensors.iter().map(|(name, _)| name.as_str()).collect();
+        let expected = [
+            "conv1.weight",
+            "bn1.running_mean",
+            "block1.rep.0.conv1.weight",
+            "block1.rep.0.pointwise.weight",
+            "fc.weight",
+            "fc.bias",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(tensors[3].1, [64, 32, 1, 1]);
+        assert_eq!(unused, ["net.backbone.adjust_channel.0.weight"]);
+        assert_eq!(source.read("fc.bias").unwrap(), ["net.backbone.last_linear.1.bias".len() as f32]);
+        assert!(source.read("net.backbone.last_linear.1.bias").is_err());
+    }
+
+    #[test]
+    fn what_is_ambiguous_stays_as_it_is() {
+        let (tensors, ..) = spelled(&[
+            ("conv1.weight", &[8, 3, 3, 3]),
+            ("fc.weight", &[2, 8]),
+            ("last_linear.weight", &[2, 8]),
+        ]);
+        let names: Vec<_> = tensors.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["conv1.weight", "fc.weight", "last_linear.weight"]);
+        // Two networks: neither stands before most names.
+        let two = [("a.conv1.weight", &[8, 3, 3, 3][..]), ("b.conv1.weight", &[8, 3, 3, 3])];
+        assert_eq!(spelled(&two).0[0].0, "a.conv1.weight");
+    }
+}
