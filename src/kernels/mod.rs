@@ -23,6 +23,8 @@ mod lanes_x86;
 mod pack;
 #[cfg(feature = "train")]
 pub mod panels;
+#[cfg(all(feature = "train", target_arch = "x86_64"))]
+mod panels_avx512;
 mod pool;
 mod quantise;
 mod rows;

@@ -8,6 +8,8 @@
 use super::lanes::{Lanes, Portable};
 #[cfg(target_arch = "x86_64")]
 use super::lanes_x86::Avx2;
+#[cfg(target_arch = "x86_64")]
+use super::panels_avx512;
 use super::{PANEL_LANES, TAPS};
 
 /// Pixels by vectors of output channels that one tile of a product holds in registers: twelve sums, two vectors and
@@ -16,7 +18,7 @@ const TILE: [usize; 2] = [6, 2];
 /// Input channels by vectors of output channels of an outer product: as many sums, in a shape that divides a panel.
 const OUTER: [usize; 2] = [2, 6];
 /// Pixels of an outer product between two visits to its sums in memory: six vectors of each are 24 KiB.
-const OUTER_PIXELS: usize = 128;
+pub(super) const OUTER_PIXELS: usize = 128;
 
 /// Panels one after the other: panel `p` begins at `p · stride`.
 #[derive(Clone, Copy)]
@@ -35,7 +37,12 @@ impl Panels<'_> {
 
 /// Runs a kernel with the widest lanes that this processor has.
 macro_rules! dispatch {
-    ($kernel:ident, $($argument:expr),*) => {{
+    ($kernel:ident, $wider:ident, $($argument:expr),*) => {{
+        #[cfg(target_arch = "x86_64")]
+        if panels_avx512::has_avx512() && widest() {
+            // SAFETY: the processor has both features; the kernel's own demands were checked by the caller.
+            return unsafe { panels_avx512::$wider($($argument),*) };
+        }
         #[cfg(target_arch = "x86_64")]
         if super::isa::has_avx2() {
             #[target_feature(enable = "avx2,fma")]
@@ -48,6 +55,19 @@ macro_rules! dispatch {
         // SAFETY: the kernel's own demands were checked by the caller.
         unsafe { $kernel::<Portable, 2>($($argument),*) }
     }};
+}
+
+/// Always, but for tests of what other processors run.
+#[cfg(not(test))]
+#[cfg(target_arch = "x86_64")]
+fn widest() -> bool {
+    true
+}
+
+#[cfg(test)]
+#[cfg(target_arch = "x86_64")]
+fn widest() -> bool {
+    tests::WIDEST.get()
 }
 
 /// `y = x · w`, for `pixels` pixels of `depth` panels and weights `[outputs, depth · 8, 8]`.
@@ -65,7 +85,7 @@ pub fn product(
     x.check(depth, pixels);
     Panels { values: y, stride: y_stride }.check(outputs, pixels);
     assert!(weights.len() >= outputs * depth * PANEL_LANES * PANEL_LANES && y_stride >= pixels * PANEL_LANES);
-    dispatch!(product_of, x, weights, [pixels, depth, outputs], y, y_stride)
+    dispatch!(product_of, product, x, weights, [pixels, depth, outputs], y, y_stride)
 }
 
 /// `dw += xᵀ · g`, with `dw` as `[depth · 8, outputs · 8]`.
@@ -77,7 +97,7 @@ pub fn outer(x: Panels<'_>, g: Panels<'_>, [pixels, depth, outputs]: [usize; 3],
     x.check(depth, pixels);
     g.check(outputs, pixels);
     assert!(dw.len() >= depth * outputs * PANEL_LANES * PANEL_LANES);
-    dispatch!(outer_of, x, g, [pixels, depth, outputs], dw)
+    dispatch!(outer_of, outer, x, g, [pixels, depth, outputs], dw)
 }
 
 /// A 3×3 convolution of one panel's channels with stride 1: `padded` is `[H + 2, W + 2, 8]`, `taps` `[9, 8]`, `y`
@@ -88,7 +108,7 @@ pub fn outer(x: Panels<'_>, g: Panels<'_>, [pixels, depth, outputs]: [usize; 3],
 /// When a slice is too short.
 pub fn depthwise(padded: &[f32], taps: &[f32], [h, w]: [usize; 2], y: &mut [f32]) {
     check_image(padded, [h, w], taps.len(), y.len());
-    dispatch!(depthwise_of, padded, taps, [h, w], y)
+    dispatch!(depthwise_of, depthwise, padded, taps, [h, w], y)
 }
 
 /// Adds to `taps` what [`depthwise`]'s weights get of the gradient `g`, `[H, W, 8]`.
@@ -98,7 +118,7 @@ pub fn depthwise(padded: &[f32], taps: &[f32], [h, w]: [usize; 2], y: &mut [f32]
 /// When a slice is too short.
 pub fn depthwise_taps(padded: &[f32], g: &[f32], [h, w]: [usize; 2], taps: &mut [f32]) {
     check_image(padded, [h, w], taps.len(), g.len());
-    dispatch!(depthwise_taps_of, padded, g, [h, w], taps)
+    dispatch!(depthwise_taps_of, depthwise_taps, padded, g, [h, w], taps)
 }
 
 fn check_image(padded: &[f32], [h, w]: [usize; 2], taps: usize, image: usize) {
@@ -358,6 +378,18 @@ unsafe fn depthwise_taps_of<L: Lanes, const P: usize>(
 mod tests {
     use super::*;
 
+    thread_local! {
+        pub static WIDEST: std::cell::Cell<bool> = const { std::cell::Cell::new(true) };
+    }
+
+    /// In the widest vectors that there are, and in those of older processors.
+    fn in_all_widths(test: impl Fn()) {
+        for widest in [true, false] {
+            WIDEST.set(widest);
+            test();
+        }
+    }
+
     /// Sums of some hundred products in another order.
     const TOLERANCE: f32 = 1e-4;
 
@@ -377,6 +409,10 @@ mod tests {
 
     #[test]
     fn a_product_is_that_of_the_matrices() {
+        in_all_widths(product_of_matrices);
+    }
+
+    fn product_of_matrices() {
         for [pixels, depth, outputs] in SHAPES {
             let stride = pixels * 8 + 16;
             let (x, w) = (numbers(depth * stride, 1), numbers(outputs * depth * 64, 2));
@@ -399,6 +435,10 @@ mod tests {
 
     #[test]
     fn an_outer_product_is_added_to_what_was_there() {
+        in_all_widths(outer_product_added);
+    }
+
+    fn outer_product_added() {
         for [pixels, depth, outputs] in SHAPES {
             let stride = pixels * 8 + 8;
             let (x, g) = (numbers(depth * stride, 1), numbers(outputs * stride, 2));
@@ -418,6 +458,10 @@ mod tests {
 
     #[test]
     fn depthwise_sums_over_each_window_and_its_taps_over_all_windows() {
+        in_all_widths(depthwise_and_taps);
+    }
+
+    fn depthwise_and_taps() {
         for [h, w] in [[1, 1], [5, 3], [4, 9]] {
             let (padded, taps) = (numbers((h + 2) * (w + 2) * 8, 1), numbers(72, 2));
             let tap = |i: usize, j: usize, t: usize, lane: usize| {
