@@ -20,10 +20,10 @@ impl Average {
         Ok(Self { means: values(model)?, steps })
     }
 
-    /// Moves towards `model`: by a tenth at first, in the end by `1 - decay`.
-    pub fn add(&mut self, model: &Xception, decay: f64) -> Result<()> {
-        self.steps += 1;
-        let decay = decay.min(self.steps as f64 / (self.steps as f64 + 9.0)) as f32;
+    /// Moves towards `model`, which is `steps` steps further: by a tenth at first, in the end by `1 - decay` a step.
+    pub fn add(&mut self, model: &Xception, decay: f64, steps: u64) -> Result<()> {
+        self.steps += steps;
+        let decay = decay.powf(steps as f64).min(self.steps as f64 / (self.steps as f64 + 9.0)) as f32;
         for (mean, new) in self.means.iter_mut().zip(values(model)?) {
             for (mean, new) in mean.iter_mut().zip(new) {
                 // In this form what does not change stays as it is, to the bit.
@@ -95,7 +95,7 @@ mod tests {
         let config = XceptionConfig::mini(Dialect::Timm, 3);
         let (model, other) = (config.init(&device), config.init(&device));
         let mut average = Average::new(&model, 0).unwrap();
-        average.add(&model, 0.9).unwrap();
+        average.add(&model, 0.9, 1).unwrap();
         assert_eq!(values(&average.model(&other)).unwrap(), average.means);
         for (mean, value) in average.means.iter().flatten().zip(values(&model).unwrap().iter().flatten()) {
             assert!((mean - value).abs() <= 1e-6 * value.abs().max(1.0));

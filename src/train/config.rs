@@ -58,6 +58,10 @@ pub struct TrainConfig {
     pub epoch: usize,
     /// Side of the network's input, in use.
     pub side: usize,
+    /// The pictures' shorter side, where they are smaller than the network's input: what is finer it cannot learn, and
+    /// is not shown in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<usize>,
     /// Sides while training; none is `side` throughout.
     pub growth: Vec<Growth>,
     /// Weight of the past in the average of the weights.
@@ -101,6 +105,7 @@ impl TrainConfig {
             seed: 1,
             epoch: EPOCH_SAMPLES,
             side: SIDE,
+            detail: None,
             growth: GROWTH.to_vec(),
             decay: 0.998,
             variation: Variation::default(),
@@ -191,6 +196,11 @@ impl TrainConfig {
             ("decay", share(*decay), format!("is {decay} and must be a share, from 0 to below 1")),
             ("side", side(&self.side), format!("is {} and must be {least} to {most} pixels", self.side)),
             (
+                "detail",
+                self.detail.is_none_or(|detail| (1..=self.side).contains(&detail)),
+                format!("is {} and must be 1 to `side`, {}", self.detail.unwrap_or(0), self.side),
+            ),
+            (
                 "growth",
                 grows,
                 format!(
@@ -224,10 +234,16 @@ pub fn network(classes: usize) -> XceptionConfig {
     .named()
 }
 
-/// What the input of a network trained here must look like.
+/// What the input of a network trained here must look like, from pictures of any size.
 pub fn preprocess(side: usize) -> Preprocess {
+    seen_at(side, None)
+}
+
+/// The same for a network that learns from pictures of that size, if they are smaller than its input.
+pub fn seen_at(side: usize, detail: Option<usize>) -> Preprocess {
     Preprocess {
         size: side,
+        detail: detail.filter(|detail| *detail < side),
         fit: Fit::CenterCrop { crop_pct: 1.0 },
         filter: Filter::Bilinear,
         mean: [0.5; 3],

@@ -1,16 +1,20 @@
 //! A run under way: steps, and the checkpoints between them.
 
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::optim::{AdamWConfig, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
+use rayon::prelude::*;
 
+use super::accelerator::Accelerator;
+use super::adamw::AdamW;
 use super::average::Average;
 use super::checkpoint::{LogLine, RunFolder, State};
 use super::config::TrainConfig;
 use super::dataset::Batch;
 use super::init::{fresh, settled};
-use super::learn::Engine;
+use super::learn::{Engine, Target};
 use super::mix::mixed;
 use super::pass::Pass;
 use super::progress::Progress;
@@ -20,6 +24,10 @@ use super::step::{Score, in_use, step, validate};
 use super::supply::Supply;
 use crate::error::Result;
 use crate::model::Xception;
+
+/// Steps between two looks at the weights for their average where a GPU has them: reading them back takes as long as a
+/// step.
+const GPU_STEPS: u64 = 16;
 
 /// A run under way.
 pub struct Run<'a> {
@@ -38,7 +46,7 @@ impl<'a> Run<'a> {
     /// From the folder's last checkpoint, or from the beginning.
     pub fn open(config: &'a TrainConfig, folder: &'a RunFolder, supply: &'a Supply) -> Result<Self> {
         let device = config.device.open()?;
-        let optimizer = AdamWConfig::new().with_weight_decay(config.weight_decay).init();
+        let optimizer = AdamW::init(config.weight_decay);
         let state = folder.state()?;
         let first = match state.epochs {
             0 => beginning(config, &supply.labels(), &device)?,
@@ -72,9 +80,10 @@ impl<'a> Run<'a> {
         let steps = config.epoch / config.batch;
         let side = config.side_at(self.progress());
         let batches = self.supply.epoch(side, config.seed, self.state.epochs, steps, config.batch);
-        for mut batch in batches {
+        for mixed in mixed_ahead(batches, config, self.state.samples) {
+            let (mut batch, targets) = mixed?;
             rate = learning_rate(config.rate, self.progress());
-            score.add(self.learn(&mut batch, rate)?);
+            score.add(self.learn(&mut batch, &targets, rate)?);
             self.state.seconds = before + start.elapsed().as_secs_f64();
             let speed = score.count as f64 / start.elapsed().as_secs_f64();
             shown.step(self.progress(), self.state.epochs + 1, &score, speed);
@@ -100,15 +109,17 @@ impl<'a> Run<'a> {
     }
 
     /// One step.
-    fn learn(&mut self, batch: &mut Batch, rate: f64) -> Result<Score> {
+    fn learn(&mut self, batch: &mut Batch, targets: &[Target], rate: f64) -> Result<Score> {
         let (config, model, pass) = (self.config, self.model.clone(), Pass::of(self.config));
-        let targets = mixed(batch, &config.mix, config.seed, self.state.samples)?;
         let (engine, optimizer) = (&mut self.engine, &mut self.optimizer);
-        let (model, score) = step(model, config, pass, engine, optimizer, batch, &targets, rate)?;
+        let (model, score) = step(model, config, pass, engine, optimizer, batch, targets, rate)?;
         let first = self.state.samples == 0 && config.from.is_none();
         self.model = if first { settled(model) } else { model };
-        self.average.add(&self.model, config.decay)?;
         self.state.samples += batch.classes.len() as u64;
+        let steps = if config.device == Accelerator::Cpu { 1 } else { GPU_STEPS };
+        if (self.state.samples / config.batch as u64).is_multiple_of(steps) {
+            self.average.add(&self.model, config.decay, steps)?;
+        }
         Ok(score)
     }
 
@@ -121,13 +132,34 @@ impl<'a> Run<'a> {
 
     /// At the side that the epoch had: statistics of batch norm hold for that one.
     fn validation(&self, side: usize) -> Result<Score> {
-        let mut score = Score::default();
         let network = in_use(&self.averaged(), &self.config.network)?;
-        for batch in self.supply.validation(side, self.config.seed) {
-            score.add(validate(&network, &batch)?);
-        }
-        Ok(score)
+        let batches = self.supply.validation(side, self.config.seed).par_bridge();
+        batches.map(|batch| validate(&network, &batch)).try_reduce(Score::default, |mut all, one| {
+            all.add(one);
+            Ok(all)
+        })
     }
+}
+
+/// Batches with pictures mixed into each other, and what they are to be taken for, a few ahead of need; `first` pictures
+/// came before them.
+fn mixed_ahead(
+    batches: Receiver<Batch>,
+    config: &TrainConfig,
+    first: u64,
+) -> Receiver<Result<(Batch, Vec<Target>)>> {
+    let (mix, seed, size) = (config.mix, config.seed, config.batch as u64);
+    let (send, receive) = sync_channel(1);
+    std::thread::spawn(move || {
+        for (number, mut batch) in (0..).zip(batches) {
+            let targets = mixed(&mut batch, &mix, seed, first + number * size);
+            // The receiver is gone when training stops early.
+            if send.send(targets.map(|targets| (batch, targets))).is_err() {
+                return;
+            }
+        }
+    });
+    receive
 }
 
 #[cfg(test)]
@@ -227,7 +259,7 @@ mod tests {
             let mut run = Run::open(&config, &folder, &drawings).unwrap();
             for some in batches.chunks(interval) {
                 for batch in some {
-                    run.learn(&mut batch.clone(), 5e-3).unwrap();
+                    run.learn(&mut batch.clone(), &plain(batch), 5e-3).unwrap();
                 }
                 run.validation(config.side).unwrap();
                 run.checkpoint().unwrap();
@@ -257,7 +289,8 @@ mod tests {
         let y = run.model.stem[0].conv.forward(x).permute([1, 0, 2, 3]);
         let [channels, b, h, w] = y.dims();
         let y = y.reshape([channels, b * h * w]);
-        run.learn(&mut batch, 1e-3).unwrap();
+        let targets = plain(&batch);
+        run.learn(&mut batch, &targets, 1e-3).unwrap();
 
         let norm = run.model.stem[0].norm.clone().unwrap();
         let near = Tolerance::<f32>::rel_abs(1e-3, 1e-4);
@@ -272,14 +305,14 @@ mod tests {
         let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 1).unwrap());
         let device = Device::flex().autodiff();
         let mut model = fresh(&config.network, &device, 1);
-        let (mut optimizer, mut engine) = (AdamWConfig::new().init(), None);
-        let batch = drawings.batch(config.side, 1, 0, 0, 16);
+        let (mut optimizer, mut engine) = (AdamW::init(1e-4), None);
+        let mut batch = drawings.batch(config.side, 1, 0, 0, 16);
         let targets = plain(&batch);
         let losses: Vec<f64> = (0..12)
             .map(|_| {
                 let (engine, optimizer) = (&mut engine, &mut optimizer);
                 let (next, score) =
-                    step(model.clone(), &config, Pass::Ours, engine, optimizer, &batch, &targets, 5e-3)
+                    step(model.clone(), &config, Pass::Ours, engine, optimizer, &mut batch, &targets, 5e-3)
                         .unwrap();
                 model = next;
                 score.mean_loss()

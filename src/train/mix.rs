@@ -2,6 +2,7 @@
 //! 2019) and mixup (Zhang et al., 2018). And pictures of nothing among them, so that it learns not to know (outlier
 //! exposure: Hendrycks et al., 2019).
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::config::preprocess;
@@ -11,8 +12,9 @@ use super::random::Random;
 use super::texture::texture;
 use crate::error::Result;
 
-/// Stream of the mixtures, apart from all pictures.
+/// Streams of the mixtures and of what shows nothing, apart from all pictures.
 const STREAM: u64 = u64::MAX - 3;
+const NOTHING: u64 = u64::MAX - 8;
 /// Numbers of a pixel.
 const COLOURS: usize = 3;
 
@@ -53,10 +55,10 @@ pub fn plain(batch: &Batch) -> Vec<Target> {
 ///
 /// When its pictures have no pixels.
 pub fn mixed(batch: &mut Batch, mix: &Mix, seed: u64, number: u64) -> Result<Vec<Target>> {
-    let random = &mut Random::new(seed, STREAM, number);
-    let mut targets = by_pairs(batch, mix, random);
+    let mut targets = by_pairs(batch, mix, &mut Random::new(seed, STREAM, number));
     let side = batch.side();
-    for (picture, target) in batch.pixels.chunks_exact_mut(side * side * COLOURS).zip(&mut targets) {
+    let forget = |(at, (picture, target)): (usize, (&mut [f32], &mut Target))| {
+        let random = &mut Random::new(seed, NOTHING, number + at as u64);
         if random.chance(mix.nothing) {
             let texture = texture(random);
             let planes = preprocess(side).apply(texture.view()?)?;
@@ -65,7 +67,10 @@ pub fn mixed(batch: &mut Batch, mix: &Mix, seed: u64, number: u64) -> Result<Vec
             }
             target.sure = 0.0;
         }
-    }
+        Ok(())
+    };
+    let pictures = batch.pixels.par_chunks_exact_mut(side * side * COLOURS);
+    pictures.zip(&mut targets).enumerate().try_for_each(forget)?;
     Ok(targets)
 }
 
@@ -81,9 +86,8 @@ fn by_pairs(batch: &mut Batch, mix: &Mix, random: &mut Random) -> Vec<Target> {
     // The share that stays: uniform, which is what both papers use on small pictures.
     let (rows, columns) = window(random, side, 1.0 - share);
     let share = if cut { 1.0 - (rows.len() * columns.len()) as f32 / (side * side) as f32 } else { share };
-    for first in 0..count / 2 {
-        let (before, after) = batch.pixels.split_at_mut((count - 1 - first) * image);
-        let (a, b) = (&mut before[first * image..][..image], &mut after[..image]);
+    let (first, last) = batch.pixels.split_at_mut(count.div_ceil(2) * image);
+    first.par_chunks_exact_mut(image).zip(last.par_chunks_exact_mut(image).rev()).for_each(|(a, b)| {
         if cut {
             for row in rows.clone() {
                 let part = (row * side + columns.start) * COLOURS..(row * side + columns.end) * COLOURS;
@@ -94,7 +98,7 @@ fn by_pairs(batch: &mut Batch, mix: &Mix, random: &mut Random) -> Vec<Target> {
                 (*a, *b) = (*a * share + *b * (1.0 - share), *b * share + *a * (1.0 - share));
             }
         }
-    }
+    });
     let target = |at: usize| {
         let other = batch.classes[count - 1 - at];
         Target { other, share, ..Target::of(batch.classes[at]) }

@@ -3,6 +3,7 @@
 
 pub mod ablate;
 pub mod accelerator;
+pub mod adamw;
 pub mod augment;
 pub mod average;
 pub mod background;
@@ -17,6 +18,7 @@ pub mod curves;
 pub mod dataset;
 pub mod eval;
 pub mod fit;
+pub mod forward;
 pub mod hard;
 pub mod icons;
 pub mod init;

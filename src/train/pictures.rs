@@ -10,7 +10,7 @@ use std::sync::mpsc::Receiver;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
-use super::config::preprocess;
+use super::config::seen_at;
 use super::dataset::{Batch, ahead};
 use super::layout::{Broken, Class, FolderNames, Layout, decode};
 use super::random::Random;
@@ -63,7 +63,8 @@ enum Ready {
 }
 
 impl Pictures {
-    /// Reads the pictures of a folder in any [`Layout`] for networks with inputs of the given sides; where there is no
+    /// Reads the pictures of a folder in any [`Layout`] for networks with inputs of the given sides, at no finer detail
+    /// than told; where there is no
     /// validation set, the seed says which are held out. What people should know goes to `tell`.
     ///
     /// # Errors
@@ -74,6 +75,7 @@ impl Pictures {
         names: Option<&FolderNames>,
         seed: u64,
         sides: &[usize],
+        detail: Option<usize>,
         tell: &dyn Fn(&str),
     ) -> Result<Self> {
         let mut layout = Layout::read(dir, names)?;
@@ -84,12 +86,16 @@ impl Pictures {
             bar.set_style(style);
         }
         let largest = sides.iter().copied().max().unwrap_or(1);
-        let most = (KEPT * largest as f64).ceil() as usize;
+        let most = detail.unwrap_or((KEPT * largest as f64).ceil() as usize);
         let ready = |(_, file, held_out): &(usize, PathBuf, bool)| {
             let read = || -> Result<Ready, String> {
                 let picture = decode(file)?;
                 let ready = if *held_out {
-                    sides.iter().map(|side| seen(&picture, *side)).collect::<Result<_>>().map(Ready::HeldOut)
+                    sides
+                        .iter()
+                        .map(|side| seen(&picture, *side, detail))
+                        .collect::<Result<_>>()
+                        .map(Ready::HeldOut)
                 } else {
                     picture.view().and_then(|view| Photograph::new(view, most)).map(Ready::Train)
                 };
@@ -213,7 +219,7 @@ impl HeldOut {
         }
         let made = self.seen.last_key_value().and_then(|(largest, all)| {
             let rgba = all[place].chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 255]).collect();
-            seen(&Picture::new(rgba, *largest, *largest).ok()?, side).ok()
+            seen(&Picture::new(rgba, *largest, *largest).ok()?, side, None).ok()
         });
         Cow::Owned(made.unwrap_or_default().into_vec())
     }
@@ -237,8 +243,8 @@ fn divided(layout: &mut Layout, seed: u64) -> Vec<(usize, PathBuf, bool)> {
 }
 
 /// A picture as a classifier with an input of `side` sees it, `[H, W, 3]`, before it is normalised.
-fn seen(picture: &Picture, side: usize) -> Result<Box<[u8]>> {
-    let planes = preprocess(side).apply(picture.view()?)?;
+fn seen(picture: &Picture, side: usize, detail: Option<usize>) -> Result<Box<[u8]>> {
+    let planes = seen_at(side, detail).apply(picture.view()?)?;
     let pixels = side * side;
     let byte = |at: usize| ((planes[at] + 1.0) * 127.5).round() as u8;
     Ok((0..pixels).flat_map(|p| [p, pixels + p, 2 * pixels + p].map(byte)).collect())
@@ -255,6 +261,7 @@ mod tests {
 
     use image::{ImageFormat, Rgb, RgbImage};
 
+    use super::super::config::preprocess;
     use super::*;
 
     struct Data(PathBuf);
@@ -283,8 +290,9 @@ mod tests {
 
         fn read(&self) -> (Pictures, Vec<String>) {
             let said = std::cell::RefCell::new(Vec::new());
-            let pictures =
-                Pictures::read(&self.0, None, 1, &[24, 33], &|text| said.borrow_mut().push(text.to_owned()));
+            let pictures = Pictures::read(&self.0, None, 1, &[24, 33], None, &|text| {
+                said.borrow_mut().push(text.to_owned())
+            });
             (pictures.unwrap(), said.into_inner())
         }
     }
@@ -366,7 +374,7 @@ mod tests {
         for n in 0..2 {
             fs::write(data.0.join(format!("b/torn{n}.jpg")), b"no picture").unwrap();
         }
-        let message = Pictures::read(&data.0, None, 1, &[24], &|_| ()).unwrap_err().to_string();
+        let message = Pictures::read(&data.0, None, 1, &[24], None, &|_| ()).unwrap_err().to_string();
         assert!(message.contains("3 of 42 pictures of") && message.contains("torn"), "{message}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 
 use super::checkpoint::{Kept, RunFolder, State};
-use super::config::{TrainConfig, preprocess};
+use super::config::{TrainConfig, seen_at};
 use super::dataset::Drawings;
 use super::fit::Run;
 use super::layout::FolderNames;
@@ -107,7 +107,7 @@ fn supply(config: &TrainConfig, paths: &Paths, said: &Described, tell: &dyn Fn(&
     let mut sides: Vec<_> = config.growth.iter().map(|step| step.side).chain([config.side]).collect();
     sides.sort();
     sides.dedup();
-    let mut pictures = Pictures::read(data, names.as_ref(), config.seed, &sides, tell)?;
+    let mut pictures = Pictures::read(data, names.as_ref(), config.seed, &sides, config.detail, tell)?;
     pictures.variation = config.variation;
     Ok(Supply::Pictures(pictures, said.clone()))
 }
@@ -163,7 +163,8 @@ fn export(
     out: &Path,
 ) -> Result<String> {
     let (about, labels) = (supply.about(config, state), supply.named());
-    let bytes = save(model, &config.network, &preprocess(config.side), &labels, &about, Dtype::F16)?;
+    let bytes =
+        save(model, &config.network, &seen_at(config.side, config.detail), &labels, &about, Dtype::F16)?;
     output::write(out, &bytes)?;
     Ok(format!(
         "{}: {} bytes, {} numbers, {:.1} million multiply-accumulates a picture",

@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(config.network.middle_blocks, 2);
         assert_eq!(config.network.architecture, "xception-custom");
         let text = std::fs::read_to_string(EXAMPLE).unwrap();
-        let all = TrainConfig { from: Some("a".into()), ..config };
+        let all = TrainConfig { from: Some("a".into()), detail: Some(64), ..config };
         for field in object(&all).unwrap().keys() {
             let line = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{field} = "));
             let table = format!("[{field}]");
@@ -198,7 +198,7 @@ mod tests {
         let file = crate::bundled::PHOTOS.file().unwrap();
         let classes = file.config.classes;
         assert_eq!(XceptionConfig { classes, ..config.network }, file.config);
-        assert_eq!(config.side, file.preprocess.size);
+        assert_eq!((config.side, config.detail), (file.preprocess.size, file.preprocess.detail));
         let names = FolderNames::read(Path::new("src/train/examples/photos.tsv")).unwrap();
         for (index, label) in file.labels.names().iter().enumerate() {
             assert_eq!(file.labels.synset(index).and_then(|synset| names.get(synset)), Some(label.as_str()));
@@ -248,6 +248,7 @@ mod tests {
             ("label_smoothing = 1.0", "`label_smoothing` is 1 and"),
             ("decay = 2.0", "`decay` is 2 and"),
             ("side = 6", "`side` is 6 and must be 7 to 2048"),
+            ("side = 40\ndetail = 41", "`detail` is 41 and must be 1 to `side`, 40"),
             ("growth = [{ from = 0.0, side = 4 }]", "`growth` must"),
             ("growth = [{ from = 5.0, side = 48 }]", "`growth` must"),
             ("growth = [{ from = 0.5, side = 48 }, { from = 0.1, side = 64 }]", "`growth` must"),

@@ -51,8 +51,8 @@ impl Score {
     }
 }
 
-/// Moves `model` one step of `rate` towards the right answers for `batch`. An `engine` that fits the batch is used
-/// again, another one is made anew.
+/// Moves `model` one step of `rate` towards the right answers for `batch`, whose pixels may be taken: copying them takes
+/// longer than a GPU's step. An `engine` that fits the batch is used again, another one is made anew.
 #[allow(clippy::too_many_arguments, reason = "a run's state and one batch of it")]
 pub fn step(
     model: Xception,
@@ -60,13 +60,15 @@ pub fn step(
     pass: Pass,
     engine: &mut Option<Engine>,
     optimizer: &mut ModuleOptimizer,
-    batch: &Batch,
+    batch: &mut Batch,
     targets: &[Target],
     rate: f64,
 ) -> Result<(Xception, Score)> {
     if pass != Pass::Ours {
         let device = model.head.weight.val().device();
-        let logits = pass.logits(&model, pictures(batch, &device));
+        let (count, side) = (batch.classes.len(), batch.side());
+        let pixels = TensorData::new(std::mem::take(&mut batch.pixels), [count, side, side, 3]);
+        let logits = pass.logits(&model, &config.network, Tensor::from_data(pixels, &device));
         return descend(model, logits, optimizer, batch, targets, rate, config.label_smoothing);
     }
     let (side, count) = (batch.side(), batch.classes.len());
@@ -162,9 +164,11 @@ pub fn descend<M: Module>(
     let target = targets(wanted, classes, smoothing, &logits.device());
     let losses = (log_softmax(logits.clone(), 1) * target).sum_dim(1).neg();
     let loss = losses.mean();
+    let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    let model = optimizer.step(rate, model, gradients);
+    // Last, since a GPU that is asked for numbers is waited for.
     let score = Score {
-        loss: numbers(loss.clone().detach())?.iter().map(|v| f64::from(*v)).sum::<f64>()
-            * batch.classes.len() as f64,
+        loss: numbers(loss.detach())?.iter().map(|v| f64::from(*v)).sum::<f64>() * batch.classes.len() as f64,
         ..right_answers(logits.detach(), batch)?
     };
     if !score.loss.is_finite() {
@@ -172,8 +176,7 @@ pub fn descend<M: Module>(
             "the loss is no longer a number; start again with a lower --rate".into(),
         ));
     }
-    let gradients = GradientsParams::from_grads(loss.backward(), &model);
-    Ok((optimizer.step(rate, model, gradients), score))
+    Ok((model, score))
 }
 
 /// The network as it is used, running statistics and all.

@@ -70,7 +70,7 @@ impl Supply {
     }
 
     /// Batches of pictures that no epoch contains.
-    pub fn validation(&self, side: usize, seed: u64) -> impl Iterator<Item = Batch> + '_ {
+    pub fn validation(&self, side: usize, seed: u64) -> impl Iterator<Item = Batch> + Send + '_ {
         (0..).step_by(VALIDATION_BATCH).map_while(move |first: usize| {
             let batch = match self {
                 Self::Drawings(_) if first >= VALIDATION_SAMPLES => return None,

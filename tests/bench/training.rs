@@ -1,39 +1,29 @@
 //! How many pictures a second each way of training takes, at equal settings in one run.
 //!
-//! `cargo bench --bench training -- [--side 80] [--batch 64] [--steps 12]`; with `cargo test` it runs once, small.
-
-mod autodiff;
+//! `cargo bench --bench training -- [--side 80] [--batch 128] [--steps 12] [--gpu]`; with `cargo test` it runs once, small.
 
 use std::time::Instant;
 
 use burn::module::Module;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
-use burn::tensor::Device;
 use xception_web::model::{Dialect, Xception, XceptionConfig};
+use xception_web::train::accelerator::Accelerator;
+use xception_web::train::adamw::AdamW;
 use xception_web::train::config::{TrainConfig, network};
 use xception_web::train::dataset::Batch;
 use xception_web::train::init::fresh;
 use xception_web::train::mix::plain;
 use xception_web::train::pass::Pass;
 use xception_web::train::schedule::Budget;
-use xception_web::train::step::{descend, pictures, step};
+use xception_web::train::step::step;
 
 /// Classes of the bundled network.
 const CLASSES: usize = 150;
 const RATE: f64 = 1e-3;
-
-#[derive(Clone, Copy, PartialEq)]
-enum Way {
-    /// Burn's operations and autodiff.
-    Burn,
-    /// Operations with gradients of their own, by Burn's autodiff.
-    Autodiff,
-    /// The engine.
-    Engine,
-}
+const DECAY: f32 = 0.03;
 
 struct Trainer {
-    way: Way,
+    pass: Pass,
     config: TrainConfig,
     model: Xception,
     optimizer: ModuleOptimizer,
@@ -41,27 +31,21 @@ struct Trainer {
 }
 
 impl Trainer {
-    fn new(way: Way, network: &XceptionConfig) -> Self {
-        let config = TrainConfig { network: network.clone(), ..TrainConfig::new(Budget::Samples(1)) };
-        let model = fresh(network, &Device::flex().autodiff(), 1);
-        Self { way, config, model, optimizer: AdamWConfig::new().init(), engine: None }
+    fn new(pass: Pass, device: Accelerator, network: &XceptionConfig) -> Self {
+        let config = TrainConfig { device, network: network.clone(), ..TrainConfig::new(Budget::Samples(1)) };
+        let model = fresh(network, &device.open().expect("a device"), 1);
+        // What the engine is measured against had Burn's.
+        let ours = pass == Pass::Ours || device == Accelerator::Webgpu;
+        let optimizer =
+            if ours { AdamW::init(DECAY) } else { AdamWConfig::new().with_weight_decay(DECAY).init() };
+        Self { pass, config, model, optimizer, engine: None }
     }
 
     /// One step; the loss.
-    fn step(&mut self, batch: &Batch) -> f64 {
-        let (model, targets) = (self.model.clone(), plain(batch));
-        let (config, optimizer) = (&self.config, &mut self.optimizer);
-        let done = match self.way {
-            Way::Autodiff => {
-                let x = pictures(batch, &model.head.weight.val().device());
-                let logits = autodiff::logits(&model, &config.network, x);
-                descend(model, logits, optimizer, batch, &targets, RATE, config.label_smoothing)
-            }
-            way => {
-                let pass = if way == Way::Engine { Pass::Ours } else { Pass::Plain };
-                step(model, config, pass, &mut self.engine, optimizer, batch, &targets, RATE)
-            }
-        };
+    fn step(&mut self, mut batch: Batch) -> f64 {
+        let (model, targets) = (self.model.clone(), plain(&batch));
+        let (config, engine, optimizer) = (&self.config, &mut self.engine, &mut self.optimizer);
+        let done = step(model, config, self.pass, engine, optimizer, &mut batch, &targets, RATE);
         let (model, score) = done.expect("a step");
         self.model = model;
         score.mean_loss()
@@ -80,30 +64,39 @@ fn main() {
         at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(default)
     };
     let bench = arguments.iter().any(|argument| argument == "--bench");
-    let (side, count, steps) =
-        if bench { (option("--side", 80), option("--batch", 64), option("--steps", 12)) } else { (33, 8, 1) };
+    let (side, count, steps) = if bench {
+        (option("--side", 80), option("--batch", 128), option("--steps", 12))
+    } else {
+        (33, 8, 1)
+    };
     let network = if bench {
         network(CLASSES)
     } else {
         XceptionConfig { middle_blocks: 1, ..XceptionConfig::mini(Dialect::Timm, CLASSES) }
     };
     let batch = batch(side, count);
-    let ways =
-        [("Burn's own operations", Way::Burn), ("own operations", Way::Autodiff), ("engine", Way::Engine)];
+    let gpu = arguments.iter().any(|argument| argument == "--gpu");
+    let device = |pass| if gpu && pass == Pass::Operations { Accelerator::Webgpu } else { Accelerator::Cpu };
+    let ways = [
+        ("Burn's own operations", Pass::Plain),
+        (if gpu { "own operations, GPU" } else { "own operations" }, Pass::Operations),
+        ("engine", Pass::Ours),
+    ];
     // For a profiler: one of them alone.
     let only = option("--only", ways.len());
     let mut trainers: Vec<_> = (0..ways.len())
         .filter(|&i| only >= ways.len() || only == i)
-        .map(|i| (ways[i].0, Trainer::new(ways[i].1, &network), f64::INFINITY))
+        .map(|i| (ways[i].0, Trainer::new(ways[i].1, device(ways[i].1), &network), f64::INFINITY))
         .collect();
     // The first step warms up, and shows that all do the same.
-    let losses: Vec<_> = trainers.iter_mut().map(|(_, trainer, _)| trainer.step(&batch)).collect();
+    let losses: Vec<_> = trainers.iter_mut().map(|(_, trainer, _)| trainer.step(batch.clone())).collect();
     assert!(losses.iter().all(|loss| (loss - losses[0]).abs() < 1e-3 * losses[0]), "{losses:?}");
     // In turn, so that what else the machine does meets all of them.
     for _ in 0..steps {
         for (_, trainer, best) in &mut trainers {
+            let batch = batch.clone();
             let start = Instant::now();
-            trainer.step(&batch);
+            trainer.step(batch);
             *best = best.min(start.elapsed().as_secs_f64());
         }
     }

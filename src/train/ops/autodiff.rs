@@ -7,7 +7,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, TensorMetadata};
 
-use super::{PoolGeometry, TrainGradients, TrainOps};
+use super::{AdamWStep, PoolGeometry, TrainGradients, TrainOps};
 
 #[derive(Debug)]
 struct Depthwise;
@@ -122,21 +122,29 @@ impl<B: TrainGradients, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
         beta: FloatTensor<Self>,
         epsilon: f32,
         floor: f32,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let nodes = [x.node(), gamma.node(), beta.node()];
         let (x, gamma, beta) = (x.into_primitive(), gamma.into_primitive(), beta.into_primitive());
-        let (y, mean, variance) = B::batch_norm_act(x.clone(), gamma.clone(), beta.clone(), epsilon, floor);
+        let (y, saved) = B::batch_norm_act(x.clone(), gamma, beta, epsilon, floor);
         let y = match BatchNormAct.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => {
-                let row = [1, mean.shape()[0]];
-                let rows = [mean.clone(), variance.clone(), gamma, beta]
-                    .map(|v| B::float_reshape(v, row.into()))
-                    .to_vec();
-                prep.finish((x, B::float_cat(rows, 0), epsilon, floor), y)
-            }
+            OpsKind::Tracked(prep) => prep.finish((x, saved.clone(), epsilon, floor), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         };
-        (y, Self::from_inner(mean), Self::from_inner(variance))
+        (y, Self::from_inner(saved))
+    }
+
+    // What an optimizer does has no gradient.
+    fn adamw(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        step: AdamWStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [parameter, gradient, first, second] =
+            [parameter, gradient, first, second].map(|tensor| tensor.into_primitive());
+        let (parameter, first, second) = B::adamw(parameter, gradient, first, second, step);
+        (Self::from_inner(parameter), Self::from_inner(first), Self::from_inner(second))
     }
 
     fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self> {

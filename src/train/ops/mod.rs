@@ -1,16 +1,18 @@
-//! The few operations that take most of a step of the networks that are compared in [`super::ablate`], as one pass over
-//! memory each; the bundled network has an engine of its own, [`super::learn`].
+//! The few operations that take most of a training step, as one pass over memory each: on a GPU, and on the CPU for the
+//! networks that are compared in [`super::ablate`]. Else the CPU has an engine of its own, [`super::learn`].
 //!
 //! Pictures lie here as `[B, H, W, C]`: channels are then contiguous, so the pointwise convolutions
 //! are single matrix products and everything else vectorises over channels. Values and gradients
 //! are those of the plain operations of [`crate::model`]; the tests prove it.
 
 mod autodiff;
+#[cfg(feature = "webgpu")]
+mod cube;
 mod flex;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, backend_extension};
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, s};
 
 use crate::kernels::Act;
 use crate::model::Dialect;
@@ -24,21 +26,36 @@ pub struct PoolGeometry {
     pub before: [usize; 2],
 }
 
+/// What a step of AdamW does to each number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamWStep {
+    /// Weights of the past in the means of gradients and of their squares.
+    pub betas: [f32; 2],
+    /// The learning rate, by what the first mean is short of for being young.
+    pub rate: f32,
+    /// Factor of the second mean, for the same reason.
+    pub scale: f32,
+    /// Added to the root of the second mean.
+    pub epsilon: f32,
+    /// What the decay leaves of a number.
+    pub keep: f32,
+}
+
 /// What the training forward needs beyond Burn's own operations.
-#[backend_extension(Autodiff, Flex)]
+#[backend_extension(Autodiff, Flex, Cube: cfg(feature = "webgpu"))]
 pub trait TrainOps: burn::backend::Backend {
     /// 3×3 convolution per channel, stride 1, zero padding of one; `w` is `[9, C]`.
     fn depthwise(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// Batch norm by the batch's own statistics, then ReLU if `floor` is zero (minus infinity: none).
-    /// Returns the output, the mean and the biased variance.
+    /// Returns the output and `[4, C]`: mean, biased variance, gamma, beta.
     fn batch_norm_act(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         epsilon: f32,
         floor: f32,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// 3×3 max-pool with stride 2.
     fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self>;
@@ -48,6 +65,15 @@ pub trait TrainOps: burn::backend::Backend {
 
     /// Matrix product of tall `x` `[N, I]` and small `w` `[I, O]`.
     fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// A parameter and the means of its gradients and of their squares after a step.
+    fn adamw(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        step: AdamWStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
 /// The gradients of [`TrainOps`], for a backend that computes them: gradients have no gradients.
@@ -59,8 +85,7 @@ pub trait TrainGradients: TrainOps {
         grad: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Gradients of [`TrainOps::batch_norm_act`] for `x`, `gamma` and `beta`; `saved` is
-    /// `[4, C]`: mean, variance, gamma, beta.
+    /// Gradients of [`TrainOps::batch_norm_act`] for `x`, `gamma` and `beta`; `saved` is what it returned.
     fn batch_norm_act_backward(
         x: FloatTensor<Self>,
         saved: FloatTensor<Self>,
@@ -103,14 +128,16 @@ pub fn batch_norm(
         Act::Relu => 0.0,
         Act::None => f32::NEG_INFINITY,
     };
-    let (y, mean, variance) = Dispatch::batch_norm_act(
+    let (y, saved) = Dispatch::batch_norm_act(
         x.into_dispatch(),
         gamma.into_dispatch(),
         beta.into_dispatch(),
         epsilon as f32,
         floor,
     );
-    (Tensor::from_dispatch(y), Tensor::from_dispatch(mean), Tensor::from_dispatch(variance))
+    let saved = Tensor::<2>::from_dispatch(saved);
+    let row = |at: usize| saved.clone().slice(s![at..at + 1, ..]).reshape([-1]);
+    (Tensor::from_dispatch(y), row(0), row(1))
 }
 
 /// See [`TrainOps::max_pool`].
@@ -138,6 +165,19 @@ pub fn windows(x: Tensor<4>, stride: usize) -> Tensor<2> {
 /// See [`TrainOps::product`].
 pub fn product(x: Tensor<2>, w: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::product(x.into_dispatch(), w.into_dispatch()))
+}
+
+/// See [`TrainOps::adamw`].
+pub fn adamw<const D: usize>(
+    parameter: Tensor<D>,
+    gradient: Tensor<D>,
+    [first, second]: [Tensor<D>; 2],
+    step: AdamWStep,
+) -> [Tensor<D>; 3] {
+    let [parameter, gradient, first, second] =
+        [parameter, gradient, first, second].map(Tensor::into_dispatch);
+    let (parameter, first, second) = Dispatch::adamw(parameter, gradient, first, second, step);
+    [parameter, first, second].map(Tensor::from_dispatch)
 }
 
 #[cfg(test)]

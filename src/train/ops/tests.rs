@@ -2,7 +2,7 @@ use burn::nn::pool::MaxPool2dConfig;
 use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Distribution, Gradients, Tensor, Tolerance, s};
+use burn::tensor::{Device, Distribution, Gradients, Tensor, TensorData, Tolerance, s};
 
 use super::*;
 
@@ -14,6 +14,68 @@ fn near() -> Tolerance<f32> {
 /// Numbers that ask for their gradients.
 fn leaf<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     Tensor::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex().autodiff()).require_grad()
+}
+
+/// Values and gradients of `ours` on that device, from numbers of another.
+#[cfg(feature = "webgpu")]
+fn on<const D: usize>(
+    device: &Device,
+    x: &Tensor<4>,
+    w: &Tensor<D>,
+    ours: impl Fn(Tensor<4>, Tensor<D>) -> Tensor<4>,
+) -> Vec<TensorData> {
+    let x = Tensor::<4>::from_data(x.to_data(), device).require_grad();
+    let w = Tensor::<D>::from_data(w.to_data(), device).require_grad();
+    let y = ours(x.clone(), w.clone());
+    let numbers = (0..y.dims().iter().product()).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
+    let back = Tensor::from_data(TensorData::new(numbers, y.dims()), device);
+    let gradients = (y.clone() * back).sum().backward();
+    let gradients = [x.grad(&gradients).map(Tensor::into_data), w.grad(&gradients).map(Tensor::into_data)];
+    [Some(y.into_data())].into_iter().chain(gradients).flatten().collect()
+}
+
+/// Holds values and gradients on the GPU to those on the CPU.
+#[cfg(feature = "webgpu")]
+fn same_on_gpu<const D: usize>(
+    x: &Tensor<4>,
+    w: &Tensor<D>,
+    ours: impl Fn(Tensor<4>, Tensor<D>) -> Tensor<4>,
+) {
+    use crate::train::accelerator::Accelerator;
+    let [cpu, gpu] =
+        [Accelerator::Cpu, Accelerator::Webgpu].map(|device| on(&device.open().unwrap(), x, w, &ours));
+    assert_eq!(cpu.len(), gpu.len());
+    // Sums of up to 35 thousand products, some of them about zero, in another order.
+    let near = Tolerance::<f32>::rel_abs(1e-3, 2e-3);
+    for (cpu, gpu) in cpu.iter().zip(&gpu) {
+        gpu.assert_approx_eq(cpu, near);
+    }
+}
+
+/// Sides and channels that a GPU's kernels treat in different ways: those that divide into vectors, and those that do
+/// not; sums that one unit adds up, and those that take several.
+#[cfg(feature = "webgpu")]
+#[test]
+fn a_gpu_has_the_values_and_the_gradients_of_the_cpu() {
+    for [b, h, wd, c, to] in [[2, 9, 6, 11, 5], [3, 8, 7, 12, 8], [40, 30, 29, 4, 20]] {
+        let x = leaf([b, h, wd, c]);
+        same_on_gpu(&x, &leaf([9, c]), depthwise);
+        for act in [Act::None, Act::Relu] {
+            same_on_gpu(&x, &leaf([2, c]), |x, w: Tensor<2>| {
+                let [gamma, beta] = [0, 1].map(|row| w.clone().slice(s![row..row + 1, ..]).reshape([c]));
+                batch_norm(x, [gamma, beta], 1e-3, act).0
+            });
+        }
+        for dialect in [Dialect::Keras, Dialect::Timm] {
+            same_on_gpu(&x, &leaf([1]), |x, _| pool(x, dialect));
+        }
+        for stride in [1, 2] {
+            let [rows, columns] = [h, wd].map(|side| (side - 3) / stride + 1);
+            same_on_gpu(&x, &leaf([9 * c, to]), |x, w| {
+                product(windows(x, stride), w).reshape([b, rows, columns, to])
+            });
+        }
+    }
 }
 
 /// `[B, H, W, C]` of odd, unequal sides; channels that are no multiple of a vector's width.

@@ -1,14 +1,19 @@
 //! The values.
 
-use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::TensorData;
 use rayon::prelude::*;
 
-use super::super::{PoolGeometry, TrainOps};
+use super::super::{AdamWStep, PoolGeometry, TrainOps};
 use super::{corner, depthwise, tensor, window_max};
 use crate::fused::dense::Dense;
 use crate::kernels::wide;
+
+/// Numbers of a parameter that a thread takes at once.
+const PIECE: usize = 1 << 14;
 
 impl TrainOps for Flex {
     fn depthwise(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -23,7 +28,7 @@ impl TrainOps for Flex {
         beta: FloatTensor<Self>,
         epsilon: f32,
         floor: f32,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let (x, gamma, beta) = (Dense::of(x), Dense::of(gamma), Dense::of(beta));
         let dims @ [b, h, wd, c] = x.dims::<4>();
         let image = h * wd * c;
@@ -67,7 +72,8 @@ impl TrainOps for Flex {
                 },
             )
         });
-        (tensor(y, dims), tensor(mean, [c]), tensor(variance, [c]))
+        let saved = [&mean[..], &variance, gamma.slice(), beta.slice()].concat();
+        (tensor(y, dims), tensor(saved, [4, c]))
     }
 
     fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self> {
@@ -108,5 +114,35 @@ impl TrainOps for Flex {
 
     fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::float_matmul(x, w)
+    }
+
+    fn adamw(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        step: AdamWStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let shape = parameter.shape();
+        let gradient = Dense::of(gradient);
+        let [mut parameter, mut first, mut second] =
+            [parameter, first, second].map(|tensor| Dense::of(tensor).slice().to_vec());
+        let numbers = parameter.par_chunks_mut(PIECE).zip(first.par_chunks_mut(PIECE));
+        let numbers = numbers.zip(second.par_chunks_mut(PIECE)).zip(gradient.slice().par_chunks(PIECE));
+        numbers.for_each(|(((parameter, first), second), gradient)| {
+            wide(
+                #[inline(always)]
+                || {
+                    let ([b, c], numbers) = (step.betas, parameter.iter_mut().zip(gradient));
+                    for (((p, &g), m), v) in numbers.zip(first).zip(second) {
+                        *m = b * *m + (1.0 - b) * g;
+                        *v = c * *v + (1.0 - c) * g * g;
+                        *p = step.keep * *p - step.rate * *m / ((*v * step.scale).sqrt() + step.epsilon);
+                    }
+                },
+            )
+        });
+        let of = |values| FlexTensor::from_data(TensorData::new(values, shape.clone()));
+        (of(parameter), of(first), of(second))
     }
 }

@@ -1,16 +1,16 @@
-//! The forward pass as it was before the training engine: operations with gradients of their own, which Burn's
-//! autodiff puts together. It is what the engine is measured against.
+//! The network's forward pass by the operations of [`super::ops`], which have gradients of their own; Burn's autodiff
+//! puts them together. A GPU trains by it. On the CPU it is what the engine, [`super::learn`], is measured against.
 
 use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, s};
-use xception_web::train::ops;
-use xception_web::train::step::remember;
 
-use xception_web::kernels::Act;
-use xception_web::model::block::Block;
-use xception_web::model::conv_norm::ConvNorm;
-use xception_web::model::separable::SeparableConv;
-use xception_web::model::{Dialect, Xception, XceptionConfig};
+use super::ops;
+use super::step::remember;
+use crate::kernels::Act;
+use crate::model::block::Block;
+use crate::model::conv_norm::ConvNorm;
+use crate::model::separable::SeparableConv;
+use crate::model::{Dialect, Xception, XceptionConfig};
 
 /// Logits of a batch, by the batch's own statistics, which also enter the running ones.
 ///
