@@ -8,8 +8,10 @@ use std::arch::x86_64::*;
 use super::panels::{OUTER_PIXELS, Panels};
 use super::{PANEL_LANES, TAPS};
 
-/// Pixels by pairs of panels of one tile of a product: 24 sums, two vectors of weights and one number, of 32 registers.
-const TILE: [usize; 2] = [12, 2];
+/// Pairs of panels of one tile of a product, and its pixels, as many as are left: 24 sums at most, two vectors of weights
+/// and one number, of 32 registers.
+const PAIRS: usize = 2;
+const ROWS: [usize; 5] = [12, 8, 4, 2, 1];
 /// Pairs of panels of an outer product, each with all eight channels of a panel of inputs: as many sums.
 const OUTER: usize = 3;
 /// The lanes of the first of two pixels.
@@ -17,15 +19,23 @@ const FIRST: __mmask16 = 0x00ff;
 
 /// Asks the processor.
 pub fn has_avx512() -> bool {
-    std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512dq")
+    std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512vl")
 }
 
-/// Calls a tile of as many pixels as are left, and of one or two pairs of panels, both known when it is compiled.
+/// Calls a tile of as many pixels as are left, and of one or two pairs of panels of which the last may be half: all known
+/// when it is compiled, so that sums stay in registers.
 macro_rules! tile {
-    ($rows:expr, $pairs:expr, $arguments:tt; $($row:literal)*) => {
-        match ($rows, $pairs) {
-            $(($row, 2) => product_tile::<$row, 2> $arguments, ($row, _) => product_tile::<$row, 1> $arguments,)*
-            _ => unreachable!("a tile has at most TILE[0] pixels"),
+    ($rows:expr, $panels:expr, $arguments:tt; $($row:literal)*) => {
+        match ($rows, $panels) {
+            $(
+                ($row, 4) => product_tile::<$row, 2, false> $arguments,
+                ($row, 3) => product_tile::<$row, 2, true> $arguments,
+                ($row, 2) => product_tile::<$row, 1, false> $arguments,
+                ($row, _) => product_tile::<$row, 1, true> $arguments,
+            )*
+            _ => unreachable!("a tile has one of ROWS"),
         }
     };
 }
@@ -35,7 +45,7 @@ macro_rules! tile {
 /// # Safety
 ///
 /// The slices hold what [`super::panels::product`] checks, and the processor has the features.
-#[target_feature(enable = "avx512f,avx512dq")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 pub unsafe fn product(
     x: Panels<'_>,
     weights: &[f32],
@@ -44,46 +54,47 @@ pub unsafe fn product(
     y_stride: usize,
 ) {
     let panel = depth * PANEL_LANES * PANEL_LANES;
-    for first in (0..outputs).step_by(2 * TILE[1]) {
-        let panels = (outputs - first).min(2 * TILE[1]);
-        for pixel in (0..pixels).step_by(TILE[0]) {
-            let rows = (pixels - pixel).min(TILE[0]);
+    for first in (0..outputs).step_by(2 * PAIRS) {
+        let panels = (outputs - first).min(2 * PAIRS);
+        let mut pixel = 0;
+        while pixel < pixels {
+            let rows = ROWS.into_iter().find(|&rows| rows <= pixels - pixel).unwrap_or(1);
             // SAFETY: rows and panels end where the slices do, which the caller has checked.
             unsafe {
                 let from = x.values.as_ptr().add(pixel * PANEL_LANES);
                 let to = y.as_mut_ptr().add(first * y_stride + pixel * PANEL_LANES);
                 let weights = weights.as_ptr().add(first * panel);
-                tile!(rows, panels.div_ceil(2), ([from, weights], [x.stride, panel], [depth, panels], to, y_stride);
-                    1 2 3 4 5 6 7 8 9 10 11 12);
+                tile!(rows, panels, ([from, weights], [x.stride, panel], depth, to, y_stride); 12 8 4 2 1);
             }
+            pixel += rows;
         }
     }
 }
 
-/// Two panels from `at` and from `stride` after it, or the first and zeros.
+/// Two panels from `at` and from `stride` after it, or the first alone and zeros.
 ///
 /// # Safety
 ///
 /// Eight numbers can be read at each.
-#[target_feature(enable = "avx512f,avx512dq")]
-unsafe fn pair(at: *const f32, stride: usize, both: bool) -> __m512 {
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+unsafe fn pair(at: *const f32, stride: usize, alone: bool) -> __m512 {
     // SAFETY: the caller's promise.
     unsafe {
         let first = _mm512_zextps256_ps512(_mm256_loadu_ps(at));
-        if both { _mm512_insertf32x8::<1>(first, _mm256_loadu_ps(at.add(stride))) } else { first }
+        if alone { first } else { _mm512_insertf32x8::<1>(first, _mm256_loadu_ps(at.add(stride))) }
     }
 }
 
-/// `R` pixels by `V` pairs of panels, of which `panels` are there.
+/// `R` pixels by `V` pairs of panels, of which the last is `HALF`.
 ///
 /// # Safety
 ///
 /// All that the strides lead to is inside the slices.
-#[target_feature(enable = "avx512f,avx512dq")]
-unsafe fn product_tile<const R: usize, const V: usize>(
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+unsafe fn product_tile<const R: usize, const V: usize, const HALF: bool>(
     [x, w]: [*const f32; 2],
     [x_stride, w_stride]: [usize; 2],
-    [depth, panels]: [usize; 2],
+    depth: usize,
     y: *mut f32,
     y_stride: usize,
 ) {
@@ -96,7 +107,7 @@ unsafe fn product_tile<const R: usize, const V: usize>(
                 let mut vectors = [_mm512_setzero_ps(); V];
                 for (v, vector) in vectors.iter_mut().enumerate() {
                     let at = w.add(2 * v * w_stride + kk * PANEL_LANES);
-                    *vector = pair(at, w_stride, 2 * v + 1 < panels);
+                    *vector = pair(at, w_stride, HALF && v + 1 == V);
                 }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let x = _mm512_set1_ps(*x.add(r * PANEL_LANES + kk));
@@ -110,7 +121,7 @@ unsafe fn product_tile<const R: usize, const V: usize>(
             for (v, &sum) in sums.iter().enumerate() {
                 let to = y.add(2 * v * y_stride + r * PANEL_LANES);
                 _mm256_storeu_ps(to, _mm512_castps512_ps256(sum));
-                if 2 * v + 1 < panels {
+                if !(HALF && v + 1 == V) {
                     _mm256_storeu_ps(to.add(y_stride), _mm512_extractf32x8_ps::<1>(sum));
                 }
             }
@@ -123,7 +134,7 @@ unsafe fn product_tile<const R: usize, const V: usize>(
 /// # Safety
 ///
 /// The slices hold what [`super::panels::outer`] checks, and the processor has the features.
-#[target_feature(enable = "avx512f,avx512dq")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 pub unsafe fn outer(x: Panels<'_>, g: Panels<'_>, [pixels, depth, outputs]: [usize; 3], dw: &mut [f32]) {
     let width = outputs * PANEL_LANES;
     for pixel in (0..pixels).step_by(OUTER_PIXELS) {
@@ -136,10 +147,13 @@ pub unsafe fn outer(x: Panels<'_>, g: Panels<'_>, [pixels, depth, outputs]: [usi
                     let x = x.values.as_ptr().add(inputs * x.stride + pixel * PANEL_LANES);
                     let g_from = g.values.as_ptr().add(first * g.stride + pixel * PANEL_LANES);
                     let to = dw.as_mut_ptr().add(inputs * PANEL_LANES * width + first * PANEL_LANES);
-                    match panels.div_ceil(2) {
-                        3 => outer_tile::<3>([x, g_from], g.stride, [some, panels], to, width),
-                        2 => outer_tile::<2>([x, g_from], g.stride, [some, panels], to, width),
-                        _ => outer_tile::<1>([x, g_from], g.stride, [some, panels], to, width),
+                    match panels {
+                        6 => outer_tile::<3, false>([x, g_from], g.stride, some, to, width),
+                        5 => outer_tile::<3, true>([x, g_from], g.stride, some, to, width),
+                        4 => outer_tile::<2, false>([x, g_from], g.stride, some, to, width),
+                        3 => outer_tile::<2, true>([x, g_from], g.stride, some, to, width),
+                        2 => outer_tile::<1, false>([x, g_from], g.stride, some, to, width),
+                        _ => outer_tile::<1, true>([x, g_from], g.stride, some, to, width),
                     }
                 }
             }
@@ -147,16 +161,16 @@ pub unsafe fn outer(x: Panels<'_>, g: Panels<'_>, [pixels, depth, outputs]: [usi
     }
 }
 
-/// A panel of input channels by `V` pairs of panels of output channels, of which `panels` are there.
+/// A panel of input channels by `V` pairs of panels of output channels, of which the last is `HALF`.
 ///
 /// # Safety
 ///
 /// All that the strides lead to is inside the slices.
-#[target_feature(enable = "avx512f,avx512dq")]
-unsafe fn outer_tile<const V: usize>(
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+unsafe fn outer_tile<const V: usize, const HALF: bool>(
     [x, g]: [*const f32; 2],
     g_stride: usize,
-    [pixels, panels]: [usize; 2],
+    pixels: usize,
     dw: *mut f32,
     width: usize,
 ) {
@@ -167,7 +181,7 @@ unsafe fn outer_tile<const V: usize>(
             let (x, g) = (x.add(pixel * PANEL_LANES), g.add(pixel * PANEL_LANES));
             let mut vectors = [_mm512_setzero_ps(); V];
             for (v, vector) in vectors.iter_mut().enumerate() {
-                *vector = pair(g.add(2 * v * g_stride), g_stride, 2 * v + 1 < panels);
+                *vector = pair(g.add(2 * v * g_stride), g_stride, HALF && v + 1 == V);
             }
             for (r, sums) in sums.iter_mut().enumerate() {
                 let x = _mm512_set1_ps(*x.add(r));
@@ -179,7 +193,7 @@ unsafe fn outer_tile<const V: usize>(
         for (r, sums) in sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
                 let at = dw.add(r * width + 2 * v * PANEL_LANES);
-                if 2 * v + 1 < panels {
+                if !(HALF && v + 1 == V) {
                     _mm512_storeu_ps(at, _mm512_add_ps(_mm512_loadu_ps(at), sum));
                 } else {
                     _mm256_storeu_ps(at, _mm256_add_ps(_mm256_loadu_ps(at), _mm512_castps512_ps256(sum)));
@@ -194,7 +208,7 @@ unsafe fn outer_tile<const V: usize>(
 /// # Safety
 ///
 /// The slices hold what [`super::panels::depthwise`] checks, and the processor has the features.
-#[target_feature(enable = "avx512f,avx512dq")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 pub unsafe fn depthwise(padded: &[f32], taps: &[f32], [h, w]: [usize; 2], y: &mut [f32]) {
     let line = (w + 2) * PANEL_LANES;
     // SAFETY: the caller has checked that all windows lie in the slices; of the last of an odd number of pixels only
@@ -225,7 +239,7 @@ pub unsafe fn depthwise(padded: &[f32], taps: &[f32], [h, w]: [usize; 2], y: &mu
 /// # Safety
 ///
 /// The slices hold what [`super::panels::depthwise_taps`] checks, and the processor has the features.
-#[target_feature(enable = "avx512f,avx512dq")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 pub unsafe fn depthwise_taps(padded: &[f32], g: &[f32], [h, w]: [usize; 2], taps: &mut [f32]) {
     let line = (w + 2) * PANEL_LANES;
     // SAFETY: as in [`depthwise`].

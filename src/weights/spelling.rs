@@ -164,15 +164,14 @@ mod tests {
         }
     }
 
-    fn spelled(names: &[(&str, &[usize])]) -> (Vec<(String, Vec<usize>)>, Vec<String>, Spelled) {
+    fn spelled(names: &[(&str, &[usize])]) -> (Spelled, Vec<String>) {
         let names = names.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
-        let (spelled, unused) = as_timms(Box::new(Names(names))).unwrap();
-        (spelled.tensors(), unused, spelled)
+        as_timms(Box::new(Names(names))).unwrap()
     }
 
     #[test]
     fn names_lose_what_stands_before_all_of_them_and_get_timms_head() {
-        let (tensors, unused, source) = spelled(&[
+        let (source, unused) = spelled(&[
             ("net.backbone.conv1.weight", &[32, 3, 3, 3]),
             ("net.backbone.bn1.running_mean", &[32]),
             ("net.backbone.bn1.num_batches_tracked", &[]),
@@ -182,6 +181,7 @@ mod tests {
             ("net.backbone.last_linear.1.weight", &[2, 2048]),
             ("net.backbone.last_linear.1.bias", &[2]),
         ]);
+        let tensors = source.tensors();
         let names: Vec<_> = tensors.iter().map(|(name, _)| name.as_str()).collect();
         let expected = [
             "conv1.weight",
@@ -200,15 +200,15 @@ mod tests {
 
     #[test]
     fn what_is_ambiguous_stays_as_it_is() {
-        let (tensors, ..) = spelled(&[
+        let (source, _) = spelled(&[
             ("conv1.weight", &[8, 3, 3, 3]),
             ("fc.weight", &[2, 8]),
             ("last_linear.weight", &[2, 8]),
         ]);
-        let names: Vec<_> = tensors.into_iter().map(|(name, _)| name).collect();
+        let names: Vec<_> = source.tensors().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["conv1.weight", "fc.weight", "last_linear.weight"]);
         // Two networks: neither stands before most names.
         let two = [("a.conv1.weight", &[8, 3, 3, 3][..]), ("b.conv1.weight", &[8, 3, 3, 3])];
-        assert_eq!(spelled(&two).0[0].0, "a.conv1.weight");
+        assert_eq!(spelled(&two).0.tensors()[0].0, "a.conv1.weight");
     }
 }
