@@ -9,7 +9,7 @@ use super::classes::CLASSES;
 use super::dataset::Drawings;
 use super::eval::{in_front, positions};
 use super::icons::{IconSet, UNSEEN_SET};
-use super::random::Random;
+use super::random::{Random, Stream};
 use super::render::render;
 use super::texture;
 use crate::calibration::Calibration;
@@ -31,9 +31,6 @@ const BINS: usize = 15;
 /// Temperatures that are searched, as natural logarithms, and how closely.
 const LOG_TEMPERATURES: [f64; 2] = [-3.0, 3.0];
 const CLOSE_ENOUGH: f64 = 1e-4;
-/// Streams of the outside pictures, beyond any epoch of training.
-const NOISE: u64 = u64::MAX - 3;
-const OTHERS: u64 = u64::MAX - 4;
 
 /// Logits of one picture, and the index of the right class.
 pub type Answer = (Vec<f32>, usize);
@@ -202,7 +199,7 @@ fn other_drawings(dir: &Path, seed: u64) -> Result<Vec<Picture>> {
     let ours = |name: &&str| CLASSES.iter().any(|class| class.icons.contains(name));
     let mut names: Vec<&str> = set.names().filter(|name| !ours(name)).collect();
     names.sort_unstable();
-    Random::new(seed, OTHERS, 0).shuffle(&mut names);
+    Random::new(seed, Stream::Others.number(), 0).shuffle(&mut names);
     let others = names.iter().take(OUTSIDE).map(|name| {
         let drawing = render(&set.svg(name)?, texture::SIDE)?;
         Ok(Picture::of_square(in_front(&drawing, [255; 3]), texture::SIDE))
@@ -213,11 +210,15 @@ fn other_drawings(dir: &Path, seed: u64) -> Result<Vec<Picture>> {
 /// Pictures that show nothing at all.
 pub(super) fn textures(seed: u64) -> Vec<(String, Vec<Picture>)> {
     let some = |of: fn(&mut Random) -> Picture| {
-        (0..OUTSIDE as u64).map(|item| of(&mut Random::new(seed, NOISE, item))).collect()
+        (0..OUTSIDE as u64)
+            .map(|item| of(&mut Random::new(seed, Stream::NothingJudged.number(), item)))
+            .collect()
     };
     vec![
         ("plain colours, gradients and patterns".into(), some(texture::pattern)),
         ("noise".into(), some(texture::noise)),
+        ("text".into(), some(texture::text)),
+        ("flat drawings of nothing".into(), some(texture::figures)),
     ]
 }
 

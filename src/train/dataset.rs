@@ -10,7 +10,7 @@ use super::augment::picture;
 use super::canvas::Pyramid;
 use super::classes::{CLASSES, Class};
 use super::icons::{IconSet, TRAINING_SETS};
-use super::random::Random;
+use super::random::{Random, Stream};
 use super::render::render;
 use super::vector::redrawn;
 use crate::error::Result;
@@ -19,12 +19,8 @@ use crate::error::Result;
 const DRAWING_SIDE: usize = 96;
 /// How often a picture shows a drawing as its set has it, rather than redrawn by another hand.
 const AS_DRAWN: f32 = 0.35;
-/// Stream of the redrawn icons, apart from all pictures.
-const REDRAWN: u64 = u64::MAX - 2;
 /// Batches made ahead.
 const AHEAD: usize = 6;
-/// Stream of the validation pictures, beyond any epoch.
-const VALIDATION: u64 = u64::MAX;
 
 /// A set's name, version and licence, for a model's provenance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +72,7 @@ impl Drawings {
             let others = (0..hands as u64).map(|hand| {
                 let name = set.name.bytes().chain(icon.bytes());
                 let item = name.fold(hand, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
-                redrawn(&mut Random::new(0, REDRAWN, item), &svg)
+                redrawn(&mut Random::new(0, Stream::Redrawn.number(), item), &svg)
             });
             let all = std::iter::once(svg.clone()).chain(others);
             all.map(|svg| Ok(Pyramid::new(&render(&svg, DRAWING_SIDE)?))).collect::<Result<Vec<_>>>()
@@ -130,7 +126,7 @@ impl Drawings {
 
     /// Pictures of the training styles that no epoch contains.
     pub fn validation(&self, side: usize, seed: u64, first: u64, count: usize) -> Batch {
-        self.batch(side, seed, VALIDATION, first, count)
+        self.batch(side, seed, Stream::Validation.number(), first, count)
     }
 
     /// The batches of an epoch, made on a thread of their own.

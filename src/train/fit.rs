@@ -148,11 +148,11 @@ fn mixed_ahead(
     config: &TrainConfig,
     first: u64,
 ) -> Receiver<Result<(Batch, Vec<Target>)>> {
-    let (mix, seed, size) = (config.mix, config.seed, config.batch as u64);
+    let (mix, detail, seed, size) = (config.mix, config.detail, config.seed, config.batch as u64);
     let (send, receive) = sync_channel(1);
     std::thread::spawn(move || {
         for (number, mut batch) in (0..).zip(batches) {
-            let targets = mixed(&mut batch, &mix, seed, first + number * size);
+            let targets = mixed(&mut batch, &mix, detail, seed, first + number * size);
             // The receiver is gone when training stops early.
             if send.send(targets.map(|targets| (batch, targets))).is_err() {
                 return;

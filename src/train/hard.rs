@@ -4,14 +4,12 @@
 use super::background::background;
 use super::camera::{Trouble, photograph};
 use super::canvas::{Canvas, Pyramid};
-use super::random::Random;
+use super::random::{Random, Stream};
 
 /// Seed of the set that figures are given for.
 pub const SEED: u64 = 2017;
 /// Pictures of each class.
 pub const TAKES: usize = 3;
-/// Stream of the set, beyond any epoch of training.
-const HARD: u64 = u64::MAX - 5;
 /// Share of the frame's side that a drawing takes, before the tilt.
 const SIZES: [f32; 2] = [0.3, 1.0];
 /// A middling webcam: each kind of trouble in three of five pictures.
@@ -19,7 +17,7 @@ const TROUBLE: Trouble = Trouble { chance: 0.6, strength: 0.9 };
 
 /// Picture number `item` of the set: `drawing` in front of some of `clutter`.
 pub fn picture(seed: u64, item: u64, side: usize, drawing: &Pyramid, clutter: &[&Pyramid]) -> Canvas {
-    let random = &mut Random::new(seed, HARD, item);
+    let random = &mut Random::new(seed, Stream::Hard.number(), item);
     let mut canvas = background(random, side);
     if random.chance(0.5) {
         for other in &clutter[..random.below(clutter.len() + 1)] {

@@ -4,12 +4,9 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::random::Random;
+use super::random::{Random, Stream};
 use crate::model::conv_norm::BATCH_NORM_MOMENTUM;
 use crate::model::{Xception, XceptionConfig};
-
-/// Stream of the initial weights, beyond any epoch and the validation.
-const STREAM: u64 = u64::MAX - 1;
 
 /// The network of `config` on `device`: kernels uniform within one over the root of their inputs, as
 /// Burn and PyTorch do; batch norms as they start everywhere, the bias at zero.
@@ -76,7 +73,7 @@ impl ModuleMapper for Init {
             // Batch norms start the same everywhere.
             _ => return param,
         };
-        let mut random = Random::new(self.seed, STREAM, self.item);
+        let mut random = Random::new(self.seed, Stream::Init.number(), self.item);
         let values: Vec<f32> = (0..shape.num_elements()).map(|_| random.range(-bound, bound)).collect();
         let (device, id) = (param.lazy_device(), param.id);
         param.transform_for_load(Tensor::from_data(TensorData::new(values, shape), &device), id)

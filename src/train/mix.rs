@@ -5,16 +5,13 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::config::preprocess;
+use super::config::seen_at;
 use super::dataset::Batch;
 use super::learn::Target;
-use super::random::Random;
+use super::random::{Random, Stream};
 use super::texture::texture;
 use crate::error::Result;
 
-/// Streams of the mixtures and of what shows nothing, apart from all pictures.
-const STREAM: u64 = u64::MAX - 3;
-const NOTHING: u64 = u64::MAX - 8;
 /// Numbers of a pixel.
 const COLOURS: usize = 3;
 
@@ -26,7 +23,7 @@ pub struct Mix {
     pub cut: f32,
     /// Share of the batches in which each picture is laid over another one.
     pub blend: f32,
-    /// Share of the pictures that make place for colours, patterns or noise.
+    /// Share of the pictures that make place for colours, patterns, noise, text or flat drawings.
     pub nothing: f32,
 }
 
@@ -49,19 +46,26 @@ pub fn plain(batch: &Batch) -> Vec<Target> {
     batch.classes.iter().copied().map(Target::of).collect()
 }
 
-/// Mixes a batch or leaves it, by `seed` and the `number` of the pictures before it; says what it shows then.
+/// Mixes a batch or leaves it, by `seed` and the `number` of the pictures before it; says what it shows then. Pictures of
+/// nothing have no finer `detail` than the others.
 ///
 /// # Errors
 ///
 /// When its pictures have no pixels.
-pub fn mixed(batch: &mut Batch, mix: &Mix, seed: u64, number: u64) -> Result<Vec<Target>> {
-    let mut targets = by_pairs(batch, mix, &mut Random::new(seed, STREAM, number));
+pub fn mixed(
+    batch: &mut Batch,
+    mix: &Mix,
+    detail: Option<usize>,
+    seed: u64,
+    number: u64,
+) -> Result<Vec<Target>> {
+    let mut targets = by_pairs(batch, mix, &mut Random::new(seed, Stream::Mix.number(), number));
     let side = batch.side();
     let forget = |(at, (picture, target)): (usize, (&mut [f32], &mut Target))| {
-        let random = &mut Random::new(seed, NOTHING, number + at as u64);
+        let random = &mut Random::new(seed, Stream::Nothing.number(), number + at as u64);
         if random.chance(mix.nothing) {
             let texture = texture(random);
-            let planes = preprocess(side).apply(texture.view()?)?;
+            let planes = seen_at(side, detail).apply(texture.view()?)?;
             for (at, value) in picture.iter_mut().enumerate() {
                 *value = planes[at % COLOURS * side * side + at / COLOURS];
             }
@@ -131,7 +135,7 @@ mod tests {
         for mix in [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]].map(|[cut, blend]| Mix { cut, blend, nothing: 0.0 }) {
             for number in 0..20 {
                 let mut batch = batch();
-                let targets = mixed(&mut batch, &mix, 1, number).unwrap();
+                let targets = mixed(&mut batch, &mix, None, 1, number).unwrap();
                 for (picture, target) in batch.pixels.chunks(8 * 8 * COLOURS).zip(targets) {
                     let found = picture.iter().sum::<f32>() / picture.len() as f32;
                     let [own, other] = [target.class, target.other].map(|class| class as f32 / 5.0);
@@ -145,7 +149,7 @@ mod tests {
     #[test]
     fn without_mixing_a_batch_stays_as_it_is() {
         let mut after = batch();
-        assert_eq!(mixed(&mut after, &Mix::default(), 1, 7).unwrap(), plain(&batch()));
+        assert_eq!(mixed(&mut after, &Mix::default(), None, 1, 7).unwrap(), plain(&batch()));
         assert_eq!(after, batch());
     }
 
@@ -155,7 +159,7 @@ mod tests {
         let mut nothing = 0;
         for number in 0..20 {
             let mut after = batch();
-            let targets = mixed(&mut after, &mix, 1, number).unwrap();
+            let targets = mixed(&mut after, &mix, Some(6), 1, number).unwrap();
             let before = batch().pixels;
             let pictures = after.pixels.chunks(8 * 8 * COLOURS).zip(before.chunks(8 * 8 * COLOURS));
             for ((after, before), target) in pictures.zip(targets) {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::confidence::{Answer, Report, fitted, outside, textures};
 use super::layout::{self, Broken, Class, FolderNames, Layout, decode};
-use super::random::Random;
+use super::random::{Random, Stream};
 use crate::classify::Classifier;
 use crate::error::{Error, Result};
 use crate::picture::Picture;
@@ -20,10 +20,7 @@ const CALIBRATED: usize = 40;
 const LABELS_SHOWN: usize = 8;
 /// Pictures decoded at once.
 const DECODED: usize = 64;
-/// Stream that decides which pictures are fitted on, apart from all others.
-const HALVES: u64 = u64::MAX - 5;
-/// Stream that decides which strangers are shown, and how many at most.
-const STRANGERS: u64 = u64::MAX - 6;
+/// Strangers that are looked at, of a folder of more.
 const STRANGERS_SHOWN: usize = 2000;
 
 /// A picture that was misnamed.
@@ -141,7 +138,7 @@ pub async fn calibrate_own(
         )));
     }
     let mut answers: Vec<Answer> = asked.into_iter().map(|asked| asked.answer).collect();
-    Random::new(how.seed, HALVES, 0).shuffle(&mut answers);
+    Random::new(how.seed, Stream::Halves.number(), 0).shuffle(&mut answers);
     // Halves are equal.
     answers.truncate(answers.len() / 2 * 2);
     let report = fitted("own pictures", &answers, how.keep);
@@ -155,7 +152,7 @@ pub async fn calibrate_own(
 /// Some of the pictures below a folder, by chance.
 fn strangers(dir: &Path, seed: u64) -> Result<Vec<Picture>> {
     let mut files = layout::pictures(dir)?;
-    Random::new(seed, STRANGERS, 0).shuffle(&mut files);
+    Random::new(seed, Stream::Strangers.number(), 0).shuffle(&mut files);
     files.truncate(STRANGERS_SHOWN);
     if files.is_empty() {
         return Err(Error::Training(format!(

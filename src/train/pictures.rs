@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::config::seen_at;
 use super::dataset::{Batch, ahead};
 use super::layout::{Broken, Class, FolderNames, Layout, decode};
-use super::random::Random;
+use super::random::{Random, Stream};
 use super::vary::{Photograph, Room, Variation};
 use crate::error::Result;
 use crate::labels::Labels;
@@ -25,10 +25,6 @@ const KEPT: f64 = 1.15;
 const HELD_OUT: usize = 10;
 /// Classes that differ in size by more than this are drawn equally often.
 const UNBALANCED: usize = 4;
-/// Streams that decide which are held out, in which order pictures come, and which are drawn; apart from all epochs.
-const SPLIT: u64 = u64::MAX - 1;
-const ORDER: u64 = u64::MAX - 6;
-const DRAWN: u64 = u64::MAX - 7;
 /// Pictures that a thread takes at once: few enough to keep all busy, enough to be worth the while.
 const AT_ONCE: usize = 4;
 
@@ -162,7 +158,7 @@ impl Pictures {
         let sizes = || self.starts.windows(2).map(|pair| pair[1] - pair[0]);
         let (least, most) = (sizes().min().unwrap_or(0), sizes().max().unwrap_or(0));
         if most > UNBALANCED * least {
-            let random = &mut Random::new(seed, DRAWN, epoch);
+            let random = &mut Random::new(seed, Stream::Drawn.number(), epoch);
             let one = |_| {
                 let class = random.below(self.starts.len() - 1);
                 self.starts[class] + random.below(self.starts[class + 1] - self.starts[class])
@@ -174,7 +170,7 @@ impl Pictures {
         let mut chosen = Vec::with_capacity(count);
         while left > 0 {
             let mut order: Vec<usize> = (0..self.train.len()).collect();
-            Random::new(seed, ORDER, at / all).shuffle(&mut order);
+            Random::new(seed, Stream::Order.number(), at / all).shuffle(&mut order);
             let rest = &order[(at % all) as usize..];
             let part = &rest[..left.min(rest.len())];
             chosen.extend(part);
@@ -232,7 +228,7 @@ fn divided(layout: &mut Layout, seed: u64) -> Vec<(usize, PathBuf, bool)> {
         let mut files = take(&mut class.train);
         let mut held_out = take(&mut class.validation);
         if !split {
-            Random::new(seed, SPLIT, at as u64).shuffle(&mut files);
+            Random::new(seed, Stream::Split.number(), at as u64).shuffle(&mut files);
             let rest = files.split_off((files.len() / HELD_OUT).max(1));
             held_out = replace(&mut files, rest);
         }

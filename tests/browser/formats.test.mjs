@@ -15,6 +15,8 @@ const FILES = [
   'mini_aligned.safetensors',
   'mini_aligned_p.pth',
   'mini_aligned_p_legacy.pth',
+  'mini_module.pth',
+  'mini_lightning.ckpt',
   'mini_keras_legacy.h5',
   'mini_keras_model.h5',
   'mini_keras.weights.h5',

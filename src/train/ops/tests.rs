@@ -2,7 +2,7 @@ use burn::nn::pool::MaxPool2dConfig;
 use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Distribution, Gradients, Tensor, TensorData, Tolerance, s};
+use burn::tensor::{Device, Distribution, Gradients, Tensor, Tolerance, s};
 
 use super::*;
 
@@ -23,12 +23,12 @@ fn on<const D: usize>(
     x: &Tensor<4>,
     w: &Tensor<D>,
     ours: impl Fn(Tensor<4>, Tensor<D>) -> Tensor<4>,
-) -> Vec<TensorData> {
+) -> Vec<burn::tensor::TensorData> {
     let x = Tensor::<4>::from_data(x.to_data(), device).require_grad();
     let w = Tensor::<D>::from_data(w.to_data(), device).require_grad();
     let y = ours(x.clone(), w.clone());
     let numbers = (0..y.dims().iter().product()).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
-    let back = Tensor::from_data(TensorData::new(numbers, y.dims()), device);
+    let back = Tensor::from_data(burn::tensor::TensorData::new(numbers, y.dims()), device);
     let gradients = (y.clone() * back).sum().backward();
     let gradients = [x.grad(&gradients).map(Tensor::into_data), w.grad(&gradients).map(Tensor::into_data)];
     [Some(y.into_data())].into_iter().chain(gradients).flatten().collect()
