@@ -81,7 +81,7 @@ pub struct Shown {
     /// The picture.
     pub canvas: Canvas,
     /// What it shows.
-    pub label: &'static str,
+    pub label: String,
     /// The likeliest class.
     pub answer: String,
     /// Its score.
@@ -248,7 +248,8 @@ pub async fn evaluate(classifier: &Classifier, dir: &Path, name: &str) -> Result
         let Question { background, label, rgba, side } = question;
         let (answer, score, known) = exam.show(tally, (&rgba, side), background, label).await?;
         if answer != label && misnamed.iter().all(|before| before.label != label) {
-            misnamed.push(Shown { canvas: Canvas::from_rgba(&rgba, side), label, answer, score, known });
+            let (canvas, label) = (Canvas::from_rgba(&rgba, side), label.to_owned());
+            misnamed.push(Shown { canvas, label, answer, score, known });
         }
     }
     let figures = tallies.iter().map(|(background, tally)| tally.figure(background)).collect();
@@ -275,7 +276,7 @@ pub async fn evaluate_hard(
     for (label, canvas) in through_a_camera(&drawings, &positions, seed) {
         let (answer, score, known) =
             exam.show(&mut tally, (&canvas.rgba(), HARD_SIDE), CAMERA, label).await?;
-        shown.push(Shown { canvas, label, answer, score, known });
+        shown.push(Shown { canvas, label: label.to_owned(), answer, score, known });
     }
     let figures = vec![tally.figure(CAMERA)];
     Ok((exam.end(&set, drawings.len(), shown.len(), figures), shown))

@@ -1,15 +1,20 @@
 //! How well a model names a user's own pictures, in folders as for training, and what its scores are worth on
 //! them. Where there is a validation set, it is what is asked for.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::canvas::Canvas;
 use super::confidence::{Answer, Report, fitted, outside, textures};
+use super::config::preprocess;
+use super::eval::Shown;
 use super::layout::{self, Broken, Class, FolderNames, Layout, decode};
 use super::random::{Random, Stream};
+use super::sheet::TILE;
 use crate::classify::Classifier;
 use crate::error::{Error, Result};
 use crate::picture::Picture;
@@ -51,8 +56,21 @@ pub struct Measured {
     pub known_right: f64,
     /// The same of the misnamed.
     pub known_wrong: f64,
+    /// By class, in the model's order.
+    pub by_class: Vec<OfClass>,
     /// All misnamed pictures.
     pub misses: Vec<OwnMiss>,
+}
+
+/// How a class did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OfClass {
+    /// What it is called.
+    pub label: String,
+    /// Its pictures.
+    pub pictures: usize,
+    /// Those whose likeliest class is right.
+    pub right: usize,
 }
 
 /// A picture, and what the model made of it.
@@ -61,8 +79,8 @@ struct Asked {
     answer: Answer,
 }
 
-/// Shows the model the pictures below `dir`, whose folders are named by `names`, by labels or by synsets. What people
-/// should know goes to `tell`.
+/// Shows the model the pictures below `dir`, whose folders are named by `names`, by labels or by synsets; gives the first
+/// of each class with the answer, too. What people should know goes to `tell`.
 ///
 /// # Errors
 ///
@@ -72,14 +90,23 @@ pub async fn measure(
     dir: &Path,
     names: Option<&FolderNames>,
     tell: &dyn Fn(&str),
-) -> Result<Measured> {
+) -> Result<(Measured, Vec<Shown>)> {
     let (classes, asked) = ask(classifier, dir, names, tell).await?;
     let (mut first, mut five, mut known_right, mut known_wrong) = (0, 0, 0, 0);
-    let mut misses = Vec::new();
+    let (mut misses, mut shown, mut by_class) = (Vec::new(), Vec::new(), BTreeMap::new());
     for Asked { file, answer: (logits, class) } in asked.iter() {
         let ranked = classifier.rank(logits, 5);
         five += usize::from(ranked.iter().any(|answer| answer.index == *class));
         let known = usize::from(classifier.knows(logits));
+        let label = || classifier.labels().names()[*class].clone();
+        let of_class =
+            by_class.entry(*class).or_insert_with(|| OfClass { label: label(), pictures: 0, right: 0 });
+        if let (0, Some(best)) = (of_class.pictures, ranked.first()) {
+            let (answer, score, known) = (best.label.clone(), best.score, known == 1);
+            shown.push(Shown { canvas: small(file)?, label: label(), answer, score, known });
+        }
+        of_class.pictures += 1;
+        of_class.right += usize::from(ranked.first().is_some_and(|best| best.index == *class));
         match ranked.into_iter().next() {
             Some(best) if best.index == *class => {
                 first += 1;
@@ -87,22 +114,33 @@ pub async fn measure(
             }
             best => {
                 known_wrong += known;
-                let label = classifier.labels().names()[*class].clone();
+                let label = label();
                 let (answer, score) = best.map_or((String::new(), 0.0), |best| (best.label, best.score));
                 misses.push(OwnMiss { file: file.clone(), label, answer, score });
             }
         }
     }
     let share = |part: usize, of: usize| part as f64 / of.max(1) as f64;
-    Ok(Measured {
+    let measured = Measured {
         classes,
         pictures: asked.len(),
         top1: share(first, asked.len()),
         top5: share(five, asked.len()),
         known_right: share(known_right, first),
         known_wrong: share(known_wrong, asked.len() - first),
+        by_class: by_class.into_values().collect(),
         misses,
-    })
+    };
+    Ok((measured, shown))
+}
+
+/// A picture as large as a contact sheet shows it.
+fn small(file: &Path) -> Result<Canvas> {
+    let picture = decode(file).map_err(|why| Error::Training(format!("{}: {why}", file.display())))?;
+    let planes = preprocess(TILE).apply(picture.view()?)?;
+    let colour = |at: usize| (planes[at] + 1.0) / 2.0;
+    let pixel = |p: usize| [p, TILE * TILE + p, 2 * TILE * TILE + p].map(colour);
+    Ok(Canvas { side: TILE, pixels: (0..TILE * TILE).map(pixel).collect() })
 }
 
 /// How [`calibrate_own`] goes about it.

@@ -6,7 +6,7 @@ use image::{Rgb, RgbImage};
 use super::eval::Shown;
 
 /// Side of a picture on the sheet.
-const TILE: usize = 112;
+pub const TILE: usize = 112;
 /// Side of a letter.
 const LETTER: usize = 8;
 /// A picture, two lines of text and air.
@@ -41,7 +41,7 @@ pub fn sheet(shown: &[Shown]) -> RgbImage {
             (true, false) => RED,
         };
         let said = format!("{:.0} {}", 100.0 * one.score, one.answer);
-        write(&mut sheet, [left, top + TILE + 2], one.label, BLACK);
+        write(&mut sheet, [left, top + TILE + 2], &one.label, BLACK);
         write(&mut sheet, [left, top + TILE + LETTER + 4], &said, ink);
     }
     sheet
@@ -67,8 +67,13 @@ mod tests {
     fn answers_are_green_when_right_red_when_wrong_and_grey_when_not_known() {
         let canvas = Canvas { side: 16, pixels: vec![[1.0; 3]; 256] };
         for (answer, known, ink) in [("cat", true, GREEN), ("dog", true, RED), ("cat", false, GREY)] {
-            let shown =
-                Shown { canvas: canvas.clone(), label: "cat", answer: answer.into(), score: 0.5, known };
+            let shown = Shown {
+                canvas: canvas.clone(),
+                label: "cat".into(),
+                answer: answer.into(),
+                score: 0.5,
+                known,
+            };
             let sheet = sheet(&vec![shown; COLUMNS + 1]);
             assert_eq!(sheet.dimensions(), ((COLUMNS * (TILE + GAP)) as u32, 2 * ROW as u32));
             for other in [GREEN, RED, GREY] {

@@ -13,7 +13,7 @@ use xception_web::train::hard::{SEED, TAKES};
 use xception_web::train::icons::{DEFAULT_DIR, UNSEEN_SET};
 use xception_web::train::layout::FolderNames;
 use xception_web::train::output::prepare;
-use xception_web::train::own::{Measured, measure};
+use xception_web::train::own::{Measured, OfClass, measure};
 use xception_web::train::sheet::sheet;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
@@ -22,6 +22,8 @@ use super::{labelled, model, prefixed, print_json, read, write};
 
 /// Own pictures that were misnamed, of thousands.
 const MISSES_SHOWN: usize = 40;
+/// Best and worst classes named.
+const CLASSES_SHOWN: usize = 7;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -42,7 +44,7 @@ pub struct Args {
     icons: PathBuf,
     /// Own pictures instead of icons: a folder as for `xception train`, of which only the validation set is used, if
     /// it has one; none that the model was trained on.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["icons", "set", "camera", "sheet"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["icons", "set", "camera"])]
     data: Option<PathBuf>,
     /// The set to measure on.
     #[arg(long, default_value = UNSEEN_SET)]
@@ -54,7 +56,7 @@ pub struct Args {
     #[arg(long, default_value_t = SEED, requires = "camera")]
     seed: u64,
     /// Write a contact sheet of pictures with the model's answers, as PNG or JPEG: of the hard ones one for
-    /// each class, of the plain ones those that it misnamed.
+    /// each class, of the plain ones those that it misnamed, of own pictures the first of each class.
     #[arg(long, conflicts_with = "compare")]
     sheet: Option<String>,
     /// Print one JSON object.
@@ -85,8 +87,11 @@ pub fn run(args: Args) -> Result<()> {
         return Ok(());
     }
     if let Some(dir) = &args.data {
-        let found =
+        let (found, shown) =
             pollster::block_on(measure(&classifier, dir, names.as_ref(), &|text| eprintln!("{text}")))?;
+        if let (Some(path), Some(format)) = (&args.sheet, format) {
+            write(path, &encoded(&sheet(&shown), format, path)?)?;
+        }
         if args.json {
             return print_json(&found);
         }
@@ -201,6 +206,14 @@ fn print_own(found: &Measured) {
     }
     if let Some(more @ 1..) = found.misses.len().checked_sub(MISSES_SHOWN) {
         println!("  and {more} more; --json has them all");
+    }
+    if found.by_class.len() > 2 * CLASSES_SHOWN {
+        let mut classes: Vec<_> = found.by_class.iter().collect();
+        classes.sort_by_key(|class| std::cmp::Reverse(class.right * 1000 / class.pictures.max(1)));
+        let said = |class: &&OfClass| format!("{} {}/{}", class.label, class.right, class.pictures);
+        let list = |some: &[&OfClass]| some.iter().map(said).collect::<Vec<_>>().join(", ");
+        println!("best:  {}", list(&classes[..CLASSES_SHOWN]));
+        println!("worst: {}", list(&classes[classes.len() - CLASSES_SHOWN..]));
     }
     let [top1, top5] = [found.top1, found.top5].map(percent);
     let [right, wrong] = [found.known_right, found.known_wrong].map(percent);
