@@ -199,6 +199,9 @@ mod tests {
         let classes = file.config.classes;
         assert_eq!(XceptionConfig { classes, ..config.network }, file.config);
         assert_eq!((config.side, config.detail), (file.preprocess.size, file.preprocess.detail));
+        let tuned =
+            settings(Some(Path::new("src/train/examples/photos-tuned.toml")), &Flags::default()).unwrap();
+        assert_eq!((tuned.side, tuned.detail), (config.side, config.detail));
         let names = FolderNames::read(Path::new("src/train/examples/photos.tsv")).unwrap();
         for (index, label) in file.labels.names().iter().enumerate() {
             assert_eq!(file.labels.synset(index).and_then(|synset| names.get(synset)), Some(label.as_str()));
