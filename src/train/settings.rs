@@ -78,6 +78,7 @@ pub fn settings(file: Option<&Path>, flags: &Flags) -> Result<TrainConfig> {
         let model = start::read(path)?;
         defaults = TrainConfig {
             side: model.preprocess.size,
+            detail: model.preprocess.detail,
             growth: Vec::new(),
             network: XceptionConfig { classes: 0, ..model.config },
             ..defaults
@@ -199,8 +200,9 @@ mod tests {
         let classes = file.config.classes;
         assert_eq!(XceptionConfig { classes, ..config.network }, file.config);
         assert_eq!((config.side, config.detail), (file.preprocess.size, file.preprocess.detail));
-        let tuned =
-            settings(Some(Path::new("src/train/examples/photos-tuned.toml")), &Flags::default()).unwrap();
+        // The second part takes over what the first one's file says.
+        let from = Flags { from: Some("www/models/photos.safetensors".into()), ..Flags::default() };
+        let tuned = settings(Some(Path::new("src/train/examples/photos-tuned.toml")), &from).unwrap();
         assert_eq!((tuned.side, tuned.detail), (config.side, config.detail));
         let names = FolderNames::read(Path::new("src/train/examples/photos.tsv")).unwrap();
         for (index, label) in file.labels.names().iter().enumerate() {
