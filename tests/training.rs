@@ -115,6 +115,17 @@ fn two_folders_of_pictures_become_a_model_that_tells_them_apart() {
     assert_eq!(found["misses"].as_array().unwrap().len(), ASKED as usize - right);
     assert!((found["top1"].as_f64().unwrap() - right as f64 / f64::from(ASKED)).abs() < 1e-9);
     assert_eq!(found["top5"], 1.0);
+    let by_class = found["by_class"].as_array().unwrap();
+    assert_eq!(by_class.iter().map(|class| class["right"].as_u64().unwrap()).sum::<u64>(), right as u64);
+    // The first picture of each class, side by side.
+    let sheet = scratch.join("sheet.png");
+    let args = ["eval", "--model", text(&out), "--data", text(&fresh), "--sheet", text(&sheet)];
+    assert!(xception(&args).status.success());
+    let [width, height] = [16, 20].map(|at| {
+        let bytes = fs::read(&sheet).unwrap();
+        u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
+    });
+    assert!(by_class.len() == 2 && width > height, "{width}x{height}");
 
     // Too few to say what scores are worth, then enough; judged by those that were not fitted on.
     let calibrated = scratch.join("calibrated.safetensors");
