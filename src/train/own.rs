@@ -79,8 +79,8 @@ struct Asked {
     answer: Answer,
 }
 
-/// Shows the model the pictures below `dir`, whose folders are named by `names`, by labels or by synsets; gives the first
-/// of each class with the answer, too. What people should know goes to `tell`.
+/// Shows the model the pictures below `dir`, whose folders are named by `names`, by labels or by synsets; with
+/// `show`, gives the first of each class with the answer, too. What people should know goes to `tell`.
 ///
 /// # Errors
 ///
@@ -89,6 +89,7 @@ pub async fn measure(
     classifier: &Classifier,
     dir: &Path,
     names: Option<&FolderNames>,
+    show: bool,
     tell: &dyn Fn(&str),
 ) -> Result<(Measured, Vec<Shown>)> {
     let (classes, asked) = ask(classifier, dir, names, tell).await?;
@@ -101,7 +102,7 @@ pub async fn measure(
         let label = || classifier.labels().names()[*class].clone();
         let of_class =
             by_class.entry(*class).or_insert_with(|| OfClass { label: label(), pictures: 0, right: 0 });
-        if let (0, Some(best)) = (of_class.pictures, ranked.first()) {
+        if let (true, 0, Some(best)) = (show, of_class.pictures, ranked.first()) {
             let (answer, score, known) = (best.label.clone(), best.score, known == 1);
             shown.push(Shown { canvas: small(file)?, label: label(), answer, score, known });
         }

@@ -7,7 +7,7 @@ use super::aligned;
 use super::source::TensorSource;
 use crate::error::{Error, Result, short};
 
-/// Tensors that every network of the family has, by which what stands before all names is found.
+/// Tensors at the beginning of timm's networks, by which what stands before all names is found.
 const ANCHORS: [&str; 6] = [
     "conv1.weight",
     "bn1.weight",
@@ -93,7 +93,7 @@ fn before_all<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
         let whole = before.is_empty() || before.ends_with('.');
         whole && 2 * names.clone().filter(|name| name.starts_with(*before)).count() > count
     };
-    // Found early, where a file is not hostile.
+    // Of a hostile file each is tried once.
     let mut seen = HashSet::new();
     let mut best = "";
     for candidate in candidates.filter(|candidate| seen.insert(*candidate)) {

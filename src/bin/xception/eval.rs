@@ -87,8 +87,8 @@ pub fn run(args: Args) -> Result<()> {
         return Ok(());
     }
     if let Some(dir) = &args.data {
-        let (found, shown) =
-            pollster::block_on(measure(&classifier, dir, names.as_ref(), &|text| eprintln!("{text}")))?;
+        let (show, tell) = (args.sheet.is_some(), |text: &str| eprintln!("{text}"));
+        let (found, shown) = pollster::block_on(measure(&classifier, dir, names.as_ref(), show, &tell))?;
         if let (Some(path), Some(format)) = (&args.sheet, format) {
             write(path, &encoded(&sheet(&shown), format, path)?)?;
         }
