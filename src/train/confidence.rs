@@ -128,7 +128,7 @@ async fn validation(classifier: &Classifier, dir: &Path, seed: u64) -> Result<Ve
                 .as_chunks()
                 .0
                 .iter()
-                .map(|p: &[f32; 3]| p.map(|v| (v + 1.0) / 2.0))
+                .map(|p: &[u8; 3]| p.map(|v| f32::from(v) / 255.0))
                 .collect(),
         };
         answers.push((logits(classifier, &canvas).await?, index));

@@ -43,10 +43,10 @@ pub struct Drawings {
 }
 
 /// Pictures `[B, H, W, 3]` and their classes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// Normalised to -1..1, row by row, channels last.
-    pub pixels: Vec<f32>,
+    /// As a picture file has them, row by row, channels last: a quarter of what numbers would take on the way to a GPU.
+    pub pixels: Vec<u8>,
     /// Index of the class of each picture.
     pub classes: Vec<usize>,
 }
@@ -56,6 +56,17 @@ impl Batch {
     pub fn side(&self) -> usize {
         (self.pixels.len() / self.classes.len().max(1) / 3).isqrt()
     }
+}
+
+/// What a network sees of a byte, -1 to 1; as `preprocess` does it, to the bit.
+pub fn normalised(byte: u8) -> f32 {
+    (f32::from(byte) / 255.0 - 0.5) / 0.5
+}
+
+/// The byte nearest to what a network sees, -1 to 1.
+pub fn byte(seen: f32) -> u8 {
+    // `as` cuts off.
+    (seen * 127.5 + 128.0) as u8
 }
 
 impl Drawings {
@@ -89,7 +100,7 @@ impl Drawings {
     }
 
     /// The picture of that number, and its class; the same for the same three numbers everywhere.
-    fn sample(&self, side: usize, seed: u64, epoch: u64, index: u64) -> (Vec<f32>, usize) {
+    fn sample(&self, side: usize, seed: u64, epoch: u64, index: u64) -> (Vec<u8>, usize) {
         let random = &mut Random::new(seed, epoch, index);
         let class = random.below(self.drawings.len());
         let drawing = self.any_of(random, class);
@@ -98,7 +109,7 @@ impl Drawings {
             self.any_of(random, other)
         });
         let canvas = picture(random, side, drawing, &clutter);
-        (canvas.pixels.iter().flatten().map(|v| v * 2.0 - 1.0).collect(), class)
+        (canvas.pixels.iter().flatten().map(|v| byte(v * 2.0 - 1.0)).collect(), class)
     }
 
     fn any_of(&self, random: &mut Random, class: usize) -> &Pyramid {
@@ -113,7 +124,7 @@ impl Drawings {
 
     /// Pictures `first..first + count` of an epoch.
     pub fn batch(&self, side: usize, seed: u64, epoch: u64, first: u64, count: usize) -> Batch {
-        let (mut pixels, mut classes) = (vec![0.0; count * side * side * 3], vec![0; count]);
+        let (mut pixels, mut classes) = (vec![0; count * side * side * 3], vec![0; count]);
         pixels.par_chunks_exact_mut(side * side * 3).zip(&mut classes).enumerate().for_each(
             |(number, (out, class))| {
                 let (sample, of) = self.sample(side, seed, epoch, first + number as u64);
@@ -162,7 +173,7 @@ mod tests {
         let whole = drawings.batch(40, 7, 3, 0, 64);
         let again = drawings.epoch(40, 7, 3, 4, 16).into_iter().flat_map(|batch| batch.pixels);
         assert!(whole.pixels.iter().copied().eq(again));
-        assert!(whole.pixels.iter().all(|v| (-1.0..=1.0).contains(v)));
+        assert!((0..=255).all(|v| byte(normalised(v)) == v));
         assert_eq!(whole.pixels.len(), 64 * 40 * 40 * 3);
         assert_ne!(whole, drawings.batch(40, 8, 3, 0, 64));
         assert_ne!(whole, drawings.batch(40, 7, 4, 0, 64));

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
 use super::config::seen_at;
-use super::dataset::{Batch, ahead};
+use super::dataset::{Batch, ahead, byte};
 use super::layout::{Broken, Class, FolderNames, Layout, decode};
 use super::random::{Random, Stream};
 use super::vary::{Photograph, Room, Variation};
@@ -183,8 +183,8 @@ impl Pictures {
     /// The chosen pictures, which are the epoch's from number `first` on. Any number of threads may make them:
     /// each depends on its number alone.
     fn batch(&self, side: usize, seed: u64, epoch: u64, first: u64, chosen: &[usize]) -> Batch {
-        let mut pixels = vec![0.0; chosen.len() * side * side * 3];
-        let show = |room: &mut Room, (number, (out, place)): (usize, (&mut [f32], &usize))| {
+        let mut pixels = vec![0; chosen.len() * side * side * 3];
+        let show = |room: &mut Room, (number, (out, place)): (usize, (&mut [u8], &usize))| {
             let random = &mut Random::new(seed, epoch, first + number as u64);
             self.train[*place].1.show(&self.variation, random, side, room, out);
         };
@@ -201,8 +201,8 @@ impl Pictures {
     pub fn validation(&self, side: usize, first: usize, count: usize) -> Batch {
         let last = (first + count).min(self.held_out.classes.len());
         let places = first.min(last)..last;
-        let bytes = places.clone().flat_map(|place| self.held_out.seen(place, side).into_owned());
-        Batch { pixels: bytes.map(normalised).collect(), classes: self.held_out.classes[places].to_vec() }
+        let pixels = places.clone().flat_map(|place| self.held_out.seen(place, side).into_owned()).collect();
+        Batch { pixels, classes: self.held_out.classes[places].to_vec() }
     }
 }
 
@@ -242,13 +242,7 @@ fn divided(layout: &mut Layout, seed: u64) -> Vec<(usize, PathBuf, bool)> {
 fn seen(picture: &Picture, side: usize, detail: Option<usize>) -> Result<Box<[u8]>> {
     let planes = seen_at(side, detail).apply(picture.view()?)?;
     let pixels = side * side;
-    let byte = |at: usize| ((planes[at] + 1.0) * 127.5).round() as u8;
-    Ok((0..pixels).flat_map(|p| [p, pixels + p, 2 * pixels + p].map(byte)).collect())
-}
-
-/// As `preprocess` does it, to the bit.
-fn normalised(byte: u8) -> f32 {
-    (f32::from(byte) / 255.0 - 0.5) / 0.5
+    Ok((0..pixels).flat_map(|p| [p, pixels + p, 2 * pixels + p].map(|at| byte(planes[at]))).collect())
 }
 
 #[cfg(test)]
@@ -258,6 +252,7 @@ mod tests {
     use image::{ImageFormat, Rgb, RgbImage};
 
     use super::super::config::preprocess;
+    use super::super::dataset::normalised;
     use super::*;
 
     struct Data(PathBuf);
@@ -351,7 +346,12 @@ mod tests {
                 let picture = Picture::decode(&fs::read(data.0.join(file)).unwrap()).unwrap();
                 let planes = preprocess(side).apply(picture.view().unwrap()).unwrap();
                 let expected = |at: usize| planes[at % 3 * side * side + at / 3];
-                assert!(found.iter().enumerate().all(|(at, v)| v.to_bits() == expected(at).to_bits()));
+                assert!(
+                    found
+                        .iter()
+                        .enumerate()
+                        .all(|(at, v)| normalised(*v).to_bits() == expected(at).to_bits())
+                );
             }
         }
         assert_eq!(pictures.validation(24, 2, 64).classes, [1]);

@@ -6,10 +6,11 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::BatchNorm;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData, s};
 
+use super::accelerator::Accelerator;
 use super::config::TrainConfig;
-use super::dataset::Batch;
+use super::dataset::{Batch, normalised};
 use super::learn::{Engine, Target};
 use super::pass::Pass;
 use crate::error::{Error, Result};
@@ -51,8 +52,7 @@ impl Score {
     }
 }
 
-/// Moves `model` one step of `rate` towards the right answers for `batch`, whose pixels may be taken: copying them takes
-/// longer than a GPU's step. An `engine` that fits the batch is used again, another one is made anew.
+/// Moves `model` one step of `rate` towards the right answers for `batch`, whose pixels may be taken. An `engine` that fits the batch is used again, another one is made anew.
 #[allow(clippy::too_many_arguments, reason = "a run's state and one batch of it")]
 pub fn step(
     model: Xception,
@@ -66,9 +66,11 @@ pub fn step(
 ) -> Result<(Xception, Score)> {
     if pass != Pass::Ours {
         let device = model.head.weight.val().device();
-        let (count, side) = (batch.classes.len(), batch.side());
-        let pixels = TensorData::new(std::mem::take(&mut batch.pixels), [count, side, side, 3]);
-        let logits = pass.logits(&model, &config.network, Tensor::from_data(pixels, &device));
+        let x = match config.device {
+            Accelerator::Cpu => pictures(batch, &device),
+            Accelerator::Webgpu | Accelerator::Cuda => uploaded(batch, &device),
+        };
+        let logits = pass.logits(&model, &config.network, x);
         return descend(model, logits, optimizer, batch, targets, rate, config.label_smoothing);
     }
     let (side, count) = (batch.side(), batch.classes.len());
@@ -193,10 +195,27 @@ pub fn validate(network: &Fused, batch: &Batch) -> Result<Score> {
     right_answers(network.forward(pictures(batch, &Device::flex()).permute([0, 3, 1, 2])), batch)
 }
 
-/// `[B, H, W, 3]`.
+/// `[B, H, W, 3]`, normalised.
 pub fn pictures(batch: &Batch, device: &Device) -> Tensor<4> {
     let (count, side) = (batch.classes.len(), batch.side());
-    Tensor::from_data(TensorData::new(batch.pixels.clone(), [count, side, side, 3]), device)
+    let pixels = batch.pixels.iter().copied().map(normalised).collect();
+    Tensor::from_data(TensorData::new::<f32, _>(pixels, [count, side, side, 3]), device)
+}
+
+/// The same by way of bytes, which are taken and become numbers on the device: as numbers, the way to an NVIDIA H200 was
+/// longer than a step.
+fn uploaded(batch: &mut Batch, device: &Device) -> Tensor<4> {
+    let (count, side) = (batch.classes.len(), batch.side());
+    let mut bytes = std::mem::take(&mut batch.pixels);
+    let len = bytes.len();
+    bytes.resize(len.next_multiple_of(4), 0);
+    // Four of them are one integer of a GPU, the first in its lowest bits.
+    let words = TensorData::from_bytes_vec(bytes, [len.div_ceil(4)], DType::I32);
+    let words = Tensor::<1, Int>::from_data(words, (device, DType::I32));
+    let byte = |at: u32| words.clone().bitwise_right_shift_scalar(8 * at).bitwise_and_scalar(255);
+    let bytes = Tensor::stack::<2>((0..4).map(byte).collect(), 1).flatten::<1>(0, 1).slice(s![..len]);
+    let shares = bytes.float().div_scalar(255.0);
+    shares.sub_scalar(0.5).div_scalar(0.5).reshape([count, side, side, 3])
 }
 
 fn targets(wanted: &[Target], classes: usize, smoothing: f32, device: &Device) -> Tensor<2> {
@@ -223,4 +242,20 @@ fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
         .into_data()
         .try_into_vec_as::<f32>()
         .map_err(|error| Error::Training(format!("the backend gave back no numbers: {error:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_become_on_the_device_what_they_become_before_it() {
+        // Sides of which the bytes fill whole integers, and not.
+        for side in [8, 5] {
+            let pixels = (0..3 * side * side * 3).map(|i| (i * 7919 % 2003) as u8).collect();
+            let mut batch = Batch { pixels, classes: vec![0, 1, 2] };
+            let expected = pictures(&batch, &Device::flex());
+            uploaded(&mut batch, &Device::flex()).into_data().assert_eq(&expected.into_data(), true);
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! A photograph as the trainer keeps it, and the endless ways to show it: another part, mirrored, in other light.
 //!
-//! From bytes to the network's floats in one pass over the rows, since this competes with the training itself for
+//! From bytes to bytes in one pass over the rows, since this competes with the training itself for
 //! the processor. Every part is resampled with a triangle that widens as the picture shrinks, as `preprocess` does.
 
 use serde::{Deserialize, Serialize};
 
 use super::augment::hue_matrix;
+use super::dataset::byte;
 use super::random::Random;
 use crate::error::Result;
 use crate::preprocess::{Filter, RgbaView, resized};
@@ -108,14 +109,14 @@ impl Photograph {
     /// Shows it to a network, varied by chance.
     ///
     /// # Shapes
-    /// - `out` `[H, W, C]`, with H = W = `side` and C = 3; normalised to -1..1
+    /// - `out` `[H, W, C]`, with H = W = `side` and C = 3
     pub fn show(
         &self,
         variation: &Variation,
         random: &mut Random,
         side: usize,
         room: &mut Room,
-        out: &mut [f32],
+        out: &mut [u8],
     ) {
         let part = self.part(variation, random);
         let light = light(variation.colour, random);
@@ -135,7 +136,7 @@ impl Photograph {
         Part { x: across * (width - w), y: down * (height - h), width: w, height: h, mirrored }
     }
 
-    fn sample(&self, part: &Part, light: &Light, side: usize, room: &mut Room, out: &mut [f32]) {
+    fn sample(&self, part: &Part, light: &Light, side: usize, room: &mut Room, out: &mut [u8]) {
         let width = self.width as usize;
         let columns = Windows::new(width, part.x, part.width, side);
         let rows = Windows::new(self.height as usize, part.y, part.height, side);
@@ -238,12 +239,14 @@ fn expose(row: &mut [f32], side: usize, light: &Light) {
 }
 
 /// Planes to pixels, from the right where the picture is mirrored.
-fn interleave(row: &[f32], side: usize, mirrored: bool, out: &mut [f32]) {
+fn interleave(row: &[f32], side: usize, mirrored: bool, out: &mut [u8]) {
     let (red, others) = row.split_at(side);
     let (green, blue) = others.split_at(side);
     let planes = red.iter().zip(green).zip(blue);
     let pixels = out.as_chunks_mut::<3>().0;
-    let put = |(pixel, ((r, g), b)): (&mut [f32; 3], ((&f32, &f32), &f32))| *pixel = [*r, *g, *b];
+    let put = |(pixel, ((r, g), b)): (&mut [u8; 3], ((&f32, &f32), &f32))| {
+        *pixel = [byte(*r), byte(*g), byte(*b)];
+    };
     if mirrored {
         pixels.iter_mut().rev().zip(planes).for_each(put)
     } else {
@@ -274,9 +277,8 @@ mod tests {
     use super::*;
     use crate::picture::Picture;
 
-    /// `preprocess` rounds to bytes after each of its passes, and here nothing is rounded: a byte of 255, and a little
-    /// for floats.
-    const ROUNDED: f32 = 2.01 / 255.0;
+    /// `preprocess` rounds to bytes after each of its two passes, and here the end alone is rounded.
+    const ROUNDED: u8 = 1;
 
     fn noise(width: usize, height: usize) -> Picture {
         let mut random = Random::new(1, 2, 3);
@@ -287,8 +289,8 @@ mod tests {
         Picture::new(rgba.collect(), width, height).unwrap()
     }
 
-    fn shown(kept: &Photograph, variation: &Variation, item: u64, side: usize) -> Vec<f32> {
-        let mut out = vec![9.0; side * side * 3];
+    fn shown(kept: &Photograph, variation: &Variation, item: u64, side: usize) -> Vec<u8> {
+        let mut out = vec![9; side * side * 3];
         kept.show(variation, &mut Random::new(5, 6, item), side, &mut Room::default(), &mut out);
         out
     }
@@ -304,14 +306,13 @@ mod tests {
             let found = shown(&kept, &Variation::NONE, 0, side);
             let planes = preprocess(side).apply(picture.view().unwrap()).unwrap();
             for (at, value) in found.iter().enumerate() {
-                let expected = planes[at % 3 * side * side + at / 3];
-                let near = (value - expected).abs() <= ROUNDED;
+                let expected = byte(planes[at % 3 * side * side + at / 3]);
+                let near = value.abs_diff(expected) <= ROUNDED;
                 assert!(near, "{width}x{height} at {at}: {value}, {expected}");
             }
         }
         let same = Photograph::new(noise(64, 64).view().unwrap(), 64).unwrap();
-        let bytes =
-            shown(&same, &Variation::NONE, 0, 64).into_iter().map(|v| ((v + 1.0) * 127.5).round() as u8);
+        let bytes = shown(&same, &Variation::NONE, 0, 64).into_iter();
         let stored = (0..64 * 64 * 3).map(|at| same.rows[at / 192 * 192 + at % 3 * 64 + at / 3 % 64]);
         assert!(bytes.eq(stored), "not a byte is changed at the same size");
     }
@@ -341,7 +342,6 @@ mod tests {
             Variation::default(),
         ] {
             let all: Vec<_> = (0..20).map(|item| shown(&kept, &variation, item, 33)).collect();
-            assert!(all.iter().flatten().all(|v| (-1.0..=1.0).contains(v)));
             assert!(all.iter().any(|one| *one != plain), "{variation:?}");
             assert_eq!(all[7], shown(&kept, &variation, 7, 33));
         }
@@ -360,7 +360,7 @@ mod tests {
     fn a_mirrored_picture_is_the_same_from_the_right() {
         let kept = Photograph::new(noise(40, 40).view().unwrap(), 80).unwrap();
         let part = Part { x: 3.0, y: 5.0, width: 30.0, height: 31.0, mirrored: false };
-        let [mut plain, mut mirrored] = [vec![0.0; 17 * 17 * 3], vec![0.0; 17 * 17 * 3]];
+        let [mut plain, mut mirrored] = [vec![0; 17 * 17 * 3], vec![0; 17 * 17 * 3]];
         let light = light(0.0, &mut Random::new(1, 1, 1));
         kept.sample(&part, &light, 17, &mut Room::default(), &mut plain);
         kept.sample(&Part { mirrored: true, ..part }, &light, 17, &mut Room::default(), &mut mirrored);
@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn a_picture_is_varied_in_no_time() {
         let kept = Photograph::new(noise(64, 64).view().unwrap(), 80).unwrap();
-        let (mut room, mut out) = (Room::default(), vec![0.0; 64 * 64 * 3]);
+        let (mut room, mut out) = (Room::default(), vec![0; 64 * 64 * 3]);
         // The best of many: others may be using the machine.
         let mut best = Duration::MAX;
         for round in 0..50 {

@@ -53,7 +53,7 @@ impl Trainer {
 }
 
 fn batch(side: usize, count: usize) -> Batch {
-    let pixels = (0..count * side * side * 3).map(|i| (i * 7919 % 2003) as f32 / 1001.5 - 1.0).collect();
+    let pixels = (0..count * side * side * 3).map(|i| (i * 7919 % 2003) as u8).collect();
     Batch { pixels, classes: (0..count).map(|i| i * 31 % CLASSES).collect() }
 }
 

@@ -1,6 +1,7 @@
 //! Some pictures of a batch, with all memory that their way through the network takes: whoever computes them
 //! touches nobody else's. Allocated once.
 
+use super::super::dataset::normalised;
 use super::graph::{Graph, Layer, View, panels};
 use super::kernel::Matrix;
 use super::norm::Norms;
@@ -257,7 +258,7 @@ impl Group {
                     for k in 0..TAPS * COLOURS {
                         let at = corner + k / (3 * COLOURS) * side * COLOURS + k % (3 * COLOURS);
                         let (panel, lane) = (k / PANEL_LANES, k % PANEL_LANES);
-                        rows[(panel * some + image) * len + p * PANEL_LANES + lane] = picture[at];
+                        rows[(panel * some + image) * len + p * PANEL_LANES + lane] = normalised(picture[at]);
                     }
                 }
             }
@@ -593,13 +594,13 @@ impl Group {
 /// The pictures of a batch, `[B, side, side, 3]`.
 pub struct Pixels<'a> {
     /// Row by row, channels last.
-    pub values: &'a [f32],
+    pub values: &'a [u8],
     /// Height and width.
     pub side: usize,
 }
 
 impl Pixels<'_> {
-    fn picture(&self, index: usize) -> &[f32] {
+    fn picture(&self, index: usize) -> &[u8] {
         let len = self.side * self.side * COLOURS;
         &self.values[index * len..][..len]
     }

@@ -123,7 +123,7 @@ impl Engine {
     /// # Shapes
     ///
     /// - `weights`: the plan's tensors
-    /// - `pixels`: `[B, side, side, 3]`, normalised
+    /// - `pixels`: `[B, side, side, 3]`
     /// - `targets`: `[B]`
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl Engine {
     pub fn step(
         &mut self,
         weights: &[Vec<f32>],
-        pixels: &[f32],
+        pixels: &[u8],
         targets: &[Target],
         smoothing: f32,
     ) -> Result<Outcome> {

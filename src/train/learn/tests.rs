@@ -1,10 +1,12 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Distribution, Tensor, TensorData, Tolerance};
+use burn::tensor::{Device, Tensor, TensorData, Tolerance};
 
 use super::*;
 use crate::model::{Dialect, Xception};
+use crate::train::dataset::Batch;
 use crate::train::init::fresh;
+use crate::train::step::pictures;
 
 /// Odd channels that fill no panels, blocks of each kind.
 fn network(dialect: Dialect) -> XceptionConfig {
@@ -55,7 +57,8 @@ fn loss_gradients_and_statistics_are_those_of_burns_autodiff() {
         let config = network(dialect);
         let device = Device::flex().autodiff();
         let model = fresh(&config, &device, 7);
-        let x = Tensor::<4>::random([batch, side, side, 3], Distribution::Normal(0.0, 1.0), &Device::flex());
+        let pixels = (0..batch * side * side * 3).map(|i| (i * 7919 % 2003) as u8).collect();
+        let pixels = Batch { pixels, classes: vec![0; batch] };
         let targets: Vec<_> = (0..batch)
             .map(|i| Target {
                 class: i % 5,
@@ -67,11 +70,10 @@ fn loss_gradients_and_statistics_are_those_of_burns_autodiff() {
         let smoothing = 0.1;
         let floats = |data: Option<TensorData>| data.unwrap().try_into_vec_as::<f32>().unwrap();
         let weights: Vec<_> = read(&model, None).into_iter().map(floats).collect();
-        let pixels = x.clone().into_data().try_into_vec_as::<f32>().unwrap();
         let mut engine = Engine::new(&config, side, batch).unwrap();
         // Twice: nothing of the first step must be left in the second.
-        engine.step(&weights, &pixels, &targets, smoothing).unwrap();
-        let found = engine.step(&weights, &pixels, &targets, smoothing).unwrap();
+        engine.step(&weights, &pixels.pixels, &targets, smoothing).unwrap();
+        let found = engine.step(&weights, &pixels.pixels, &targets, smoothing).unwrap();
 
         // Written down once more, from the papers.
         let wanted = |target: &Target, class: usize| {
@@ -82,7 +84,7 @@ fn loss_gradients_and_statistics_are_those_of_burns_autodiff() {
         let wanted: Vec<f32> =
             targets.iter().flat_map(|target| (0..5).map(|class| wanted(target, class))).collect();
         let wanted = Tensor::<2>::from_data(TensorData::new(wanted, [batch, 5]), &device);
-        let x = Tensor::from_data(x.into_data(), &device).permute([0, 3, 1, 2]);
+        let x = pictures(&pixels, &device).permute([0, 3, 1, 2]);
         let loss = (log_softmax(model.forward(x), 1) * wanted).sum_dim(1).neg().mean();
         let expected: f32 = loss.clone().into_data().try_into_vec_as::<f32>().unwrap()[0];
         assert!((found.loss / batch as f64 - f64::from(expected)).abs() < 1e-4, "{found:?} and {expected}");
@@ -114,7 +116,7 @@ fn a_step_does_not_depend_on_the_number_of_threads() {
     let model = fresh(&config, &Device::flex(), 3);
     let weights: Vec<_> =
         read(&model, None).into_iter().map(|data| data.unwrap().try_into_vec_as::<f32>().unwrap()).collect();
-    let pixels: Vec<f32> = (0..35 * 33 * 33 * 3).map(|i| (i * 7919 % 2003) as f32 / 1001.5 - 1.0).collect();
+    let pixels: Vec<u8> = (0..35 * 33 * 33 * 3).map(|i| (i * 7919 % 2003) as u8).collect();
     let targets: Vec<_> = (0..35).map(|i| Target::of(i % 5)).collect();
     let of = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
