@@ -19,8 +19,9 @@ use super::mix::mixed;
 use super::pass::Pass;
 use super::progress::Progress;
 use super::schedule::learning_rate;
+use super::score::{Score, Scored};
 use super::start::beginning;
-use super::step::{Score, in_use, step, validate};
+use super::step::{in_use, step, validate};
 use super::supply::Supply;
 use crate::error::Result;
 use crate::model::Xception;
@@ -80,10 +81,14 @@ impl<'a> Run<'a> {
         let steps = config.epoch / config.batch;
         let side = config.side_at(self.progress());
         let batches = self.supply.epoch(side, config.seed, self.state.epochs, steps, config.batch);
+        // Of the last step, which may still be under way.
+        let mut last = None;
         for mixed in mixed_ahead(batches, config, self.state.samples) {
             let (mut batch, targets) = mixed?;
             rate = learning_rate(config.rate, self.progress());
-            score.add(self.learn(&mut batch, &targets, rate)?);
+            if let Some(last) = last.replace(self.learn(&mut batch, &targets, rate)?) {
+                score.add(last.wait()?);
+            }
             self.state.seconds = before + start.elapsed().as_secs_f64();
             let speed = score.count as f64 / start.elapsed().as_secs_f64();
             shown.step(self.progress(), self.state.epochs + 1, &score, speed);
@@ -92,6 +97,7 @@ impl<'a> Run<'a> {
                 break;
             }
         }
+        score.add(last.map_or_else(|| Ok(Score::default()), Scored::wait)?);
         let pictures_per_second = score.count as f64 / start.elapsed().as_secs_f64();
         let validation = self.validation(side)?;
         self.state.seconds = before + start.elapsed().as_secs_f64();
@@ -109,7 +115,7 @@ impl<'a> Run<'a> {
     }
 
     /// One step.
-    fn learn(&mut self, batch: &mut Batch, targets: &[Target], rate: f64) -> Result<Score> {
+    fn learn(&mut self, batch: &mut Batch, targets: &[Target], rate: f64) -> Result<Scored> {
         let (config, model, pass) = (self.config, self.model.clone(), Pass::of(self.config));
         let (engine, optimizer) = (&mut self.engine, &mut self.optimizer);
         let (model, score) = step(model, config, pass, engine, optimizer, batch, targets, rate)?;
@@ -315,7 +321,7 @@ mod tests {
                     step(model.clone(), &config, Pass::Ours, engine, optimizer, &mut batch, &targets, 5e-3)
                         .unwrap();
                 model = next;
-                score.mean_loss()
+                score.wait().unwrap().mean_loss()
             })
             .collect();
         assert!(losses[11] < 0.8 * losses[0], "{losses:?}");

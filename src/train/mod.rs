@@ -36,6 +36,7 @@ pub mod random;
 pub mod render;
 pub mod run;
 pub mod schedule;
+pub mod score;
 pub mod settings;
 pub mod sheet;
 pub mod start;

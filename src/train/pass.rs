@@ -105,7 +105,7 @@ mod on_a_gpu {
             let (next, score) =
                 step(model.clone(), config, pass, engine, optimizer, &mut batch, &targets, 1e-2).unwrap();
             model = next;
-            score.mean_loss()
+            score.wait().unwrap().mean_loss()
         };
         (0..3).map(|_| step()).collect()
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::checkpoint::LogLine;
-use super::step::Score;
+use super::score::Score;
 
 /// Length of the bar's scale.
 const SCALE: f64 = 10_000.0;

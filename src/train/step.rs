@@ -13,6 +13,7 @@ use super::config::TrainConfig;
 use super::dataset::{Batch, normalised};
 use super::learn::{Engine, Target};
 use super::pass::Pass;
+use super::score::{Score, Scored, right_answers};
 use crate::error::{Error, Result};
 use crate::fused::{Fused, Precision};
 use crate::model::block::Block;
@@ -21,36 +22,6 @@ use crate::model::{Xception, XceptionConfig};
 
 /// Probability that the target usually spreads over all classes.
 pub const LABEL_SMOOTHING: f32 = 0.1;
-
-/// What a step, or several, made of its pictures.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Score {
-    /// Sum of the pictures' losses.
-    pub loss: f64,
-    /// Pictures whose likeliest class was right.
-    pub right: usize,
-    /// Pictures.
-    pub count: usize,
-}
-
-impl Score {
-    /// Adds another's pictures.
-    pub fn add(&mut self, other: Self) {
-        self.loss += other.loss;
-        self.right += other.right;
-        self.count += other.count;
-    }
-
-    /// Mean loss.
-    pub fn mean_loss(&self) -> f64 {
-        self.loss / self.count.max(1) as f64
-    }
-
-    /// Share of right answers.
-    pub fn accuracy(&self) -> f64 {
-        self.right as f64 / self.count.max(1) as f64
-    }
-}
 
 /// Moves `model` one step of `rate` towards the right answers for `batch`, whose pixels may be taken. An `engine` that fits the batch is used again, another one is made anew.
 #[allow(clippy::too_many_arguments, reason = "a run's state and one batch of it")]
@@ -63,7 +34,7 @@ pub fn step(
     batch: &mut Batch,
     targets: &[Target],
     rate: f64,
-) -> Result<(Xception, Score)> {
+) -> Result<(Xception, Scored)> {
     if pass != Pass::Ours {
         let device = model.head.weight.val().device();
         let x = match config.device {
@@ -71,7 +42,7 @@ pub fn step(
             Accelerator::Webgpu | Accelerator::Cuda => uploaded(batch, &device),
         };
         let logits = pass.logits(&model, &config.network, x);
-        return descend(model, logits, optimizer, batch, targets, rate, config.label_smoothing);
+        return Ok(descend(model, logits, optimizer, batch, targets, rate, config.label_smoothing));
     }
     let (side, count) = (batch.side(), batch.classes.len());
     let engine = match engine {
@@ -82,7 +53,7 @@ pub fn step(
     remember_all(&model, &outcome.statistics);
     let gradients = gradients(&model, outcome.gradients);
     let score = Score { loss: outcome.loss, right: outcome.right, count };
-    Ok((optimizer.step(rate, model, gradients), score))
+    Ok((optimizer.step(rate, model, gradients), Scored::Known(Ok(score))))
 }
 
 /// The weights in the plan's order.
@@ -161,24 +132,14 @@ pub fn descend<M: Module>(
     wanted: &[Target],
     rate: f64,
     smoothing: f32,
-) -> Result<(M, Score)> {
+) -> (M, Scored) {
     let classes = logits.dims()[1];
     let target = targets(wanted, classes, smoothing, &logits.device());
     let losses = (log_softmax(logits.clone(), 1) * target).sum_dim(1).neg();
     let loss = losses.mean();
     let gradients = GradientsParams::from_grads(loss.backward(), &model);
     let model = optimizer.step(rate, model, gradients);
-    // Last, since a GPU that is asked for numbers is waited for.
-    let score = Score {
-        loss: numbers(loss.detach())?.iter().map(|v| f64::from(*v)).sum::<f64>() * batch.classes.len() as f64,
-        ..right_answers(logits.detach(), batch)?
-    };
-    if !score.loss.is_finite() {
-        return Err(Error::Training(
-            "the loss is no longer a number; start again with a lower --rate".into(),
-        ));
-    }
-    Ok((model, score))
+    (model, Scored::read(loss.detach(), logits.detach(), batch.classes.clone()))
 }
 
 /// The network as it is used, running statistics and all.
@@ -192,7 +153,7 @@ pub fn in_use(model: &Xception, network: &XceptionConfig) -> Result<Fused> {
 
 /// How many of a batch it names rightly.
 pub fn validate(network: &Fused, batch: &Batch) -> Result<Score> {
-    right_answers(network.forward(pictures(batch, &Device::flex()).permute([0, 3, 1, 2])), batch)
+    judged(network.forward(pictures(batch, &Device::flex()).permute([0, 3, 1, 2])), batch)
 }
 
 /// `[B, H, W, 3]`, normalised.
@@ -227,13 +188,10 @@ fn targets(wanted: &[Target], classes: usize, smoothing: f32, device: &Device) -
     Tensor::from_data(TensorData::new(rows, [wanted.len(), classes]), device)
 }
 
-/// How many of the logits are largest where they should be.
-pub fn right_answers(logits: Tensor<2>, batch: &Batch) -> Result<Score> {
+/// How many of a batch the logits name rightly.
+pub fn judged(logits: Tensor<2>, batch: &Batch) -> Result<Score> {
     let classes = logits.dims()[1];
-    let logits = numbers(logits)?;
-    let best = |row: &[f32]| (0..classes).max_by(|&a, &b| row[a].total_cmp(&row[b]));
-    let answers = logits.chunks_exact(classes).map(best).zip(&batch.classes);
-    let right = answers.filter(|(answer, class)| *answer == Some(**class)).count();
+    let right = right_answers(&numbers(logits)?, classes, &batch.classes);
     Ok(Score { loss: 0.0, right, count: batch.classes.len() })
 }
 

@@ -48,7 +48,7 @@ impl Trainer {
         let done = step(model, config, self.pass, engine, optimizer, &mut batch, &targets, RATE);
         let (model, score) = done.expect("a step");
         self.model = model;
-        score.mean_loss()
+        score.wait().expect("a loss").mean_loss()
     }
 }
 

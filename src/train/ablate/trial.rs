@@ -13,7 +13,8 @@ use super::super::dataset::{Batch, Drawings};
 use super::super::icons::{TRAINING_SETS, UNSEEN_SET};
 use super::super::mix::plain;
 use super::super::schedule::learning_rate;
-use super::super::step::{LABEL_SMOOTHING, Score, descend, pictures, right_answers};
+use super::super::score::Score;
+use super::super::step::{LABEL_SMOOTHING, descend, judged, pictures};
 use super::network::Network;
 use super::variant::Variant;
 use super::widths::Widths;
@@ -160,8 +161,8 @@ pub fn run(
         let rate = learning_rate(RATE, step as f64 / steps as f64);
         let one;
         (network, one) =
-            descend(network, logits, &mut optimizer, &batch, &plain(&batch), rate, LABEL_SMOOTHING)?;
-        score.add(one);
+            descend(network, logits, &mut optimizer, &batch, &plain(&batch), rate, LABEL_SMOOTHING);
+        score.add(one.wait()?);
         let done = step + 1;
         if done * POINTS / steps > step * POINTS / steps {
             let judges = &pools.validation[..JUDGED_ON_THE_WAY];
@@ -192,7 +193,7 @@ fn judge(network: &Network, variant: &Variant, batches: &[Batch]) -> Result<f64>
     let mut score = Score::default();
     for batch in batches {
         let logits = network.logits(variant, pictures(batch, &network.device()), false);
-        score.add(right_answers(logits, batch)?);
+        score.add(judged(logits, batch)?);
     }
     Ok(score.accuracy())
 }
@@ -216,10 +217,9 @@ mod tests {
             let mut step = || {
                 let logits = network.logits(variant, pictures(&batch, &device), true);
                 let (next, score) =
-                    descend(network.clone(), logits, &mut optimizer, &batch, &plain(&batch), RATE, 0.0)
-                        .unwrap();
+                    descend(network.clone(), logits, &mut optimizer, &batch, &plain(&batch), RATE, 0.0);
                 network = next;
-                score.mean_loss()
+                score.wait().unwrap().mean_loss()
             };
             let losses: Vec<_> = (0..20).map(|_| step()).collect();
             assert!(losses[19] < 0.7 * losses[0], "{}: {losses:?}", variant.name);
