@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use image::{Rgb, RgbImage};
 use serde_json::Value;
 
 fn ablate(out: &Path, args: &[&str]) -> Output {
@@ -68,4 +69,31 @@ fn a_wrong_name_lists_the_right_ones() {
         assert!(message.contains(word), "{message}");
     }
     assert!(!out.exists());
+}
+
+#[test]
+fn photographs_take_the_drawings_place() {
+    let (data, out) = (scratch("photographs"), scratch("on-photographs"));
+    for class in 0..3u8 {
+        let folder = data.join(format!("class {class}"));
+        fs::create_dir_all(&folder).unwrap();
+        for n in 0..30u8 {
+            let pixel = |x: u32, y: u32| Rgb([80 * class, n + x as u8, y as u8]);
+            RgbImage::from_fn(40, 36, pixel).save(folder.join(format!("{n}.png"))).unwrap();
+        }
+    }
+    let small = ["--only", "separable,relu", "--seeds", "1", "--samples", "512"];
+    let output = ablate(&out, &[&small[..], &["--data", data.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let results = results(&out);
+    assert_eq!(results["subject"]["classes"], 3);
+    assert_eq!([&results["subject"]["train"], &results["subject"]["judged"]], [81, 9]);
+    assert!(results["outcomes"][0]["unseen"].is_null());
+    let report = fs::read_to_string(out.join("README.md")).unwrap();
+    assert!(report.contains("81 photographs") && !report.contains("OpenMoji"), "{report}");
+
+    // Runs on other pictures are no part of it.
+    let other = ablate(&out, &small);
+    let message = String::from_utf8(other.stderr).unwrap();
+    assert!(!other.status.success() && message.contains("other pictures"), "{message}");
 }

@@ -142,6 +142,16 @@ impl Pictures {
         })
     }
 
+    /// Pictures to learn from.
+    pub fn len(&self) -> usize {
+        self.train.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.train.is_empty()
+    }
+
     /// The batches of an epoch, a few ahead of need.
     pub fn epoch(&self, side: usize, seed: u64, epoch: u64, batches: usize, size: usize) -> Receiver<Batch> {
         let (pictures, chosen) = (self.clone(), self.chosen(seed, epoch, batches * size));

@@ -28,11 +28,18 @@ pub struct Args {
     /// Folder of the icon sets' npm packages.
     #[arg(long, default_value = DEFAULT_DIR)]
     icons: PathBuf,
+    /// Photographs instead of icons: a folder as for `xception train`.
+    #[arg(long, value_name = "DIR", conflicts_with = "icons")]
+    data: Option<PathBuf>,
+    /// What its folders are called, as for `xception train`.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    labels: Option<PathBuf>,
 }
 
 pub fn run(args: Args) -> Result<()> {
     let variants = ablate::variants(&args.only)?;
-    let plan = Plan { seeds: args.seeds, samples: args.samples, variants, icons: args.icons, out: args.out };
+    let Args { seeds, samples, out, icons, data, labels, .. } = args;
+    let plan = Plan { seeds, samples, variants, icons, data, labels, out };
     let told = Told::default();
     let summary = ablate::run(&plan, &|text| told.line(text))?;
     told.end()?;

@@ -2,6 +2,7 @@
 //! same pictures, several times each. Start at [`variant`]: it is the list of what is tried.
 
 pub mod network;
+pub mod pools;
 pub mod report;
 pub mod summary;
 pub mod trial;
@@ -13,8 +14,9 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use self::pools::{Pools, Subject};
 use self::summary::Summary;
-use self::trial::{Outcome, Pictures};
+use self::trial::Outcome;
 use self::variant::{VARIANTS, Variant, find};
 use super::output::write;
 use crate::error::{Error, Result};
@@ -30,6 +32,10 @@ pub struct Plan {
     pub variants: Vec<&'static Variant>,
     /// The icon sets.
     pub icons: PathBuf,
+    /// A folder of photographs in their place.
+    pub data: Option<PathBuf>,
+    /// A file that names its folders.
+    pub labels: Option<PathBuf>,
     /// Folder of the results.
     pub out: PathBuf,
 }
@@ -56,7 +62,7 @@ pub fn variants(names: &[String]) -> Result<Vec<&'static Variant>> {
 ///
 /// # Errors
 ///
-/// When the icon sets cannot be read, or the folder holds runs of another size.
+/// When the pictures cannot be read, or the folder holds runs of another size or on others.
 pub fn run(plan: &Plan, tell: &dyn Fn(&str)) -> Result<Summary> {
     if plan.seeds == 0 || plan.samples < trial::BATCH as u64 {
         return Err(Error::Option(format!(
@@ -68,37 +74,44 @@ pub fn run(plan: &Plan, tell: &dyn Fn(&str)) -> Result<Summary> {
     }
     let trials = plan.out.join("trials");
     fs::create_dir_all(&trials).map_err(|source| io("create", &trials, source))?;
-    let mut pictures = None;
+    // Drawings take time, and none are needed where all has been done before.
+    let mut pools = None;
+    let subject = match &plan.data {
+        None => Subject::drawings(),
+        Some(data) => pools.insert(Pools::photographs(data, plan.labels.as_deref(), tell)?).subject.clone(),
+    };
     let mut outcomes = Vec::new();
     // Seed by seed, so that a plan that is stopped has something of each variant.
     for seed in 1..=plan.seeds {
         for variant in &plan.variants {
             let path = trials.join(format!("{}-{seed}.json", variant.name));
             if path.exists() {
-                outcomes.push(earlier(&path, plan.samples)?);
+                outcomes.push(earlier(&path, plan.samples, &subject)?);
                 continue;
             }
-            let pools = match &pictures {
+            let pools = match &pools {
                 Some(pools) => pools,
-                None => pictures.insert(Pictures::read(&plan.icons)?),
+                None => pools.insert(Pools::drawings(&plan.icons)?),
             };
             let bar = bar(plan.samples, format!("{}, seed {seed}", variant.name));
             let outcome = trial::run(variant, pools, seed, plan.samples, |done| bar.set_position(done))?;
             bar.finish_and_clear();
             write(&path, json(&outcome)?.as_bytes())?;
             tell(&format!(
-                "{:12} seed {seed}  {} parameters  loss {:.3}  validation {:.1} %  unseen style {:.1} %  {:.0} s",
+                "{:12} seed {seed}  {} parameters  loss {:.3}  validation {:.1} %{}  {:.0} s",
                 variant.name,
                 outcome.parameters,
                 outcome.loss,
                 100.0 * outcome.validation,
-                100.0 * outcome.unseen,
+                outcome
+                    .unseen
+                    .map_or(String::new(), |share| format!("  unseen style {:.1} %", 100.0 * share)),
                 outcome.seconds
             ));
             outcomes.push(outcome);
         }
     }
-    let summary = Summary::new(plan.samples, outcomes);
+    let summary = Summary::new(plan.samples, subject, outcomes);
     write(&plan.out.join("results.json"), json(&summary)?.as_bytes())?;
     write(&plan.out.join("results.csv"), report::csv(&summary).as_bytes())?;
     write(&plan.out.join("plot.svg"), report::plot(&summary)?.as_bytes())?;
@@ -107,7 +120,7 @@ pub fn run(plan: &Plan, tell: &dyn Fn(&str)) -> Result<Summary> {
 }
 
 /// A run that was finished before.
-fn earlier(path: &Path, samples: u64) -> Result<Outcome> {
+fn earlier(path: &Path, samples: u64, subject: &Subject) -> Result<Outcome> {
     let text = fs::read_to_string(path).map_err(|source| io("read", path, source))?;
     let outcome: Outcome = serde_json::from_str(&text)
         .map_err(|error| Error::Training(format!("{} is damaged: {error}; remove it", path.display())))?;
@@ -116,6 +129,13 @@ fn earlier(path: &Path, samples: u64) -> Result<Outcome> {
             "{} is a run of {1} pictures, not {samples}; choose another --out, or --samples {1}",
             path.display(),
             outcome.samples
+        )));
+    }
+    if outcome.subject != *subject {
+        return Err(Error::Training(format!(
+            "{} is a run on other pictures ({}); choose another --out",
+            path.display(),
+            outcome.subject.folder.as_deref().unwrap_or("the icon sets")
         )));
     }
     Ok(outcome)

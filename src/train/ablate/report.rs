@@ -6,8 +6,9 @@ use std::fmt::Write;
 use plotters::prelude::*;
 
 use super::super::plot::{Area, COLOURS, Line, failed, lines, short, span, svg};
+use super::pools::Subject;
 use super::summary::{Decision, Row, Spread, Summary, Verdict};
-use super::trial::{BATCH, LABELS, Pictures, RATE, SIDE};
+use super::trial::{BATCH, RATE, SIDE};
 use super::variant::{REFERENCE, VARIANTS, find};
 use super::widths::TOLERANCE;
 use crate::error::Result;
@@ -23,8 +24,11 @@ pub fn csv(summary: &Summary) -> String {
         let (name, seed, samples, parameters) = (&one.variant, one.seed, one.samples, one.parameters);
         let _ = writeln!(
             text,
-            "{name},{seed},{samples},{parameters},{:.4},{:.4},{:.4},{:.1}",
-            one.validation, one.unseen, one.loss, one.seconds
+            "{name},{seed},{samples},{parameters},{:.4},{},{:.4},{:.1}",
+            one.validation,
+            one.unseen.map_or(String::new(), |share| format!("{share:.4}")),
+            one.loss,
+            one.seconds
         );
     }
     text
@@ -93,7 +97,7 @@ fn ends(area: &Area<'_>, summary: &Summary) -> Result<()> {
 /// The whole report.
 pub fn markdown(summary: &Summary) -> String {
     let seeds: BTreeSet<_> = summary.outcomes.iter().map(|one| one.seed).collect();
-    let [judged, unseen] = Pictures::JUDGES;
+    let Subject { folder, classes, train, judged, unseen } = &summary.subject;
     // As few words as give the same runs.
     let only = if summary.rows.len() < VARIANTS.len() {
         let names: Vec<_> = summary.rows.iter().map(|row| row.variant).collect();
@@ -101,31 +105,49 @@ pub fn markdown(summary: &Summary) -> String {
     } else {
         String::new()
     };
+    let data = folder.as_ref().map_or(String::new(), |folder| format!(" --data {folder}"));
+    let (pictures, judges) = match (folder, train) {
+        (Some(folder), Some(train)) => (
+            format!(
+                "in {classes} classes, shown anew each time out of the {train} photographs to learn from in `{folder}`"
+            ),
+            format!("{judged} others that are held out"),
+        ),
+        _ => (
+            format!("in {classes} classes of the icon sets"),
+            format!(
+                "{judged} pictures held out, in the training styles, and on {unseen} of OpenMoji, whose style is never \
+                 trained on"
+            ),
+        ),
+    };
     let mut text = format!(
         "# The paper's claims, tried\n\n\
-         Written by `xception ablate --seeds {} --samples {}{only}`. Small networks of Xception's structure that differ in one \
+         Written by `xception ablate --seeds {} --samples {}{only}{data}`. Small networks of Xception's structure that differ in one \
          thing, their widths chosen so that all have equally many parameters (within {:.0} %), each trained on \
-         the same {} pictures of {SIDE}×{SIDE} pixels in {} classes of the icon sets: AdamW, {BATCH} pictures a step, \
-         rates up to {RATE}, no tuning for any of them. Accuracy on {judged} pictures held out, in the training styles, and \
-         on {unseen} of OpenMoji, whose style is never trained on; loss is the label-smoothed training loss at the end. \
-         ± is the standard deviation over the seeds.\n\n",
+         the same {} pictures of {SIDE}×{SIDE} pixels {pictures}: AdamW, {BATCH} pictures a step, rates up to {RATE}, no \
+         tuning for any of them. Accuracy on {judges}; loss is the label-smoothed training loss at the end. ± is the standard deviation over the seeds.\n\n",
         seeds.len(),
         summary.samples,
         100.0 * TOLERANCE,
         summary.samples,
-        LABELS.len(),
     );
-    text += "| variant | | parameters | seeds | validation, % | unseen style, % | loss |\n|---|---|---|---|---|---|---|\n";
+    let styles = if *unseen > 0 { [" unseen style, % |", "---|"] } else { [""; 2] };
+    let [style, line] = styles;
+    let _ = writeln!(
+        text,
+        "| variant | | parameters | seeds | validation, % |{style} loss |\n|---|---|---|---|---|{line}---|"
+    );
     for row in &summary.rows {
         let title = find(row.variant).map_or("", |variant| variant.title);
         let _ = writeln!(
             text,
-            "| `{}` | {title} | {} | {} | {} | {} | {} |",
+            "| `{}` | {title} | {} | {} | {} |{} {} |",
             row.variant,
             row.parameters,
             row.seeds,
             value(row.validation, 100.0, 1),
-            value(row.unseen, 100.0, 1),
+            row.unseen.map_or(String::new(), |unseen| format!(" {} |", value(unseen, 100.0, 1))),
             value(row.loss, 1.0, 3)
         );
     }
@@ -143,8 +165,13 @@ pub fn markdown(summary: &Summary) -> String {
     if summary.rows.len() < VARIANTS.len() {
         text += "- The other claims were not tried.\n";
     }
-    text + "\nA network of this size, a short run and drawn pictures say little about ImageNet. All seeds are judged by the \
-            same pictures, so ± leaves out the chance in choosing them.\n"
+    let kind = if folder.is_some() { "small" } else { "drawn" };
+    let _ = writeln!(
+        text,
+        "\nA network of this size, a short run and {kind} pictures say little about ImageNet. All seeds are judged by the \
+         same pictures, so ± leaves out the chance in choosing them."
+    );
+    text
 }
 
 /// One plain sentence.
@@ -180,7 +207,7 @@ mod tests {
         let of = |(name, accuracy): (&str, f64)| {
             [1, 2].map(|seed| outcome(name, seed, accuracy + seed as f64 / 100.0))
         };
-        let summary = Summary::new(64, runs.into_iter().flat_map(of).collect());
+        let summary = Summary::new(64, Subject::drawings(), runs.into_iter().flat_map(of).collect());
         let text = markdown(&summary);
         let line = |against: &str| {
             let end = format!("against `{against}`");

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::pools::Subject;
 use super::trial::Outcome;
 use super::variant::{CLAIMS, Claim, REFERENCE, VARIANTS, Variant};
 
@@ -35,8 +36,8 @@ pub struct Row {
     pub parameters: usize,
     /// Accuracy on pictures held out.
     pub validation: Spread,
-    /// Accuracy in the unseen style.
-    pub unseen: Spread,
+    /// Accuracy in the unseen style, of drawings.
+    pub unseen: Option<Spread>,
     /// Final training loss.
     pub loss: Spread,
 }
@@ -75,6 +76,8 @@ pub struct Decision {
 pub struct Summary {
     /// Pictures per run.
     pub samples: u64,
+    /// What they are.
+    pub subject: Subject,
     /// A line per variant.
     pub rows: Vec<Row>,
     /// The claims that could be tried.
@@ -85,10 +88,10 @@ pub struct Summary {
 
 impl Summary {
     /// Of these runs.
-    pub fn new(samples: u64, outcomes: Vec<Outcome>) -> Self {
+    pub fn new(samples: u64, subject: Subject, outcomes: Vec<Outcome>) -> Self {
         let rows: Vec<_> = VARIANTS.iter().filter_map(|variant| row(variant, &outcomes)).collect();
         let decisions = CLAIMS.iter().filter_map(|claim| decide(claim, &rows)).collect();
-        Self { samples, rows, decisions, outcomes }
+        Self { samples, subject, rows, decisions, outcomes }
     }
 }
 
@@ -100,7 +103,11 @@ fn row(variant: &Variant, outcomes: &[Outcome]) -> Option<Row> {
         seeds: own.len(),
         parameters: own.first()?.parameters,
         validation: spread(|one| one.validation),
-        unseen: spread(|one| one.unseen),
+        unseen: own
+            .iter()
+            .map(|one| one.unseen)
+            .collect::<Option<Vec<_>>>()
+            .map(|values| Spread::of(&values)),
         loss: spread(|one| one.loss),
     })
 }
@@ -130,12 +137,13 @@ pub(super) mod tests {
         Outcome {
             variant: variant.into(),
             seed,
+            subject: Subject::drawings(),
             samples: 64,
             widths: Widths { stem: 1, entry: 1, middle: 1, tail: 1 },
             parameters: 1000,
             loss: 1.0 - validation,
             validation,
-            unseen: validation / 2.0,
+            unseen: Some(validation / 2.0),
             history: vec![Point { samples: 64, loss: 1.0, validation }],
             seconds: 1.0,
         }
@@ -147,7 +155,11 @@ pub(super) mod tests {
             numbered.collect::<Vec<_>>()
         };
         let outcomes = [of(REFERENCE.name, ours), of("plain", other)].concat();
-        Summary::new(64, outcomes).decisions.iter().map(|decision| decision.verdict).collect()
+        Summary::new(64, Subject::drawings(), outcomes)
+            .decisions
+            .iter()
+            .map(|decision| decision.verdict)
+            .collect()
     }
 
     #[test]

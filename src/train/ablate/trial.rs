@@ -1,6 +1,5 @@
 //! One training run of one variant.
 
-use std::path::Path;
 use std::time::Instant;
 
 use burn::module::Module;
@@ -8,45 +7,17 @@ use burn::optim::AdamWConfig;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::super::classes::{CLASSES, Class};
-use super::super::dataset::{Batch, Drawings};
-use super::super::icons::{TRAINING_SETS, UNSEEN_SET};
+use super::super::dataset::Batch;
 use super::super::mix::plain;
 use super::super::schedule::learning_rate;
 use super::super::score::Score;
 use super::super::step::{LABEL_SMOOTHING, descend, judged, pictures};
 use super::network::Network;
+use super::pools::{Pools, Subject};
 use super::variant::Variant;
 use super::widths::Widths;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// What is told apart: different shapes and colours, some of them alike.
-pub const LABELS: [&str; 24] = [
-    "airplane",
-    "apple",
-    "banana",
-    "bear",
-    "bicycle",
-    "bus",
-    "butterfly",
-    "car",
-    "cat",
-    "cow",
-    "crab",
-    "dog",
-    "elephant",
-    "fish",
-    "guitar",
-    "house",
-    "key",
-    "mushroom",
-    "penguin",
-    "pig",
-    "rabbit",
-    "rocket",
-    "turtle",
-    "umbrella",
-];
 /// Side of the pictures.
 pub const SIDE: usize = 32;
 /// Pictures per step.
@@ -54,16 +25,10 @@ pub const BATCH: usize = 64;
 /// Highest learning rate, and AdamW's weight decay: the drawings' model's, the same for every variant.
 pub const RATE: f64 = 3e-3;
 const WEIGHT_DECAY: f32 = 0.03;
-/// Versions of each drawing by other hands.
-const HANDS: usize = 4;
 /// Points of a history.
 const POINTS: usize = 8;
-/// Batches that judge at the end, in the training styles and in the unseen one, and on the way.
-const JUDGED: usize = 38;
-const JUDGED_UNSEEN: usize = 19;
+/// Batches that judge on the way, of those that judge at the end.
 const JUDGED_ON_THE_WAY: usize = 8;
-/// Seed of the pictures that judge: the same for all.
-const JUDGES: u64 = 0;
 
 /// Where a run stood.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +48,8 @@ pub struct Outcome {
     pub variant: String,
     /// Seed of weights and pictures.
     pub seed: u64,
+    /// What the pictures were.
+    pub subject: Subject,
     /// Pictures trained on.
     pub samples: u64,
     /// Output channels of each part.
@@ -93,70 +60,31 @@ pub struct Outcome {
     pub loss: f64,
     /// Accuracy on pictures held out, in the training styles.
     pub validation: f64,
-    /// Accuracy in a style never trained on.
-    pub unseen: f64,
+    /// Accuracy in a style never trained on, of drawings.
+    pub unseen: Option<f64>,
     /// The way there.
     pub history: Vec<Point>,
     /// Time spent.
     pub seconds: f64,
 }
 
-/// Pictures for all runs.
-#[derive(Debug)]
-pub struct Pictures {
-    drawings: Drawings,
-    validation: Vec<Batch>,
-    unseen: Vec<Batch>,
-}
-
-impl Pictures {
-    /// Draws what is in the icon sets below `dir`.
-    pub fn read(dir: &Path) -> Result<Self> {
-        let classes = classes()?;
-        let drawings = Drawings::read_some(dir, TRAINING_SETS, &classes, HANDS)?;
-        let other = Drawings::read_some(dir, &[UNSEEN_SET], &classes, HANDS)?;
-        let judges = |drawings: &Drawings, batches| -> Vec<Batch> {
-            let batch = |i| drawings.validation(SIDE, JUDGES, (i * BATCH) as u64, BATCH);
-            (0..batches).map(batch).collect()
-        };
-        let (validation, unseen) = (judges(&drawings, JUDGED), judges(&other, JUDGED_UNSEEN));
-        Ok(Self { drawings, validation, unseen })
-    }
-
-    /// How many of them judge, in the training styles and in the unseen one.
-    pub const JUDGES: [usize; 2] = [JUDGED * BATCH, JUDGED_UNSEEN * BATCH];
-}
-
-/// The classes of [`LABELS`], in the trainer's order.
-fn classes() -> Result<Vec<Class>> {
-    let known = |label: &&str| CLASSES.iter().find(|class| class.label == *label);
-    LABELS
-        .iter()
-        .map(|label| {
-            known(label)
-                .copied()
-                .ok_or_else(|| Error::Training(format!("there is no class {label:?} to draw")))
-        })
-        .collect()
-}
-
 /// Trains `variant` on `samples` pictures; equal seeds give equal outcomes, time apart.
 pub fn run(
     variant: &Variant,
-    pools: &Pictures,
+    pools: &Pools,
     seed: u64,
     samples: u64,
     mut tell: impl FnMut(u64),
 ) -> Result<Outcome> {
-    let start = Instant::now();
-    let widths = Widths::of(variant, LABELS.len());
+    let (start, classes) = (Instant::now(), pools.subject.classes);
+    let widths = Widths::of(variant, classes);
     let device = Device::flex().autodiff();
-    let mut network = Network::new(variant, &widths, LABELS.len(), seed, &device);
+    let mut network = Network::new(variant, &widths, classes, seed, &device);
     let mut optimizer = AdamWConfig::new().with_weight_decay(WEIGHT_DECAY).init();
     let steps = (samples as usize / BATCH).max(1);
     let mut history = Vec::new();
     let mut score = Score::default();
-    for (step, batch) in pools.drawings.epoch(SIDE, seed, 0, steps, BATCH).into_iter().enumerate() {
+    for (step, batch) in pools.supply.epoch(SIDE, seed, 0, steps, BATCH).into_iter().enumerate() {
         let logits = network.logits(variant, pictures(&batch, &device), true);
         let rate = learning_rate(RATE, step as f64 / steps as f64);
         let one;
@@ -165,7 +93,7 @@ pub fn run(
         score.add(one.wait()?);
         let done = step + 1;
         if done * POINTS / steps > step * POINTS / steps {
-            let judges = &pools.validation[..JUDGED_ON_THE_WAY];
+            let judges = &pools.validation[..JUDGED_ON_THE_WAY.min(pools.validation.len())];
             let validation = judge(&network, variant, judges)?;
             let samples = (done * BATCH) as u64;
             history.push(Point { samples, loss: score.mean_loss(), validation });
@@ -176,12 +104,13 @@ pub fn run(
     Ok(Outcome {
         variant: variant.name.into(),
         seed,
+        subject: pools.subject.clone(),
         samples,
         widths,
-        parameters: widths.parameters(variant, LABELS.len()),
+        parameters: widths.parameters(variant, classes),
         loss: history.last().map_or(f64::NAN, |point| point.loss),
         validation: judge(&network, variant, &pools.validation)?,
-        unseen: judge(&network, variant, &pools.unseen)?,
+        unseen: (!pools.unseen.is_empty()).then(|| judge(&network, variant, &pools.unseen)).transpose()?,
         history,
         seconds: start.elapsed().as_secs_f64(),
     })
@@ -200,19 +129,23 @@ fn judge(network: &Network, variant: &Variant, batches: &[Batch]) -> Result<f64>
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::icons::DEFAULT_DIR;
+    use std::path::Path;
+
+    use super::super::super::dataset::Drawings;
+    use super::super::super::icons::{DEFAULT_DIR, TRAINING_SETS};
+    use super::super::pools::drawn;
     use super::super::variant::VARIANTS;
     use super::*;
 
     #[test]
     fn every_variant_can_learn_some_pictures_by_heart() {
-        let drawings =
-            Drawings::read_some(Path::new(DEFAULT_DIR), &TRAINING_SETS[..1], &classes().unwrap(), 0);
+        let drawings = Drawings::read_some(Path::new(DEFAULT_DIR), &TRAINING_SETS[..1], &drawn().unwrap(), 0);
         let batch = drawings.unwrap().batch(SIDE, 1, 0, 0, 16);
         let device = Device::flex().autodiff();
         for variant in &VARIANTS {
-            let widths = Widths::of(variant, LABELS.len());
-            let mut network = Network::new(variant, &widths, LABELS.len(), 1, &device);
+            let classes = drawn().unwrap().len();
+            let widths = Widths::of(variant, classes);
+            let mut network = Network::new(variant, &widths, classes, 1, &device);
             let mut optimizer = AdamWConfig::new().init();
             let mut step = || {
                 let logits = network.logits(variant, pictures(&batch, &device), true);
