@@ -74,68 +74,78 @@ wasm_tools() {
 readonly SHARED_MEMORY="-C link-arg=--shared-memory -C link-arg=--import-memory -C link-arg=--max-memory=1073741824
   -C link-arg=--export=__wasm_init_tls -C link-arg=--export=__tls_size -C link-arg=--export=__tls_align -C link-arg=--export=__tls_base"
 
-# newer_than FILE: a source of the WebAssembly modules that was changed since, if there is one.
-newer_than() {
-  find src Cargo.toml Cargo.lock build.sh \( -path src/train -o -path src/bin \) -prune -o -type f -newer "$1" -print -quit
-}
-
 # is_built NAME PROFILE: whether a module is there, of these sources and this compiler.
 is_built() {
-  local built=www/pkg/$1/$2.built
-  [ "$(cat "$built" 2>/dev/null)" = "$(rustc --version)" ] && [ -z "$(newer_than "$built")" ]
+  local built=www/pkg/$1/$2.built sources=www/pkg/$1/sources file
+  [ "$(cat "$built" 2>/dev/null)" = "$(rustc --version)" ] && [ -f "$sources" ] || return 1
+  while read -r file; do
+    [ -e "$file" ] && [ ! "$file" -nt "$built" ] || return 1
+  done <"$sources"
+}
+
+# sources MODULE.d: what a module was made of, a line each, by Cargo's word, and the manifests beside that.
+sources() {
+  local file
+  printf '%s\n' build.sh Cargo.toml Cargo.lock
+  sed '1!d; s/^.*\.wasm: //; s/\\ /\x1/g; s/ /\n/g; s/\x1/ /g' "$1" | while read -r file; do
+    echo "$file"
+    if [ -f "${file%/*}/Cargo.toml" ]; then echo "${file%/*}/Cargo.toml"; fi
+  done | sort -u
 }
 
 # module NAME PROFILE: one WebAssembly module into www/pkg/NAME, if it is stale.
 # Cargo keeps one module at a time: it would compile each of them anew, having compiled another.
 module() {
-  local name=$1 profile=$2 features usually
+  local name=$1 profile=$2 package=xception-web features usually
   if is_built "$name" "$profile"; then return; fi
   case $name in
-    cpu) features=cpu usually="3 min from nothing, half a minute after an edit" ;;
-    # The same for browsers with fused multiply-add: only this crate is compiled again.
-    relaxed) features=cpu,relaxed-simd usually="half a minute" ;;
-    threads) features=cpu,relaxed-simd usually="4 min from nothing, half a minute after an edit" ;;
+    cpu) features=session,cpu usually="3 min from nothing, half a minute after an edit" ;;
+    # The same for browsers with fused multiply-add: only the kernels and what uses them are compiled again.
+    relaxed) features=session,cpu,relaxed-simd usually="half a minute" ;;
+    threads) features=session,cpu,relaxed-simd usually="4 min from nothing, half a minute after an edit" ;;
     # Threads for browsers without fused multiply-add.
-    threads-simd128) features=cpu usually="half a minute" ;;
-    ndarray) features=ndarray usually="3 min from nothing, half a minute after an edit" ;;
+    threads-simd128) features=session,cpu usually="half a minute" ;;
+    ndarray) features=session,ndarray usually="3 min from nothing, half a minute after an edit" ;;
     # Reads Keras's HDF5 for all the others, which are half as large without.
-    keras) features=cpu,keras usually="1 min from nothing, half a minute after an edit" ;;
+    keras) package=xception-keras features="" usually="1 min from nothing, half a minute after an edit" ;;
     # It holds the CPU backend too: the GPU must first give its answer to a known picture.
-    webgpu) features=webgpu,cpu usually="11 min from nothing, 5 min after an edit" ;;
+    webgpu) features=session,webgpu,cpu usually="11 min from nothing, 5 min after an edit" ;;
   esac
-  step "WebAssembly module $name ($profile)" "$usually" wasm_module "$name" "$features" "$profile"
+  step "WebAssembly module $name ($profile)" "$usually" wasm_module "$name" "$package" "$features" "$profile"
 }
 
 wasm_module() {
-  local name=$1 features=$2 profile=$3 raw
+  local name=$1 package=$2 features=$3 profile=$4 raw
   local built=www/pkg/$name/$profile.built
   # Dated before the build: what is edited meanwhile is newer.
   mkdir -p target
   rustc --version >target/begun
+  local options=(--package "$package" --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features
+    --features "$features")
   if [[ "$name" = threads* ]]; then
     # Threads need a standard library with atomics, which is not shipped: it is built along.
     RUSTC_BOOTSTRAP=1 RUSTFLAGS="-C target-feature=+simd128,+atomics,+bulk-memory,+mutable-globals $SHARED_MEMORY" \
-      cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features \
-      --features "$features" --target-dir target/threads -Zbuild-std=std,panic_abort
-    raw=target/threads/$WASM/$profile/xception_web.wasm
+      cargo rustc "${options[@]}" --target-dir target/threads -Zbuild-std=std,panic_abort
+    raw=target/threads/$WASM/$profile/${package//-/_}
   else
-    RUSTFLAGS="-C target-feature=+simd128" \
-      cargo rustc --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features --features "$features"
-    raw=target/$WASM/$profile/xception_web.wasm
+    RUSTFLAGS="-C target-feature=+simd128" cargo rustc "${options[@]}"
+    raw=target/$WASM/$profile/${package//-/_}
   fi
   # Nothing changed since: keep what wasm-bindgen and wasm-opt made of it.
-  if [ -f "www/pkg/$name/source.wasm" ] && cmp -s "$raw" "www/pkg/$name/source.wasm"; then
+  if [ -f "www/pkg/$name/source.wasm" ] && cmp -s "$raw.wasm" "www/pkg/$name/source.wasm"; then
+    sources "$raw.d" >"www/pkg/$name/sources"
     mv target/begun "$built"
     return
   fi
   rm -rf "www/pkg/$name"
-  "$TOOLS/bin/wasm-bindgen" --target web --out-dir "www/pkg/$name" "$raw"
+  "$TOOLS/bin/wasm-bindgen" --target web --out-dir "www/pkg/$name" --out-name xception_web "$raw.wasm"
   if [ "$profile" = wasm ]; then
     # More thorough passes take minutes longer, and what they leave compresses worse.
     www/node_modules/.bin/wasm-opt -O1 "${WASM_FEATURES[@]}" -o "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
     mv "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
   fi
-  cp "$raw" "www/pkg/$name/source.wasm"
+  cp "$raw.wasm" "www/pkg/$name/source.wasm"
+  sources "$raw.d" >"www/pkg/$name/sources"
   mv target/begun "$built"
 }
 
@@ -209,7 +219,7 @@ kernel_tests() {
       portable) flags="" ;; # The kernels of any processor, which run nowhere else where there is AVX2.
       relaxed-simd) features=relaxed-simd ;;
     esac
-    RUSTFLAGS=$flags cargo "$1" --manifest-path tests/wasm/Cargo.toml --release --target $WASM \
+    RUSTFLAGS=$flags cargo "$1" --package kernel-tests --release --target $WASM \
       --features "$features" --target-dir target/kernel-tests "${@:2}"
     if [ "$1" = build ]; then
       cp target/kernel-tests/$WASM/release/kernel_tests.wasm "target/kernel-tests/$build.wasm"
@@ -223,8 +233,7 @@ icons() {
 }
 
 formatting() {
-  cargo fmt --check
-  cargo fmt --check --manifest-path tests/wasm/Cargo.toml
+  cargo fmt --all --check
   npm run --silent --prefix www check
 }
 
@@ -243,7 +252,7 @@ tests() {
   wasm_tools
   step "formatting and types" "15 s" formatting
   icons
-  step "lints" "6 min from nothing" cargo clippy --release --all-targets --features $all -- -D warnings
+  step "lints" "6 min from nothing" cargo clippy --release --workspace --all-targets --features $all -- -D warnings
   step "lints of the kernels in WebAssembly" "5 s" kernel_tests clippy -- -D warnings
   step "command line without a GPU" "3 min from nothing" without_gpu
   step "native tests" "20 min from nothing" cargo test --release --features $all

@@ -33,8 +33,6 @@ pub mod classify;
 pub mod error;
 #[cfg(feature = "cpu")]
 pub mod fused;
-#[cfg(feature = "cpu")]
-pub mod kernels;
 pub mod labels;
 pub mod model;
 #[cfg(feature = "picture")]
@@ -47,6 +45,8 @@ pub mod web;
 pub mod weights;
 
 pub use error::{Error, Result};
+#[cfg(feature = "cpu")]
+pub use xception_kernels as kernels;
 
 /// The examples of the README run too.
 #[cfg(all(doctest, feature = "cli"))]

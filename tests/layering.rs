@@ -18,11 +18,6 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "preprocessing is bytes in, floats out",
     ),
     (
-        "kernels",
-        &["model", "fused", "weights", "classify", "preprocess", "backend", "labels", "error"],
-        "kernels know slices only",
-    ),
-    (
         "fused",
         &["weights", "classify", "preprocess", "backend", "labels"],
         "the fused network knows no files",

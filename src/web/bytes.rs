@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::weights::FileBytes;
 
 /// A file that JavaScript holds.
-pub(super) struct JsBytes(pub Uint8Array);
+pub struct JsBytes(pub Uint8Array);
 
 impl FileBytes for JsBytes {
     fn size(&self) -> usize {

@@ -1,19 +1,16 @@
 //! The boundary to JavaScript: converts types, decides nothing.
 //!
 //! The model file stays JavaScript's, and its tensors are fetched one by one; per picture RGBA, width and
-//! height go in and a short list comes out. Reading Keras's HDF5 is a module of its own.
+//! height go in and a short list comes out. Reading Keras's HDF5 is a module of its own: the crate in `keras/`.
 
 mod bytes;
-#[cfg(feature = "keras")]
-mod keras;
-#[cfg(not(feature = "keras"))]
+#[cfg(feature = "session")]
 mod session;
 
 use wasm_bindgen::prelude::*;
 
-#[cfg(feature = "keras")]
-pub use keras::KerasFile;
-#[cfg(not(feature = "keras"))]
+pub use bytes::JsBytes;
+#[cfg(feature = "session")]
 pub use session::Session;
 
 unsafe extern "C" {

@@ -3,9 +3,9 @@
 
 use crate::Case;
 use crate::conv::{ConvCase, Fill, Kind, Place};
-use crate::kernels::Act;
 use crate::noise::Noise;
 use crate::others::{MeanCase, PackCase, PoolCase, WarmUp};
+use xception_kernels::Act;
 
 /// B, H, W, C; the last has more pixels than a block.
 const SHAPES: [[usize; 4]; 9] = [

@@ -1,9 +1,9 @@
 //! A convolution with made-up numbers.
 
 use crate::Case;
-use crate::kernels::{Act, Conv, Residual, Rows, Weights, conv, pack, pack_q8};
 use crate::naive;
 use crate::noise::noise;
+use xception_kernels::{Act, Conv, Residual, Rows, Weights, conv, pack, pack_q8};
 
 /// Sums of up to a few hundred products in another order, or rounded once instead of twice, relative to the
 /// largest result; more when they cancel. In int8 the loops round to the same whole numbers, whose sums are exact.

@@ -4,9 +4,6 @@
 //! The exported names are `unsafe` attributes because two functions of one name would clash: these have names
 //! of their own, and nothing else is linked in.
 
-#[path = "../../src/kernels/mod.rs"]
-pub mod kernels;
-
 mod cases;
 mod conv;
 mod naive;
@@ -16,7 +13,7 @@ mod others;
 
 use std::ffi::{CString, c_char};
 
-use kernels::{Act, Conv, Rows, Weights, pack};
+use xception_kernels::{self as kernels, Act, Conv, Rows, Weights, pack};
 
 /// Something that the kernels compute, and plain loops too.
 trait Case {

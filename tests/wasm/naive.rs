@@ -1,6 +1,6 @@
 //! The same operations in plain loops, one number at a time.
 
-use crate::kernels::{Act, Conv, MaxPool, PANEL, Rows, STEP, Weights};
+use xception_kernels::{Act, Conv, MaxPool, PANEL, Rows, STEP, Weights};
 
 fn act(act: Act, x: f64) -> f64 {
     // NaN is not below zero.

@@ -1,9 +1,9 @@
 //! What is not a convolution: pool, mean and packing.
 
 use crate::Case;
-use crate::kernels::{MaxPool, max_pool, mean, pack, pack_q8, warm_up};
 use crate::naive::{self, weight_f32, weight_q8};
 use crate::noise::noise;
+use xception_kernels::{MaxPool, max_pool, mean, pack, pack_q8, warm_up};
 
 /// One sum of two f32.
 const POOL_TOLERANCE: f64 = 1e-7;

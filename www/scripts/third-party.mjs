@@ -17,6 +17,8 @@ function crates() {
   const linked = new Set(
     cargo(
       'tree',
+      '--package',
+      'xception-web',
       '--edges',
       'normal,no-proc-macro',
       '--target',
@@ -28,12 +30,12 @@ function crates() {
       .split('\n')
       .map((line) => line.split(' ', 2).join(' ')),
   );
-  const { packages, resolve } = JSON.parse(
+  const { packages, workspace_members } = JSON.parse(
     // Filtered, so that nothing is downloaded that only other platforms need.
     cargo('metadata', '--format-version', '1', '--filter-platform', WASM, ...features),
   );
   return packages
-    .filter(({ id, name, version }) => id !== resolve.root && linked.has(`${name} v${version}`))
+    .filter(({ id, name, version }) => !workspace_members.includes(id) && linked.has(`${name} v${version}`))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

@@ -1,10 +1,11 @@
 //! The module that reads Keras's HDF5 for the one that computes.
 
+#![cfg(target_family = "wasm")]
+
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
-
-use super::bytes::JsBytes;
-use crate::weights;
+use xception_web::web::JsBytes;
+use xception_web::weights;
 
 /// An opened Keras file.
 #[wasm_bindgen]
