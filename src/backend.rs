@@ -187,6 +187,7 @@ async fn webgpu(software: Software) -> Result<Backend> {
                 .map_err(|error| Error::Backend(error.to_string()))?;
             let info = setup.adapter.get_info();
             let ready = (device, info.name.clone(), info.device_type == DeviceType::Cpu);
+            crate::fused::set_software(ready.2);
             if let Ok(mut slot) = READY.lock() {
                 *slot = Some(ready.clone());
             }

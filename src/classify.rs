@@ -10,7 +10,7 @@ use crate::backend::{Backend, BackendKind, BackendRequest, missing};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 #[cfg(feature = "cpu")]
-use crate::fused::{Fused, Precision};
+use crate::fused::{Fused, Precision, on_gpu};
 use crate::labels::Labels;
 #[cfg(feature = "plain")]
 use crate::model::Xception;
@@ -45,10 +45,10 @@ pub struct Timings {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "one per classifier")]
 enum Network {
-    /// Plain Burn modules: on the GPU, and on the baseline. A build for the CPU alone is small for want of them.
+    /// Plain Burn modules: on the baseline. All other builds are small for want of them.
     #[cfg(feature = "plain")]
     Plain(Xception),
-    /// The same function in fused kernels: on the CPU.
+    /// The same function in fused kernels: on the CPU and on the GPU.
     #[cfg(feature = "cpu")]
     Fused(Fused),
 }
@@ -65,14 +65,15 @@ impl Network {
     }
 
     /// What an answer that is no number may come from.
-    fn doubt(&self) -> &'static str {
+    #[cfg_attr(not(feature = "cpu"), allow(unused_variables, reason = "only fused kernels run on several"))]
+    fn doubt(&self, device: &Device) -> &'static str {
         match self {
             #[cfg(feature = "cpu")]
-            Self::Fused(_) => {
+            Self::Fused(_) if !on_gpu(device) => {
                 "its weights lead to numbers beyond f32: the file is damaged or its training diverged"
             }
-            #[cfg(feature = "plain")]
-            Self::Plain(_) => "its weights or this backend cannot be trusted: try the backend cpu",
+            #[allow(unreachable_patterns, reason = "a build may have no other")]
+            _ => "its weights or this backend cannot be trusted: try the backend cpu",
         }
     }
 
@@ -91,7 +92,7 @@ impl Network {
                     .map_err(|error| Error::Backend(format!("the backend gave back no logits: {error:?}")))
             }
             #[cfg(feature = "cpu")]
-            Self::Fused(network) => network.logits(pictures, shape, device),
+            Self::Fused(network) => network.logits(pictures, shape, device).await,
         }
     }
 }
@@ -253,7 +254,7 @@ fn rank(calibration: &Calibration, logits: &[f32], top_k: usize) -> Vec<(usize, 
 async fn run(network: &Network, input: Vec<f32>, size: usize, device: &Device) -> Result<Vec<f32>> {
     let logits = network.logits(input, [1, 3, size, size], device).await?;
     match logits.iter().find(|logit| !logit.is_finite()) {
-        Some(bad) => Err(Error::Backend(format!("the network answered {bad}; {}", network.doubt()))),
+        Some(bad) => Err(Error::Backend(format!("the network answered {bad}; {}", network.doubt(device)))),
         None => Ok(logits),
     }
 }
@@ -279,7 +280,7 @@ async fn proven(file: &ModelFile, device: &Device) -> Result<Network> {
     let network = Network::fused(file, Precision::F32, &on_cpu.device)?;
     let expected = run(&network, picture.clone(), PROOF_SIZE, &on_cpu.device).await?;
     drop(network);
-    let network = Network::plain(file, device)?;
+    let network = Network::fused(file, Precision::F32, device)?;
     let found = run(&network, picture, PROOF_SIZE, device).await?;
     let scale = expected.iter().fold(1.0f32, |scale, logit| scale.max(logit.abs()));
     let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

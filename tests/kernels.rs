@@ -8,8 +8,25 @@ mod noise;
 #[path = "kernels/plain.rs"]
 mod plain;
 
+/// The devices that run fused kernels. A missing GPU is a failure, not a skip: install a software adapter (Mesa's
+/// lavapipe, package `mesa-vulkan-drivers`).
+fn fused_devices() -> Vec<Device> {
+    static DEVICES: LazyLock<Vec<Device>> = LazyLock::new(|| {
+        #[allow(unused_mut, reason = "a build may hold the CPU alone")]
+        let mut devices = vec![Device::flex()];
+        #[cfg(feature = "webgpu")]
+        {
+            use xception_web::backend::{Backend, BackendKind};
+            devices.push(pollster::block_on(Backend::named(BackendKind::Webgpu)).unwrap().device);
+        }
+        devices
+    });
+    DEVICES.clone()
+}
+
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -80,21 +97,25 @@ impl ModuleVisitor for Values {
 
 #[test]
 fn the_fused_network_is_the_plain_one_and_reads_each_tensor_once() {
-    let device = Device::flex();
-    for config in networks() {
-        let network = config.init(&device).map(&mut Shake(0));
+    let (device, devices) = (&Device::flex(), fused_devices());
+    let pairs =
+        networks().into_iter().flat_map(|config| devices.iter().map(move |device| (config.clone(), device)));
+    for (config, fused_device) in pairs {
+        let network = config.init(device).map(&mut Shake(0));
         let mut values = Values::default();
         network.visit(&mut values);
         let values = RefCell::new(values.found);
         let read = |name: &str| Ok(values.borrow_mut().remove(name).unwrap());
-        let fused = Fused::new(&config, &read, Precision::F32, &device).unwrap();
+        let fused = Fused::new(&config, &read, Precision::F32, fused_device).unwrap();
         assert!(values.borrow().is_empty(), "{:?}", values.borrow().keys());
         for [b, h, w] in [[1, 71, 64], [3, 45, 38]] {
-            let x = Tensor::<4>::from_data(TensorData::new(noise(b * 3 * h * w, 9), [b, 3, h, w]), &device);
+            let x = |device: &Device| {
+                Tensor::<4>::from_data(TensorData::new(noise(b * 3 * h * w, 9), [b, 3, h, w]), device)
+            };
             let read = |logits: Tensor<2>| logits.into_data().try_into_vec_as::<f32>().unwrap();
-            let expected = read(network.forward(x.clone()));
+            let expected = read(network.forward(x(device)));
             let scale = expected.iter().fold(1e-6f32, |scale, x| scale.max(x.abs()));
-            for (a, b) in read(fused.forward(x)).iter().zip(&expected) {
+            for (a, b) in read(fused.forward(x(fused_device))).iter().zip(&expected) {
                 assert!(
                     (a - b).abs() <= NETWORK_TOLERANCE * scale,
                     "{}: {a}, plain {b}",

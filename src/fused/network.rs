@@ -20,7 +20,7 @@ pub enum Precision {
     Q8,
 }
 
-/// Xception for inference on the CPU.
+/// Xception for inference, on the CPU or on a GPU.
 #[derive(Clone, Debug)]
 pub struct Fused {
     stem: Vec<Conv>,
@@ -105,9 +105,14 @@ impl Fused {
     ///
     /// # Errors
     ///
-    /// When `device` is not the CPU's.
-    pub fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
-        let logits = self.run(tensor(pictures, shape, device)).try_into_primitive::<Flex>();
+    /// When `device` is not the one that the network was packed for, or fails.
+    pub async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
+        let logits = self.run(tensor(pictures, shape, device));
+        #[cfg(feature = "webgpu")]
+        if on_gpu(device) {
+            return read(logits).await;
+        }
+        let logits = logits.try_into_primitive::<Flex>();
         let logits = logits.map_err(|error| Error::Backend(format!("the CPU gave no logits: {error:?}")))?;
         Ok(Dense::of(logits).slice().to_vec())
     }
@@ -149,18 +154,14 @@ impl FusedBlock {
             }
             Bridge::Pooled(conv) => {
                 let [_, _, h, w] = x.dims();
-                let bridge = conv.forward(x.clone(), ResidualInput::None);
+                let bridge = conv.input(x.clone(), ResidualInput::None);
                 let y = self.units.iter().fold(x, |y, unit| unit.forward(y, ResidualInput::None));
                 let before = [h, w].map(|size| match dialect {
                     Dialect::Timm => 1,
                     // TensorFlow's SAME: an even side is padded at its end only.
                     Dialect::Keras => size % 2,
                 });
-                return Tensor::from_dispatch(Dispatch::pool_sum(
-                    y.into_dispatch(),
-                    bridge.into_dispatch(),
-                    before,
-                ));
+                return Tensor::from_dispatch(Dispatch::conv_pool(bridge, y.into_dispatch(), before));
             }
         };
         let Some((last, units)) = self.units.split_last() else { return x };
@@ -171,6 +172,10 @@ impl FusedBlock {
 
 impl Conv {
     fn forward(&self, x: Tensor<4>, residual: ResidualInput<Dispatch>) -> Tensor<4> {
+        Tensor::from_dispatch(Dispatch::fused_conv(self.input(x, residual)))
+    }
+
+    fn input(&self, x: Tensor<4>, residual: ResidualInput<Dispatch>) -> ConvInput<Dispatch> {
         let rows = match &self.rows {
             Rows::Points => RowsInput::Points,
             Rows::Windows => RowsInput::Windows,
@@ -188,14 +193,14 @@ impl Conv {
                 sums: sums.clone().into_dispatch(),
             },
         };
-        Tensor::from_dispatch(Dispatch::fused_conv(ConvInput {
+        ConvInput {
             x: x.into_dispatch(),
             rows,
             weights,
             bias: self.bias.clone().into_dispatch(),
             residual,
             geometry: self.geometry,
-        }))
+        }
     }
 }
 
@@ -204,4 +209,24 @@ impl Conv {
 pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
     let data = TensorData::new(values, shape);
     Tensor::from_dispatch(Dispatch::float_from_data(data, device.as_dispatch()))
+}
+
+/// Whether tensors of `device` lie in a GPU's memory.
+#[cfg_attr(not(feature = "webgpu"), allow(unused_variables, reason = "none is in this build"))]
+pub(crate) fn on_gpu(device: &Device) -> bool {
+    #[cfg(feature = "webgpu")]
+    return matches!(device.as_dispatch(), burn::backend::DispatchDevice::Cube(_));
+    #[cfg(not(feature = "webgpu"))]
+    false
+}
+
+/// Numbers from a GPU. Synchronous reads panic on WebGPU in a browser.
+#[cfg(feature = "webgpu")]
+async fn read(logits: Tensor<4>) -> Result<Vec<f32>> {
+    let data = logits
+        .into_data_async()
+        .await
+        .map_err(|error| Error::Backend(format!("the backend failed while running the network: {error}")))?;
+    data.try_into_vec_as::<f32>()
+        .map_err(|error| Error::Backend(format!("the backend gave back no logits: {error:?}")))
 }

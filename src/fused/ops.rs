@@ -1,6 +1,6 @@
 //! Burn operations of the fused network, and how burn-flex runs them.
 //!
-//! Tensors keep Burn's shape `[B, C, H, W]`. On Flex they lie in memory as `[B, H, W, C]`, which a
+//! Tensors keep Burn's shape `[B, C, H, W]`. On Flex and on a GPU they lie in memory as `[B, H, W, C]`, which a
 //! permutation of strides tells; operations of Burn's own between these would still be right, only slower.
 
 #![allow(
@@ -66,7 +66,7 @@ pub enum WeightsInput<B: Backend> {
     },
     /// The same in int8.
     Q8 {
-        /// The panels.
+        /// The panels; on a GPU, in words of four.
         values: IntTensor<B>,
         /// `[C']`: what a step is worth.
         scales: FloatTensor<B>,
@@ -115,11 +115,21 @@ pub struct ConvInput<B: Backend> {
 }
 
 /// The operations. The default bodies are the plain reference.
-#[backend_extension(Flex, NdArray: cfg(feature = "ndarray"))]
+#[backend_extension(Flex, Cube: cfg(feature = "webgpu"), NdArray: cfg(feature = "ndarray"))]
 pub trait FusedOps: Backend {
     /// `[B, C, H, W]` to `[B, C', H', W']`.
     fn fused_conv(#[extension_type] input: ConvInput<Self>) -> FloatTensor<Self> {
         reference::conv::<Self>(input)
+    }
+
+    /// The same, with the 3×3 max-pool with stride 2 of `pooled` `[B, C', H, W]` added: the end of a block that halves
+    /// the picture.
+    fn conv_pool(
+        #[extension_type] input: ConvInput<Self>,
+        pooled: FloatTensor<Self>,
+        before: [usize; 2],
+    ) -> FloatTensor<Self> {
+        Self::pool_sum(pooled, Self::fused_conv(input), before)
     }
 
     /// 3×3 max-pool with stride 2, `before` rows and columns of padding ahead, plus `bridge`

@@ -7,7 +7,7 @@ use burn::backend::ops::IntTensorOps;
 use burn::nn::PaddingConfig2d;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::network::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows, tensor};
+use super::network::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows, on_gpu, tensor};
 use super::ops::Geometry;
 use crate::error::Result;
 use crate::kernels::{Act, PackedQ8, TAPS, pack, pack_q8};
@@ -142,9 +142,16 @@ impl Packer<'_> {
         let weights = match precision {
             Precision::Q8 if depth >= Q8_MIN_DEPTH => {
                 let PackedQ8 { values, scales, sums } = pack_q8(&kernel, outputs, depth);
-                let shape = [values.len()];
-                let values =
-                    Dispatch::int_from_data(TensorData::new(values, shape), self.device.as_dispatch());
+                let values = if on_gpu(self.device) {
+                    // A shader knows no bytes.
+                    let words: Vec<i32> = bytemuck::pod_collect_to_vec(&values);
+                    let shape = [words.len()];
+                    TensorData::new(words, shape)
+                } else {
+                    let shape = [values.len()];
+                    TensorData::new(values, shape)
+                };
+                let values = Dispatch::int_from_data(values, self.device.as_dispatch());
                 let values = Tensor::from_dispatch(values);
                 let [scales, sums] = [scales, sums].map(|numbers| self.tensor(numbers, [outputs]));
                 Kernel::Q8 { values, scales, sums }

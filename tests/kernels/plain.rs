@@ -1,14 +1,15 @@
-//! The fused operations on burn-flex (our kernels) against the same operations in plain tensor operations
-//! on burn-ndarray, over odd shapes.
+//! The fused operations by our kernels, on burn-flex and on a GPU, against the same operations in plain tensor
+//! operations on burn-ndarray, over odd shapes.
 
 #![allow(deprecated, reason = "burn-ndarray is the plain baseline here")]
 
 use burn::backend::Dispatch;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use xception_web::fused::Precision;
 use xception_web::fused::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use xception_web::kernels::{self, Act};
 
+use super::fused_devices;
 use super::noise::noise;
 
 /// Sums of up to a few hundred products in another order, relative to the largest result.
@@ -65,9 +66,18 @@ impl Case {
             }
             Precision::Q8 => {
                 let packed = kernels::pack_q8(&kernel, self.outputs, self.depth());
-                let len = packed.values.len();
-                let values = TensorData::new(packed.values, [len]);
-                let options = (device, burn::tensor::DType::I8);
+                // A GPU takes bytes in words of four.
+                let (values, kind) = if on_gpu(device) {
+                    let words = packed.values.as_chunks::<4>().0.iter();
+                    let words = words.map(|bytes| i32::from_le_bytes(bytes.map(|byte| byte as u8)));
+                    let words: Vec<i32> = words.collect();
+                    let len = words.len();
+                    (TensorData::new(words, [len]), DType::I32)
+                } else {
+                    let len = packed.values.len();
+                    (TensorData::new(packed.values, [len]), DType::I8)
+                };
+                let options = (device, kind);
                 let floats = |x: Vec<f32>| {
                     Tensor::<1>::from_data(float(x, vec![self.outputs]), device).into_dispatch()
                 };
@@ -134,22 +144,25 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn devices() -> [Device; 2] {
-    [Device::flex(), Device::ndarray()]
+fn on_gpu(device: &Device) -> bool {
+    ![Device::flex(), Device::ndarray()].contains(device)
 }
 
 #[test]
 fn every_convolution_gives_what_plain_operations_give() {
-    let [fast, plain] = devices();
-    for case in cases() {
-        let (found, expected) = (case.run(&fast, None), case.run(&plain, None));
-        let scale = expected.iter().fold(1.0f32, |scale, x| scale.max(x.abs()));
-        let tolerance = match case.precision {
-            Precision::F32 => F32_TOLERANCE,
-            Precision::Q8 => Q8_TOLERANCE,
-        };
-        for (at, (a, b)) in found.iter().zip(&expected).enumerate() {
-            assert!((a - b).abs() <= tolerance * scale, "{case:?} at {at}: {a}, plain {b}");
+    let plain = Device::ndarray();
+    for fast in fused_devices() {
+        for case in cases() {
+            let (found, expected) = (case.run(&fast, None), case.run(&plain, None));
+            let scale = expected.iter().fold(1.0f32, |scale, x| scale.max(x.abs()));
+            let tolerance = match case.precision {
+                Precision::Q8 if !on_gpu(&fast) => Q8_TOLERANCE,
+                // A GPU widens the weights, and takes the pixels as they are.
+                _ => F32_TOLERANCE,
+            };
+            for (at, (a, b)) in found.iter().zip(&expected).enumerate() {
+                assert!((a - b).abs() <= tolerance * scale, "{fast:?} {case:?} at {at}: {a}, plain {b}");
+            }
         }
     }
 }
@@ -166,47 +179,86 @@ fn class(x: f32) -> &'static str {
 
 #[test]
 fn a_number_that_is_not_finite_shows_where_it_does_in_plain_operations() {
-    let [fast, plain] = devices();
-    for case in cases() {
-        assert!(case.run(&fast, None).iter().all(|x| x.is_finite()), "{case:?}");
-        for poison in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            let found = case.run(&fast, Some(poison));
-            // In int8 a row with such a number has no steps: all that it leads to is NaN, ReLU or not.
-            let expected: Vec<_> = match case.precision {
-                Precision::F32 => case.run(&plain, Some(poison)).into_iter().map(class).collect(),
-                Precision::Q8 => {
-                    let sums = Case { act: Act::None, ..case }.run(&plain, Some(poison));
-                    sums.into_iter().map(|x| if x.is_finite() { "finite" } else { "NaN" }).collect()
-                }
-            };
-            // The first pixel is passed by in no case, and NaN passes through everything.
-            assert!(!poison.is_nan() || expected.contains(&"NaN"), "{case:?} has no {poison}");
-            let found: Vec<_> = found.into_iter().map(class).collect();
-            assert_eq!(found, expected, "{case:?} with {poison}");
+    let plain = Device::ndarray();
+    for fast in fused_devices() {
+        for case in cases() {
+            assert!(case.run(&fast, None).iter().all(|x| x.is_finite()), "{case:?}");
+            for poison in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let found = case.run(&fast, Some(poison));
+                // In int8 a row with such a number has no steps: all that it leads to is NaN, ReLU or not.
+                let expected: Vec<_> = match case.precision {
+                    Precision::Q8 if !on_gpu(&fast) => {
+                        let sums = Case { act: Act::None, ..case }.run(&plain, Some(poison));
+                        sums.into_iter().map(|x| if x.is_finite() { "finite" } else { "NaN" }).collect()
+                    }
+                    _ => case.run(&plain, Some(poison)).into_iter().map(class).collect(),
+                };
+                // The first pixel is passed by in no case, and NaN passes through everything.
+                assert!(!poison.is_nan() || expected.contains(&"NaN"), "{case:?} has no {poison}");
+                let found: Vec<_> = found.into_iter().map(class).collect();
+                assert_eq!(found, expected, "{fast:?} {case:?} with {poison}");
+            }
         }
     }
 }
 
+/// Numbers for a tensor of this shape.
+fn data(shape: [usize; 4], seed: u32, device: &Device) -> Tensor<4> {
+    Tensor::from_data(TensorData::new(noise(shape.iter().product(), seed), shape), device)
+}
+
+fn numbers(tensors: impl IntoIterator<Item = Tensor<4>>) -> Vec<f32> {
+    tensors.into_iter().flat_map(|tensor| tensor.into_data().try_into_vec_as::<f32>().unwrap()).collect()
+}
+
 #[test]
 fn every_pool_gives_what_plain_operations_give() {
-    let [fast, plain] = devices();
-    for [b, c, h, w] in [[1, 5, 7, 9], [3, 8, 6, 5], [1, 3, 1, 1], [2, 7, 2, 12]] {
-        for before in [[1, 1], [h % 2, w % 2]] {
-            let run = |device: &Device| {
-                let data = |shape: [usize; 4], seed: u32| {
-                    let values = noise(shape.iter().product(), seed);
-                    Tensor::<4>::from_data(TensorData::new(values, shape), device).into_dispatch()
+    let plain = Device::ndarray();
+    for fast in fused_devices() {
+        for shape @ [b, c, h, w] in [[1, 5, 7, 9], [3, 8, 6, 5], [1, 3, 1, 1], [2, 7, 2, 12]] {
+            for before in [[1, 1], [h % 2, w % 2]] {
+                let run = |device: &Device| {
+                    let bridge = data([b, c, h.div_ceil(2), w.div_ceil(2)], 2, device).into_dispatch();
+                    let y = Dispatch::pool_sum(data(shape, 1, device).into_dispatch(), bridge, before);
+                    let mean = Dispatch::mean_pixels(data(shape, 3, device).into_dispatch());
+                    numbers([y, mean].map(Tensor::from_dispatch))
                 };
-                let bridge = data([b, c, h.div_ceil(2), w.div_ceil(2)], 2);
-                let y: Tensor<4> =
-                    Tensor::from_dispatch(Dispatch::pool_sum(data([b, c, h, w], 1), bridge, before));
-                let mean: Tensor<4> = Tensor::from_dispatch(Dispatch::mean_pixels(data([b, c, h, w], 3)));
-                let mut all = y.into_data().try_into_vec_as::<f32>().unwrap();
-                all.extend(mean.into_data().try_into_vec_as::<f32>().unwrap());
-                all
-            };
-            for (a, b) in run(&fast).into_iter().zip(run(&plain)) {
-                assert!((a - b).abs() < F32_TOLERANCE, "{a}, plain {b}");
+                for (a, b) in run(&fast).into_iter().zip(run(&plain)) {
+                    assert!((a - b).abs() < F32_TOLERANCE, "{fast:?}: {a}, plain {b}");
+                }
+            }
+        }
+    }
+}
+
+/// A block's end: a bridge of stride 2 with the max-pool of what the block's convolutions made.
+#[test]
+fn a_convolution_with_a_pool_beside_it_gives_what_plain_operations_give() {
+    let plain = Device::ndarray();
+    for fast in fused_devices() {
+        for [b, c, h, w, outputs] in [[1, 5, 7, 9, 3], [3, 8, 6, 5, 12], [1, 16, 17, 12, 40], [2, 4, 1, 2, 4]]
+        {
+            for before in [[1, 1], [h % 2, w % 2]] {
+                let run = |device: &Device| {
+                    let vector = |numbers: Vec<f32>| {
+                        let len = numbers.len();
+                        Tensor::<1>::from_data(TensorData::new(numbers, [len]), device).into_dispatch()
+                    };
+                    let packed = kernels::pack(&noise(outputs * c, 5), outputs, c);
+                    let input = ConvInput {
+                        x: data([b, c, h, w], 1, device).into_dispatch(),
+                        rows: RowsInput::Points,
+                        weights: WeightsInput::F32 { values: vector(packed) },
+                        bias: vector(noise(outputs, 6)),
+                        residual: ResidualInput::None,
+                        geometry: Geometry { stride: 2, padding: 0, lead: Act::None, act: Act::None },
+                    };
+                    let pooled = data([b, outputs, h, w], 2, device).into_dispatch();
+                    numbers([Tensor::from_dispatch(Dispatch::conv_pool(input, pooled, before))])
+                };
+                for (a, b) in run(&fast).into_iter().zip(run(&plain)) {
+                    assert!((a - b).abs() < F32_TOLERANCE, "{fast:?}: {a}, plain {b}");
+                }
             }
         }
     }

@@ -1,0 +1,506 @@
+//! The kernels of the fused network. All numbers are f32 and pictures are `[B, H, W, C]`, read in vectors of `N`
+//! channels: four where channels divide so, else one.
+//!
+//! Sums stay in variables of their own, a [`Sequence`] of cells: browsers' compilers keep an indexed array in memory.
+
+#![allow(
+    clippy::collapsible_if,
+    clippy::manual_div_ceil,
+    reason = "whether a constant holds is decided when a kernel is compiled, apart from the rest"
+)]
+
+use cubecl::prelude::*;
+
+/// Units of a workgroup, [`SIDE`] by [`SIDE`] tiles of a product.
+pub const UNITS: usize = 64;
+/// Tiles of a workgroup in either direction: neighbours share what they read.
+pub const SIDE: usize = 8;
+/// Taps of a 3×3 kernel.
+const TAPS: usize = 9;
+
+/// What one unit of a product makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tile {
+    /// Pixels.
+    pub rows: usize,
+    /// Vectors of output channels.
+    pub columns: usize,
+    /// Vectors in a panel of the packed weights.
+    pub panel: usize,
+}
+
+/// Where the pixels lie that a convolution reads.
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+pub struct Places {
+    /// H.
+    pub height: usize,
+    /// W.
+    pub width: usize,
+    /// H'.
+    pub rows: usize,
+    /// W'.
+    pub columns: usize,
+}
+
+/// ReLU that NaN passes, as in plain operations.
+#[cube]
+fn relu<N: Size>(x: Vector<f32, N>, #[comptime] yes: bool) -> Vector<f32, N> {
+    let mut y = x;
+    if yes {
+        let zero = Vector::new(0.0f32);
+        y = select_many(x.less_than(&zero), zero, x);
+    }
+    y
+}
+
+/// The largest of a 3×3 window with stride 2, which begins `above` and `left` before the pixel it is for.
+#[cube]
+fn largest<N: Size>(
+    x: &Tensor<Vector<f32, N>>,
+    picture: usize,
+    row: usize,
+    column: usize,
+    height: usize,
+    width: usize,
+    above: usize,
+    left: usize,
+    channels: usize,
+    channel: usize,
+) -> Vector<f32, N> {
+    // The middle of a window is always inside: padding is at most one.
+    let (middle, centre) = (row * 2 + 1 - above, column * 2 + 1 - left);
+    let middle = min(middle, height - 1);
+    let centre = min(centre, width - 1);
+    let mut best = x[((picture * height + middle) * width + centre) * channels + channel];
+    #[unroll]
+    for tap in 0..TAPS {
+        let down = row * 2 + comptime!(tap / 3);
+        let right = column * 2 + comptime!(tap % 3);
+        if down >= above && down < height + above && right >= left && right < width + left {
+            let value = x[((picture * height + down - above) * width + right - left) * channels + channel];
+            // NaN is larger than nothing and nothing is larger than it: it is asked for.
+            let better = value.greater_than(&best).or(value.not_equal(&value));
+            best = select_many(better, value, best);
+        }
+    }
+    best
+}
+
+/// A sum with the max-pool of `pooled` around its pixel, if there is one.
+#[cube]
+fn beside<N: Size>(
+    sum: Vector<f32, N>,
+    pooled: ComptimeOption<&Tensor<Vector<f32, N>>>,
+    places: &Places,
+    pixel: usize,
+    above: usize,
+    left: usize,
+    channels: usize,
+    channel: usize,
+) -> Vector<f32, N> {
+    #[comptime]
+    match pooled {
+        ComptimeOption::Some(pooled) => {
+            let picture = pixel / places.columns / places.rows;
+            let row = pixel / places.columns % places.rows;
+            let column = pixel % places.columns;
+            let (height, width) = (places.height, places.width);
+            sum + largest::<N>(pooled, picture, row, column, height, width, above, left, channels, channel)
+        }
+        ComptimeOption::None => sum,
+    }
+}
+
+/// The weights of row `k` of the panel at `start`.
+#[cube]
+fn weight<N: Size>(
+    w: &ComptimeOption<&Tensor<Vector<f32, N>>>,
+    words: &ComptimeOption<&Tensor<Vector<i32, N>>>,
+    start: usize,
+    k: usize,
+    #[comptime] panel: usize,
+) -> Vector<f32, N> {
+    #[comptime]
+    match w {
+        ComptimeOption::Some(w) => w[start + k * panel],
+        ComptimeOption::None => {
+            #[comptime]
+            match words {
+                ComptimeOption::Some(words) => {
+                    // The byte that is asked for goes to the top, and back with its sign.
+                    let word = words[start + k / 4 * panel];
+                    let up = Vector::new(24i32 - (k % 4) as i32 * 8);
+                    Vector::cast_from((word << up) >> Vector::new(24i32))
+                }
+                ComptimeOption::None => Vector::new(0.0f32),
+            }
+        }
+    }
+}
+
+/// A sum of whole weights in what their steps are worth.
+#[cube]
+fn worth<N: Size>(
+    sum: Vector<f32, N>,
+    steps: &ComptimeOption<&Tensor<Vector<f32, N>>>,
+    channel: usize,
+) -> Vector<f32, N> {
+    #[comptime]
+    match steps {
+        ComptimeOption::Some(steps) => sum * steps[channel],
+        ComptimeOption::None => sum,
+    }
+}
+
+/// What follows the sums of one vector of outputs.
+#[cube]
+fn finish<N: Size>(
+    sum: Vector<f32, N>,
+    at: usize,
+    channel: usize,
+    residual: &ComptimeOption<&Tensor<Vector<f32, N>>>,
+    scale: &ComptimeOption<&Tensor<Vector<f32, N>>>,
+    #[comptime] act: bool,
+) -> Vector<f32, N> {
+    let mut y = sum;
+    #[comptime]
+    match residual {
+        ComptimeOption::Some(residual) =>
+        {
+            #[comptime]
+            match scale {
+                ComptimeOption::Some(scale) => y += residual[at] * scale[channel],
+                ComptimeOption::None => y += residual[at],
+            }
+        }
+        ComptimeOption::None => {}
+    }
+    relu::<N>(y, act)
+}
+
+/// A 1×1 convolution: `x` `[pixels, inner]` by panels of weights `[K, PANEL]`, or of `words` `[K / 4, PANEL]` that hold
+/// four in int8 each, worth `steps`; with bias, residual and ReLU. The max-pool of `pooled` is added where there is one.
+/// Rows of a panel, of words too, are `depth`.
+#[cube(launch_unchecked)]
+pub fn points<N: Size>(
+    x: &Tensor<Vector<f32, N>>,
+    w: ComptimeOption<&Tensor<Vector<f32, N>>>,
+    words: ComptimeOption<&Tensor<Vector<i32, N>>>,
+    steps: ComptimeOption<&Tensor<Vector<f32, N>>>,
+    bias: &Tensor<Vector<f32, N>>,
+    residual: ComptimeOption<&Tensor<Vector<f32, N>>>,
+    scale: ComptimeOption<&Tensor<Vector<f32, N>>>,
+    pooled: ComptimeOption<&Tensor<Vector<f32, N>>>,
+    y: &mut Tensor<Vector<f32, N>>,
+    places: Places,
+    pixels: usize,
+    inner: usize,
+    depth: usize,
+    columns: usize,
+    above: usize,
+    left: usize,
+    #[comptime] tile: Tile,
+    #[comptime] stride: usize,
+    #[comptime] lead: bool,
+    #[comptime] act: bool,
+) {
+    let across = (columns + comptime!(SIDE * tile.columns - 1)) / comptime!(SIDE * tile.columns);
+    let cube = ABSOLUTE_POS / UNITS;
+    let unit = ABSOLUTE_POS % UNITS;
+    let column = (cube % across * SIDE + unit % SIDE) * comptime!(tile.columns);
+    let first = (cube / across * SIDE + unit / SIDE) * comptime!(tile.rows);
+    if first >= pixels || column >= columns {
+        terminate!();
+    }
+    let lanes = x.vector_size().comptime();
+    let mut sums = Sequence::<RuntimeCell<Vector<f32, N>>>::new();
+    let mut starts = Sequence::<usize>::new();
+    #[unroll]
+    for row in 0..tile.rows {
+        // Rows beyond the end are the last one over again.
+        let pixel = min(first + row, pixels - 1);
+        if comptime!(stride == 1) {
+            starts.push(pixel * inner);
+        } else {
+            let right = pixel % places.columns * stride;
+            let down = pixel / places.columns % places.rows * stride;
+            let picture = pixel / places.columns / places.rows;
+            starts.push(((picture * places.height + down) * places.width + right) * inner);
+        }
+        #[unroll]
+        for _ in 0..tile.columns {
+            sums.push(RuntimeCell::new(Vector::new(0.0f32)));
+        }
+    }
+    let mut panels = Sequence::<usize>::new();
+    let last = (columns + comptime!(tile.panel - 1)) / comptime!(tile.panel) - 1;
+    #[unroll]
+    for j in 0..tile.columns {
+        let at = column + j;
+        let panel = min(at / comptime!(tile.panel), last);
+        panels.push(panel * depth * comptime!(tile.panel) + at % comptime!(tile.panel));
+    }
+    for step in 0..inner {
+        let mut values = Sequence::<Vector<f32, N>>::new();
+        #[unroll]
+        for row in 0..tile.rows {
+            values.push(relu::<N>(x[starts[row] + step], lead));
+        }
+        #[unroll]
+        for lane in 0..lanes {
+            let k = step * lanes + lane;
+            #[unroll]
+            for j in 0..tile.columns {
+                let weight = weight::<N>(&w, &words, panels[j], k, tile.panel);
+                #[unroll]
+                for row in 0..tile.rows {
+                    let sum = sums.index(comptime!(row * tile.columns + j));
+                    sum.store(sum.read() + Vector::new(values[row].extract(lane)) * weight);
+                }
+            }
+        }
+    }
+    #[unroll]
+    for j in 0..tile.columns {
+        let channel = column + j;
+        if channel < columns {
+            let shift = bias[channel];
+            #[unroll]
+            for row in 0..tile.rows {
+                let pixel = first + row;
+                if pixel < pixels {
+                    let at = pixel * columns + channel;
+                    let sum = sums.index(comptime!(row * tile.columns + j)).read();
+                    let mut sum = worth::<N>(sum, &steps, channel) + shift;
+                    sum = beside::<N>(sum, pooled, &places, pixel, above, left, columns, channel);
+                    y[at] = finish::<N>(sum, at, channel, &residual, &scale, act);
+                }
+            }
+        }
+    }
+}
+
+/// A 3×3 convolution over all channels. `x` is read in vectors of `M` by strides, so that a picture may lie plane by
+/// plane; its weights are those of [`points`] with the windows' numbers in `[3·3, C]`.
+#[cube(launch_unchecked)]
+pub fn windows<M: Size, N: Size>(
+    x: &Tensor<Vector<f32, M>>,
+    w: ComptimeOption<&Tensor<Vector<f32, N>>>,
+    words: ComptimeOption<&Tensor<Vector<i32, N>>>,
+    steps: ComptimeOption<&Tensor<Vector<f32, N>>>,
+    bias: &Tensor<Vector<f32, N>>,
+    residual: ComptimeOption<&Tensor<Vector<f32, N>>>,
+    scale: ComptimeOption<&Tensor<Vector<f32, N>>>,
+    y: &mut Tensor<Vector<f32, N>>,
+    places: Places,
+    pixels: usize,
+    inner: usize,
+    depth: usize,
+    columns: usize,
+    padding: usize,
+    by_picture: usize,
+    by_row: usize,
+    by_column: usize,
+    by_channel: usize,
+    #[comptime] tile: Tile,
+    #[comptime] stride: usize,
+    #[comptime] lead: bool,
+    #[comptime] act: bool,
+) {
+    let across = (columns + comptime!(SIDE * tile.columns - 1)) / comptime!(SIDE * tile.columns);
+    let cube = ABSOLUTE_POS / UNITS;
+    let unit = ABSOLUTE_POS % UNITS;
+    let column = (cube % across * SIDE + unit % SIDE) * comptime!(tile.columns);
+    let first = (cube / across * SIDE + unit / SIDE) * comptime!(tile.rows);
+    if first >= pixels || column >= columns {
+        terminate!();
+    }
+    let lanes = x.vector_size().comptime();
+    let mut sums = Sequence::<RuntimeCell<Vector<f32, N>>>::new();
+    #[unroll]
+    for _ in 0..tile.rows * tile.columns {
+        sums.push(RuntimeCell::new(Vector::new(0.0f32)));
+    }
+    let mut panels = Sequence::<usize>::new();
+    let last = (columns + comptime!(tile.panel - 1)) / comptime!(tile.panel) - 1;
+    #[unroll]
+    for j in 0..tile.columns {
+        let at = column + j;
+        let panel = min(at / comptime!(tile.panel), last);
+        panels.push(panel * depth * comptime!(tile.panel) + at % comptime!(tile.panel));
+    }
+    for tap in 0..TAPS {
+        let mut starts = Sequence::<usize>::new();
+        let mut inside = Sequence::<bool>::new();
+        #[unroll]
+        for row in 0..tile.rows {
+            let pixel = min(first + row, pixels - 1);
+            let right = pixel % places.columns * stride + tap % 3;
+            let down = pixel / places.columns % places.rows * stride + tap / 3;
+            let picture = pixel / places.columns / places.rows;
+            inside.push(
+                down >= padding
+                    && down < places.height + padding
+                    && right >= padding
+                    && right < places.width + padding,
+            );
+            // Outside, the nearest pixel is read and not used.
+            let down = min(max(down, padding) - padding, places.height - 1);
+            let right = min(max(right, padding) - padding, places.width - 1);
+            starts.push(picture * by_picture + down * by_row + right * by_column);
+        }
+        for step in 0..inner {
+            let mut values = Sequence::<Vector<f32, M>>::new();
+            #[unroll]
+            for row in 0..tile.rows {
+                let value = relu::<M>(x[starts[row] + step * by_channel], lead);
+                values.push(select(inside[row], value, Vector::new(0.0f32)));
+            }
+            #[unroll]
+            for lane in 0..lanes {
+                let k = (tap * inner + step) * lanes + lane;
+                #[unroll]
+                for j in 0..tile.columns {
+                    let weight = weight::<N>(&w, &words, panels[j], k, tile.panel);
+                    #[unroll]
+                    for row in 0..tile.rows {
+                        let sum = sums.index(comptime!(row * tile.columns + j));
+                        sum.store(sum.read() + Vector::new(values[row].extract(lane)) * weight);
+                    }
+                }
+            }
+        }
+    }
+    #[unroll]
+    for j in 0..tile.columns {
+        let channel = column + j;
+        if channel < columns {
+            let shift = bias[channel];
+            #[unroll]
+            for row in 0..tile.rows {
+                let pixel = first + row;
+                if pixel < pixels {
+                    let at = pixel * columns + channel;
+                    let sum = sums.index(comptime!(row * tile.columns + j)).read();
+                    let sum = worth::<N>(sum, &steps, channel) + shift;
+                    y[at] = finish::<N>(sum, at, channel, &residual, &scale, act);
+                }
+            }
+        }
+    }
+}
+
+/// A 3×3 convolution channel by channel: `count` neighbouring pixels of one vector of channels a unit.
+#[cube(launch_unchecked)]
+pub fn depthwise<N: Size>(
+    x: &Tensor<Vector<f32, N>>,
+    w: &Tensor<Vector<f32, N>>,
+    bias: &Tensor<Vector<f32, N>>,
+    y: &mut Tensor<Vector<f32, N>>,
+    places: Places,
+    lines: usize,
+    channels: usize,
+    padding: usize,
+    #[comptime] count: usize,
+    #[comptime] stride: usize,
+    #[comptime] lead: bool,
+    #[comptime] act: bool,
+) {
+    let at = ABSOLUTE_POS;
+    let across = (places.columns + comptime!(count - 1)) / count;
+    let channel = at % channels;
+    let first = at / channels % across * count;
+    let line = at / channels / across;
+    let row = line % places.rows;
+    let picture = line / places.rows;
+    if line >= lines {
+        terminate!();
+    }
+    let mut sums = Sequence::<RuntimeCell<Vector<f32, N>>>::new();
+    #[unroll]
+    for _ in 0..count {
+        sums.push(RuntimeCell::new(bias[channel]));
+    }
+    let span = comptime!((count - 1) * stride + 3);
+    #[unroll]
+    for down in 0..3usize {
+        let from = row * stride + down;
+        if from >= padding && from < places.height + padding {
+            let start = (picture * places.height + from - padding) * places.width;
+            let mut taps = Sequence::<Vector<f32, N>>::new();
+            #[unroll]
+            for right in 0..3usize {
+                taps.push(w[comptime!(down * 3 + right) * channels + channel]);
+            }
+            #[unroll]
+            for i in 0..span {
+                let place = first * stride + i;
+                let inside = place >= padding && place < places.width + padding;
+                let place = min(max(place, padding) - padding, places.width - 1);
+                let value = relu::<N>(x[(start + place) * channels + channel], lead);
+                let value = select(inside, value, Vector::new(0.0f32));
+                #[unroll]
+                for pixel in 0..count {
+                    if comptime!(i >= pixel * stride && i < pixel * stride + 3) {
+                        let sum = sums.index(pixel);
+                        sum.store(sum.read() + value * taps[comptime!(i - pixel * stride)]);
+                    }
+                }
+            }
+        }
+    }
+    #[unroll]
+    for pixel in 0..count {
+        if first + pixel < places.columns {
+            y[(line * places.columns + first + pixel) * channels + channel] =
+                relu::<N>(sums.index(pixel).read(), act);
+        }
+    }
+}
+
+/// 3×3 max-pool with stride 2, plus `bridge`.
+#[cube(launch_unchecked)]
+pub fn pool<N: Size>(
+    x: &Tensor<Vector<f32, N>>,
+    bridge: &Tensor<Vector<f32, N>>,
+    y: &mut Tensor<Vector<f32, N>>,
+    places: Places,
+    count: usize,
+    channels: usize,
+    above: usize,
+    left: usize,
+) {
+    let at = ABSOLUTE_POS;
+    if at >= count {
+        terminate!();
+    }
+    let channel = at % channels;
+    let column = at / channels % places.columns;
+    let row = at / channels / places.columns % places.rows;
+    let picture = at / channels / places.columns / places.rows;
+    let best =
+        largest::<N>(x, picture, row, column, places.height, places.width, above, left, channels, channel);
+    y[at] = best + bridge[at];
+}
+
+/// The mean over the `pixels` of each picture.
+#[cube(launch_unchecked)]
+pub fn mean<N: Size>(
+    x: &Tensor<Vector<f32, N>>,
+    y: &mut Tensor<Vector<f32, N>>,
+    count: usize,
+    pixels: usize,
+    channels: usize,
+    share: f32,
+) {
+    let at = ABSOLUTE_POS;
+    if at >= count {
+        terminate!();
+    }
+    let start = at / channels * pixels * channels + at % channels;
+    let mut sum = Vector::new(0.0f32);
+    for pixel in 0..pixels {
+        sum += x[start + pixel * channels];
+    }
+    y[at] = sum * Vector::new(share);
+}
