@@ -1,5 +1,5 @@
 //! The kernels of the fused network. All numbers are f32 and pictures are `[B, H, W, C]`, read in vectors of `N`
-//! channels: four where channels divide so, else one.
+//! channels: four where channels divide so, else one. What a product takes from its pixels at a time is `M`.
 //!
 //! Sums stay in variables of their own, a [`Sequence`] of cells: browsers' compilers keep an indexed array in memory.
 
@@ -182,8 +182,8 @@ fn finish<N: Size>(
 /// four in int8 each, worth `steps`; with bias, residual and ReLU. The max-pool of `pooled` is added where there is one.
 /// Rows of a panel, of words too, are `depth`.
 #[cube(launch_unchecked)]
-pub fn points<N: Size>(
-    x: &Tensor<Vector<f32, N>>,
+pub fn points<M: Size, N: Size>(
+    x: &Tensor<Vector<f32, M>>,
     w: ComptimeOption<&Tensor<Vector<f32, N>>>,
     words: ComptimeOption<&Tensor<Vector<i32, N>>>,
     steps: ComptimeOption<&Tensor<Vector<f32, N>>>,
@@ -241,10 +241,10 @@ pub fn points<N: Size>(
         panels.push(panel * depth * comptime!(tile.panel) + at % comptime!(tile.panel));
     }
     for step in 0..inner {
-        let mut values = Sequence::<Vector<f32, N>>::new();
+        let mut values = Sequence::<Vector<f32, M>>::new();
         #[unroll]
         for row in 0..tile.rows {
-            values.push(relu::<N>(x[starts[row] + step], lead));
+            values.push(relu::<M>(x[starts[row] + step], lead));
         }
         #[unroll]
         for lane in 0..lanes {

@@ -16,8 +16,8 @@ use cubecl::{CubeCount, CubeDim, calculate_cube_count_elemwise};
 use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use crate::kernels::{Act, STEP, TAPS};
 use kernels::{PlacesLaunch, SIDE, Tile, UNITS};
-pub use tile::set_software;
-use tile::tile;
+pub use tile::{TILES, set_software, set_tile};
+use tile::{taken, tile};
 
 /// Channels that are read at once, where they divide so.
 const LANES: usize = 4;
@@ -167,6 +167,7 @@ fn points(
     let lanes = lanes(&[c, outputs]);
     let pixels = b * rows * columns;
     let tile = tile(pixels, lanes);
+    let taken = taken(lanes);
     let Packed { values, words, steps, depth } = Packed::of(weights, c);
     let [residual, scale] = added(residual);
     let (pooled, before) = pooled.map_or((None, [0; 2]), |(pixels, before)| (Some(pixels), before));
@@ -178,6 +179,7 @@ fn points(
             &y.tensor.client,
             cubes,
             dim,
+            taken,
             lanes,
             x.tensor.clone().into_tensor_arg(),
             values.map(CubeTensor::into_tensor_arg).into(),
@@ -190,7 +192,7 @@ fn points(
             y.tensor.clone().into_tensor_arg(),
             x.places(output),
             pixels,
-            c / lanes,
+            c / taken,
             depth,
             outputs / lanes,
             before[0],
@@ -220,7 +222,7 @@ fn windows(
     // A picture of three planes is read as it comes, number by number; all else in vectors.
     let (x, lanes_in) = match lanes(&[c]) {
         1 => (x, 1),
-        lanes => (Pixels::of(x).channels_first(), lanes),
+        lanes => (Pixels::of(x).channels_first(), taken(lanes)),
     };
     let strides: Vec<usize> = x.meta.strides().iter().copied().collect();
     // One step of channels is one vector further.
