@@ -4,6 +4,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+/// What a model's last layer makes of its logits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// Scores that sum to 1, one class against all others.
+    #[default]
+    Softmax,
+    /// A score per class, each on its own.
+    Sigmoid,
+}
+
+impl Activation {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_softmax(&self) -> bool {
+        *self == Self::Softmax
+    }
+}
+
 /// How a model's logits become scores, as `xception calibrate` found it; a model without takes its
 /// logits as they are and knows every picture.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +32,9 @@ pub struct Calibration {
     /// A picture whose best score is lower shows nothing that the model knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<f32>,
+    /// What makes scores of logits. A single logit is always that of the second of two classes against the first.
+    #[serde(default, skip_serializing_if = "Activation::is_softmax")]
+    pub activation: Activation,
 }
 
 fn one() -> f32 {
@@ -27,7 +48,7 @@ fn is_one(temperature: &f32) -> bool {
 
 impl Default for Calibration {
     fn default() -> Self {
-        Self { temperature: one(), unknown: None }
+        Self { temperature: one(), unknown: None, activation: Activation::Softmax }
     }
 }
 
@@ -52,8 +73,19 @@ impl Calibration {
         }
     }
 
-    /// The scores of these logits; they sum to 1.
+    /// The scores of these logits. They sum to 1, but for those of several sigmoids.
     pub fn scores(&self, logits: &[f32]) -> Vec<f32> {
+        match *logits {
+            // What a sigmoid says of the second class is what a softmax says of both.
+            [logit] => self.softmax(&[0.0, logit]),
+            _ if self.activation == Activation::Sigmoid => {
+                logits.iter().map(|logit| 1.0 / (1.0 + (-logit / self.temperature).exp())).collect()
+            }
+            _ => self.softmax(logits),
+        }
+    }
+
+    fn softmax(&self, logits: &[f32]) -> Vec<f32> {
         let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut scores: Vec<f32> =
             logits.iter().map(|logit| ((logit - highest) / self.temperature).exp()).collect();
@@ -77,7 +109,7 @@ mod tests {
     fn heat_flattens_the_scores_and_keeps_their_sum() {
         let logits = [0.0, 2.0, -1.0];
         let best = |temperature| {
-            let scores = Calibration { temperature, unknown: None }.scores(&logits);
+            let scores = Calibration { temperature, ..Calibration::default() }.scores(&logits);
             assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-6);
             scores[1]
         };
@@ -93,12 +125,27 @@ mod tests {
     }
 
     #[test]
+    fn sigmoids_are_scores_of_their_own_and_one_is_that_of_two_classes() {
+        let sigmoid = Calibration { activation: Activation::Sigmoid, ..Calibration::default() };
+        let close = |found: Vec<f32>, expected: &[f32]| {
+            assert_eq!(found.len(), expected.len());
+            assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+        };
+        close(sigmoid.scores(&[0.0, 2.0, -2.0]), &[0.5, 0.880_797, 0.119_203]);
+        close(sigmoid.scores(&[0.0, 2.0]), &[0.5, 0.880_797]);
+        for calibration in [sigmoid, Calibration::default()] {
+            close(calibration.scores(&[2.0]), &[0.119_203, 0.880_797]);
+            close(calibration.scores(&[-1e30]), &[1.0, 0.0]);
+        }
+    }
+
+    #[test]
     fn impossible_values_are_refused() {
         for temperature in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-            assert!(Calibration { temperature, unknown: None }.validate().is_err());
+            assert!(Calibration { temperature, ..Calibration::default() }.validate().is_err());
         }
         for unknown in [-0.1, 1.1, f32::NAN] {
-            assert!(Calibration { temperature: 1.0, unknown: Some(unknown) }.validate().is_err());
+            assert!(Calibration { unknown: Some(unknown), ..Calibration::default() }.validate().is_err());
         }
     }
 

@@ -165,7 +165,7 @@ impl Classifier {
     ///
     /// When there is not one name per class.
     pub fn set_labels(&mut self, labels: Labels) -> Result<()> {
-        labels.check_count(self.config.classes)?;
+        labels.check_count(self.config.labels())?;
         self.labels = labels;
         Ok(())
     }
@@ -244,15 +244,25 @@ impl Classifier {
 /// Scores and top-k, on the CPU for every backend.
 fn rank(calibration: &Calibration, logits: &[f32], top_k: usize) -> Vec<(usize, f32)> {
     let scores = calibration.scores(logits);
+    // The sign of a single logit says which of two classes it is.
+    let pair;
+    let logits = match *logits {
+        [logit] => {
+            pair = [0.0, logit];
+            &pair[..]
+        }
+        _ => logits,
+    };
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_unstable_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
     order.truncate(top_k);
     order.into_iter().map(|index| (index, scores[index])).collect()
 }
 
-/// One picture `[3, size, size]` through the network.
+/// One picture `[C, size, size]` through the network.
 async fn run(network: &Network, input: Vec<f32>, size: usize, device: &Device) -> Result<Vec<f32>> {
-    let logits = network.logits(input, [1, 3, size, size], device).await?;
+    let channels = input.len() / (size * size);
+    let logits = network.logits(input, [1, channels, size, size], device).await?;
     match logits.iter().find(|logit| !logit.is_finite()) {
         Some(bad) => Err(Error::Backend(format!("the network answered {bad}; {}", network.doubt(device)))),
         None => Ok(logits),
@@ -273,8 +283,9 @@ const PROOF_TOLERANCE: f32 = 1e-2;
 /// compile in a browser is otherwise only logged, and stale memory read as the answer.
 #[cfg(feature = "webgpu")]
 async fn proven(file: &ModelFile, device: &Device) -> Result<Network> {
-    let picture: Vec<f32> =
-        (0..3 * PROOF_SIZE * PROOF_SIZE).map(|at| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
+    let picture: Vec<f32> = (0..file.config.channels() * PROOF_SIZE * PROOF_SIZE)
+        .map(|at| ((at * 37 % 211) as f32) / 105.0 - 1.0)
+        .collect();
     let on_cpu = Backend::fallback("known-answer test")?;
     // In single precision whatever the file keeps, as the GPU computes: pixels in 7 bits are off by more.
     let network = Network::fused(file, Precision::F32, &on_cpu.device)?;
@@ -303,6 +314,13 @@ mod tests {
         let all: f32 =
             rank(&Calibration::default(), &[0.0, 2.0, 2.0, -1.0], 99).iter().map(|(_, score)| score).sum();
         assert!((all - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_single_logit_ranks_two_classes() {
+        let ranked =
+            |logit| rank(&Calibration::default(), &[logit], 5).iter().map(|&(at, _)| at).collect::<Vec<_>>();
+        assert_eq!((ranked(3.0), ranked(-0.1)), (vec![1, 0], vec![0, 1]));
     }
 
     #[test]

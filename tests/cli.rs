@@ -137,7 +137,7 @@ fn a_picture_below_the_threshold_is_nothing_known_and_its_logits_stay_raw() {
     let with = |file: &ModelFile, name: &str| scratch("unknown", name, &file.convert(Dtype::F32).unwrap());
     let plain = classify(&with(&file, "plain.safetensors"), &picture);
     assert_eq!(plain["known"], true);
-    file.calibration = Calibration { temperature: 4.0, unknown: Some(1.0) };
+    file.calibration = Calibration { temperature: 4.0, unknown: Some(1.0), ..Calibration::default() };
     let model = with(&file, "strict.safetensors");
     let strict = classify(&model, &picture);
     assert_eq!(strict["known"], false);

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
+#[path = "mangled/configurations.rs"]
+mod configurations;
 #[path = "mangled/hdf5.rs"]
 mod hdf5;
 #[path = "mangled/pickles.rs"]
@@ -17,7 +19,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use burn::tensor::Device;
-use common::read_fixture;
+use common::{keras_model, read_fixture};
 use xception_web::weights::{Dtype, ModelFile};
 
 /// What reading may take beyond the file: a compressed HDF5 file may unpack to a full network
@@ -84,6 +86,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         "mini_lightning.ckpt",
     ];
     let mut files: Vec<_> = names.map(|name| (name, read_fixture(name))).into();
+    files.extend(["guide.keras", "guide.weights.h5", "deep.h5"].map(|name| (name, keras_model(name))));
     let own = ModelFile::parse(read_fixture(names[0])).unwrap();
     files.push(("own q8", own.convert(Dtype::Q8).unwrap()));
     files
@@ -99,6 +102,7 @@ fn mangled_files_are_errors_within_bounds_and_never_panics() {
     absurd_shapes();
     names_given_twice();
     hdf5::asking_for_memory();
+    configurations::asking_for_much();
     pickles::storages_out_of_place();
     numbers_that_are_none();
     a_changed_tensor_of_a_pth_file();

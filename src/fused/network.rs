@@ -26,7 +26,10 @@ pub struct Fused {
     stem: Vec<Conv>,
     blocks: Vec<FusedBlock>,
     tail: Vec<Conv>,
-    head: Conv,
+    /// Dense layers on the mean over pixels, the last of them the classifier; unless that sees 3×3 windows and
+    /// comes before the mean.
+    head: Vec<Conv>,
+    windows: bool,
     dialect: Dialect,
 }
 
@@ -98,10 +101,11 @@ impl Fused {
             .enumerate()
             .map(|(i, unit)| packer.separable(&format!("tail.{i}"), unit, [Act::None, Act::Relu], None));
         let tail = tail.collect::<Result<_>>()?;
-        Ok(Self { stem, blocks, tail, head: packer.head(plan.head)?, dialect: config.dialect })
+        let head = packer.head(&plan)?;
+        Ok(Self { stem, blocks, tail, head, windows: plan.windows, dialect: config.dialect })
     }
 
-    /// The logits of pictures `[B, 3, H, W]` as numbers.
+    /// The logits of pictures `[B, C, H, W]` as numbers.
     ///
     /// # Errors
     ///
@@ -119,7 +123,7 @@ impl Fused {
 
     /// # Shapes
     ///
-    /// - input: `[B, 3, H, W]`, normalised
+    /// - input: `[B, C, H, W]`, normalised
     /// - output: logits `[B, classes]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         self.run(x).flatten(1, 3)
@@ -136,8 +140,9 @@ impl Fused {
         for conv in &self.tail {
             x = conv.forward(x, ResidualInput::None);
         }
-        let pooled = Tensor::from_dispatch(Dispatch::mean_pixels(x.into_dispatch()));
-        self.head.forward(pooled, ResidualInput::None)
+        let mean = |x: Tensor<4>| Tensor::from_dispatch(Dispatch::mean_pixels(x.into_dispatch()));
+        let head = |x| self.head.iter().fold(x, |x, dense| dense.forward(x, ResidualInput::None));
+        if self.windows { mean(head(x)) } else { head(mean(x)) }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::kernels::{Act, PackedQ8, TAPS, pack, pack_q8};
 use crate::model::block::{BlockConfig, Lead};
 use crate::model::conv_norm::ConvNormConfig;
+use crate::model::plan::Plan;
 use crate::model::separable::SeparableConvConfig;
 
 /// Convolutions of fewer channels stay in f32: a fortieth of the arithmetic of the paper's network, but of
@@ -107,13 +108,23 @@ impl Packer<'_> {
         Ok(FusedBlock { units, bridge })
     }
 
-    /// The classifier, `[features, classes]`.
-    pub fn head(&self, shape: [usize; 2]) -> Result<Conv> {
-        let kernel = transposed(&(self.read)("head.weight")?, 1, shape);
-        let bias = (self.read)("head.bias")?;
-        let geometry = Geometry { stride: 1, padding: 0, lead: Act::None, act: Act::None };
+    /// The dense layers and the classifier, `[features, classes]`.
+    pub fn head(&self, plan: &Plan) -> Result<Vec<Conv>> {
+        let hidden = plan.hidden.iter().enumerate();
+        let hidden =
+            hidden.map(|(i, dense)| (format!("hidden.{i}.linear"), dense.channels, relu_if(dense.relu)));
+        let layers = hidden.chain([("head".into(), plan.head, Act::None)]);
+        layers.map(|(path, shape, act)| self.dense(&path, shape, act, plan.windows)).collect()
+    }
+
+    fn dense(&self, path: &str, shape: [usize; 2], act: Act, windows: bool) -> Result<Conv> {
+        // Of windows to `[C', 3·3·C]`, as they lie in memory.
+        let kernel = transposed(&(self.read)(&format!("{path}.weight"))?, 1, shape);
+        let bias = (self.read)(&format!("{path}.bias"))?;
+        let geometry = Geometry { stride: 1, padding: usize::from(windows), lead: Act::None, act };
         let (weights, bias) = self.pack(Linear { kernel, bias }, Precision::F32);
-        Ok(Conv { rows: Rows::Points, weights, bias, geometry })
+        let rows = if windows { Rows::Windows } else { Rows::Points };
+        Ok(Conv { rows, weights, bias, geometry })
     }
 
     /// A convolution with its batch norm, if it has one.

@@ -15,12 +15,19 @@ pub const IMAGENET_CLASSES: usize = 1000;
 const TF_EPSILON: f64 = 1e-3;
 const TORCH_EPSILON: f64 = 1e-5;
 
+/// Channels of a picture in colour.
+const RGB: usize = 3;
+/// Places in a 3×3 window.
+const TAPS: usize = 9;
+
 /// Widest layer accepted from a file: twice the paper's widest, so that a mangled file cannot ask
 /// for absurd allocations.
 const MAX_CHANNELS: usize = 4096;
 /// Most blocks, units or classes per list accepted from a file, for the same reason.
 const MAX_BLOCKS: usize = 64;
 const MAX_CLASSES: usize = 100_000;
+/// Most dense layers between features and classifier, and the widest: what transfer learning adds is one to three.
+const MAX_HIDDEN: usize = 8;
 
 /// Whose arithmetic the weights were trained for: the same tensors, different functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -83,6 +90,30 @@ pub struct Aligned {
     pub epsilon: f64,
 }
 
+/// What the face networks (`mini_XCEPTION` and its kin by Arriaga et al., 2017, "Real-time Convolutional Neural
+/// Networks for Emotion and Gender Classification") do otherwise than the paper: there is no middle flow, and the
+/// classifier is a 3×3 convolution with bias before global pooling.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Face {
+    /// Channels of a picture: 1 (grey) or 3.
+    pub channels: usize,
+    /// Stride of the first convolution.
+    pub stride: usize,
+    /// Whether ReLU stands before each block but the first, as in the paper.
+    pub leading_relu: bool,
+}
+
+/// A dense layer between the pooled features and the classifier, as transfer learning adds them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hidden {
+    /// Its outputs.
+    pub width: usize,
+    /// Whether ReLU follows.
+    pub relu: bool,
+}
+
 /// A network of Xception's structure. Numbers in a list are the output channels of its separable
 /// convolutions, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,6 +140,12 @@ pub struct XceptionConfig {
     /// Only in the aligned networks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aligned: Option<Aligned>,
+    /// Only in the face networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub face: Option<Face>,
+    /// Dense layers before the classifier; none in the paper.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<Hidden>,
 }
 
 impl XceptionConfig {
@@ -125,6 +162,8 @@ impl XceptionConfig {
             exit: vec![728, 1024],
             tail: vec![1536, 2048],
             aligned: None,
+            face: None,
+            hidden: Vec::new(),
         }
     }
 
@@ -171,6 +210,8 @@ impl XceptionConfig {
             exit: vec![728, 1024, 1024],
             tail: vec![1536, 1536, 2048],
             aligned: Some(aligned),
+            face: None,
+            hidden: Vec::new(),
         }
     }
 
@@ -187,6 +228,46 @@ impl XceptionConfig {
             exit: vec![192, 256],
             tail: vec![384, 512],
             aligned: None,
+            face: None,
+            hidden: Vec::new(),
+        }
+    }
+
+    /// `tiny_XCEPTION`: four blocks after a stem of five filters.
+    pub fn tiny_face(channels: usize, classes: usize) -> Self {
+        let face = Face { channels, stride: 1, leading_relu: false };
+        Self::of_faces("tiny_XCEPTION", face, classes, [5, 5], &[8, 16, 32, 64])
+    }
+
+    /// `mini_XCEPTION`, the well-known one for emotions and gender.
+    pub fn mini_face(channels: usize, classes: usize) -> Self {
+        let face = Face { channels, stride: 1, leading_relu: false };
+        Self::of_faces("mini_XCEPTION", face, classes, [8, 8], &[16, 32, 64, 128])
+    }
+
+    /// `big_XCEPTION`: the paper's stem and two blocks.
+    pub fn big_face(channels: usize, classes: usize) -> Self {
+        let face = Face { channels, stride: 2, leading_relu: true };
+        Self::of_faces("big_XCEPTION", face, classes, [32, 64], &[128, 256])
+    }
+
+    /// What the face networks share: two separable convolutions per block, and nothing after the last block.
+    fn of_faces(name: &str, face: Face, classes: usize, stem: [usize; 2], blocks: &[usize]) -> Self {
+        let mut entry: Vec<Vec<usize>> = blocks.iter().map(|&width| vec![width; 2]).collect();
+        let exit = entry.pop().unwrap_or_default();
+        Self {
+            architecture: name.into(),
+            dialect: Dialect::Keras,
+            classes,
+            stem,
+            entry,
+            middle_blocks: 0,
+            middle_units: 0,
+            exit,
+            tail: Vec::new(),
+            aligned: None,
+            face: Some(face),
+            hidden: Vec::new(),
         }
     }
 
@@ -200,8 +281,14 @@ impl XceptionConfig {
             Self::xception71(self.classes),
             Self::xception41p(self.classes),
             Self::xception65p(self.classes),
+            Self::tiny_face(self.channels(), self.classes),
+            Self::mini_face(self.channels(), self.classes),
+            Self::big_face(self.channels(), self.classes),
         ];
-        let same = |other: &Self| Self { architecture: other.architecture.clone(), ..self.clone() } == *other;
+        // What the head is made of does not change what a network is called.
+        let plain = Self { hidden: Vec::new(), ..self.clone() };
+        let same =
+            |other: &Self| Self { architecture: other.architecture.clone(), ..plain.clone() } == *other;
         let architecture =
             known.iter().find(|other| same(other)).map_or("xception-custom", |known| &known.architecture);
         Self { architecture: architecture.into(), ..self }
@@ -212,9 +299,20 @@ impl XceptionConfig {
         self.entry.last().and_then(|block| block.last()).copied().unwrap_or(self.stem[1])
     }
 
-    /// Channels that the head pools.
+    /// How many classes have names: a single logit is that of the second of two.
+    pub fn labels(&self) -> usize {
+        self.classes.max(2)
+    }
+
+    /// Channels of a picture.
+    pub fn channels(&self) -> usize {
+        self.face.as_ref().map_or(RGB, |face| face.channels)
+    }
+
+    /// Pooled features: a number per channel, and for the face networks one per channel and place in a 3×3 window.
     pub fn features(&self) -> usize {
-        last(&self.tail, last(&self.exit, self.middle_channels()))
+        let channels = last(&self.tail, last(&self.exit, self.middle_channels()));
+        if self.face.is_some() { TAPS * channels } else { channels }
     }
 
     /// Added to the variance before its square root.
@@ -248,7 +346,10 @@ impl XceptionConfig {
     /// What of the table no real network has, and what is allowed.
     pub fn fault(&self) -> Option<String> {
         let widths = self.stem.iter().chain(self.entry.iter().flatten()).chain(&self.exit).chain(&self.tail);
-        let lists = [self.entry.len(), self.exit.len(), self.tail.len()];
+        // The face networks end in a block.
+        let tail = if self.face.is_some() { self.tail.len() + 1 } else { self.tail.len() };
+        let lists = [self.entry.len(), self.exit.len(), tail];
+        let widths = widths.chain(self.hidden.iter().map(|hidden| &hidden.width));
         let refuse = |what: &str, given: usize, allowed: &str| {
             Some(format!("{given} {what}, but {allowed} are allowed"))
         };
@@ -282,6 +383,20 @@ impl XceptionConfig {
                     aligned.epsilon
                 ));
             }
+        }
+        if let Some(face) = &self.face {
+            if face.channels != 1 && face.channels != RGB {
+                return refuse("channels of a picture", face.channels, "1 or 3");
+            }
+            if !(1..=2).contains(&face.stride) {
+                return refuse("pixels of stride", face.stride, "1 or 2");
+            }
+            if self.aligned.is_some() || !self.hidden.is_empty() {
+                return Some("a face network with aligned blocks or dense layers, which none has".into());
+            }
+        }
+        if self.hidden.len() > MAX_HIDDEN {
+            return refuse("dense layers before the classifier", self.hidden.len(), "at most 8");
         }
         if self.classes == 0 || self.classes > MAX_CLASSES {
             return refuse("classes", self.classes, "1 to 100000");

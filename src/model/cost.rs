@@ -9,10 +9,14 @@ impl XceptionConfig {
     pub fn macs(&self, size: usize) -> u64 {
         let [first, second] = match self.aligned {
             Some(_) => [size.div_ceil(2); 2],
-            None => [size.saturating_sub(1) / 2, (size.saturating_sub(1) / 2).saturating_sub(2)],
+            None => {
+                let stride = self.face.as_ref().map_or(2, |face| face.stride);
+                let first = size.saturating_sub(3 - stride) / stride;
+                [first, first.saturating_sub(2)]
+            }
         };
         let mut cost = Cost { config: self, side: second, channels: self.stem[1], macs: 0 };
-        cost.kernel(first, 9 * 3 * self.stem[0], self.stem[0]);
+        cost.kernel(first, 9 * self.channels() * self.stem[0], self.stem[0]);
         cost.kernel(second, 9 * self.stem[0] * self.stem[1], self.stem[1]);
         for (i, widths) in self.entry.iter().enumerate() {
             cost.block(widths, self.entry_stride(i), true);
@@ -24,7 +28,17 @@ impl XceptionConfig {
         }
         cost.block(&self.exit, 2, true);
         cost.block(&self.tail, 1, false);
-        cost.macs + self.features() as u64 * self.classes as u64
+        if self.face.is_some() {
+            // A convolution, before the pixels are one.
+            cost.kernel(cost.side, self.features() * self.classes, 0);
+            return cost.macs;
+        }
+        let widths: Vec<usize> = [self.features()]
+            .into_iter()
+            .chain(self.hidden.iter().map(|hidden| hidden.width))
+            .chain([self.classes])
+            .collect();
+        cost.macs + widths.windows(2).map(|pair| pair[0] as u64 * pair[1] as u64).sum::<u64>()
     }
 }
 

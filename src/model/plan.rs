@@ -4,9 +4,10 @@
 use burn::nn::PaddingConfig2d;
 
 use super::block::{BlockConfig, Bridge, Lead, Norms};
-use super::config::{Order, XceptionConfig};
+use super::config::{Hidden, Order, XceptionConfig};
 use super::conv_norm::ConvNormConfig;
 use super::separable::SeparableConvConfig;
+use super::xception::DenseConfig;
 
 /// Canonical name and shape of a tensor.
 pub type Named = (String, Vec<usize>);
@@ -24,7 +25,12 @@ pub struct Plan {
     pub exit: BlockConfig,
     /// Exit flow, the separable convolutions after it.
     pub tail: Vec<SeparableConvConfig>,
-    /// Features and classes of the classifier.
+    /// Whether the pooled features are those of each pixel's 3×3 window: the classifier is then that of a 3×3
+    /// convolution before pooling, since both are linear.
+    pub windows: bool,
+    /// Dense layers before the classifier.
+    pub hidden: Vec<DenseConfig>,
+    /// Inputs and classes of the classifier.
     pub head: [usize; 2],
 }
 
@@ -38,8 +44,9 @@ impl XceptionConfig {
             Some(Order::Post) => Norms::All,
             Some(Order::Pre) => Norms::Sum,
         };
+        let bare = self.face.as_ref().is_some_and(|face| !face.leading_relu);
         // After the stem's ReLU another would change nothing; in a pre-activation network one ends each block.
-        let lead = |first: bool| if first || norms == Norms::Sum { Lead::Bare } else { Lead::Relu };
+        let lead = |first: bool| if first || norms == Norms::Sum || bare { Lead::Bare } else { Lead::Relu };
         let down = |stride: usize| match order {
             None => Bridge::Pooled(self.dialect.pool_padding()),
             Some(_) => Bridge::Strided(stride),
@@ -57,8 +64,9 @@ impl XceptionConfig {
             None => PaddingConfig2d::Valid,
             Some(_) => PaddingConfig2d::Explicit(1, 1, 1, 1),
         };
+        let stride = self.face.as_ref().map_or(2, |face| face.stride);
         let stem = vec![
-            ConvNormConfig::plain([3, self.stem[0]], 2, padding.clone(), epsilon),
+            ConvNormConfig::plain([self.channels(), self.stem[0]], stride, padding.clone(), epsilon),
             ConvNormConfig::plain(self.stem, 1, padding, epsilon),
         ];
         let mut from = self.stem[1];
@@ -73,7 +81,14 @@ impl XceptionConfig {
         let from = self.exit.last().copied().unwrap_or(from);
         let mut tail = block(from, &self.tail, Lead::Bare, Bridge::Identity).units();
         tail.iter_mut().for_each(|unit| unit.relu_between = norms == Norms::All);
-        Plan { stem, entry, middle, exit, tail, head: [self.features(), self.classes] }
+        let mut from = self.features();
+        let dense = |hidden: &Hidden| DenseConfig {
+            channels: [std::mem::replace(&mut from, hidden.width), hidden.width],
+            relu: hidden.relu,
+        };
+        let hidden = self.hidden.iter().map(dense).collect();
+        let windows = self.face.is_some();
+        Plan { stem, entry, middle, exit, tail, windows, hidden, head: [from, self.classes] }
     }
 }
 
@@ -113,6 +128,11 @@ impl Plan {
         }
         for (i, unit) in self.tail.iter().enumerate() {
             separable(&format!("tail.{i}"), unit, &mut found);
+        }
+        for (i, dense) in self.hidden.iter().enumerate() {
+            let [from, to] = dense.channels;
+            found.push((format!("hidden.{i}.linear.weight"), vec![from, to]));
+            found.push((format!("hidden.{i}.linear.bias"), vec![to]));
         }
         let [features, classes] = self.head;
         found.push(("head.weight".into(), vec![features, classes]));
@@ -167,6 +187,11 @@ mod tests {
         }
     }
 
+    fn with_hidden(config: XceptionConfig) -> XceptionConfig {
+        let hidden = vec![Hidden { width: 19, relu: true }, Hidden { width: 6, relu: false }];
+        XceptionConfig { hidden, ..config }
+    }
+
     #[test]
     fn only_unpadded_stems_need_more_than_a_pixel() {
         let smallest = |config: XceptionConfig| config.plan().smallest_side();
@@ -185,6 +210,9 @@ mod tests {
             XceptionConfig::xception71(10),
             XceptionConfig::xception41p(10),
             XceptionConfig::xception65p(10),
+            XceptionConfig::mini_face(1, 7),
+            XceptionConfig::big_face(3, 2),
+            with_hidden(XceptionConfig::mini(Dialect::Keras, 1)),
         ] {
             let mut modules = Modules::default();
             config.init(&Device::flex()).visit(&mut modules);

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, s};
 
 use super::block::{Block, BlockConfig};
 use super::config::XceptionConfig;
@@ -24,9 +24,37 @@ impl XceptionConfig {
             exit: plan.exit.init(device),
             tail: plan.tail.iter().map(|unit| unit.init(device)).collect(),
             pool: AdaptiveAvgPool2dConfig::new([1, 1]).init(),
+            windows: plan.windows,
+            hidden: plan.hidden.iter().map(|dense| dense.init(device)).collect(),
             head: LinearConfig::new(features, classes).init(device),
         }
     }
+}
+
+/// A dense layer before the classifier.
+#[derive(Clone, Debug)]
+pub struct DenseConfig {
+    /// Inputs and outputs.
+    pub channels: [usize; 2],
+    /// Whether ReLU follows.
+    pub relu: bool,
+}
+
+impl DenseConfig {
+    /// Fresh weights on `device`.
+    fn init(&self, device: &Device) -> Dense {
+        let [from, to] = self.channels;
+        Dense { linear: LinearConfig::new(from, to).init(device), relu: self.relu }
+    }
+}
+
+/// A dense layer, perhaps with ReLU.
+#[derive(Module, Debug)]
+pub struct Dense {
+    /// Kernel and bias.
+    pub linear: Linear,
+    /// Whether ReLU follows.
+    pub relu: bool,
 }
 
 /// Xception, or a smaller network of its structure. Made by [`XceptionConfig::init`].
@@ -43,6 +71,10 @@ pub struct Xception {
     /// Exit flow, the separable convolutions after it.
     pub tail: Vec<SeparableConv>,
     pub(super) pool: AdaptiveAvgPool2d,
+    /// Whether the features are those of 3×3 windows.
+    pub(super) windows: bool,
+    /// Dense layers before the classifier; none in the paper.
+    pub hidden: Vec<Dense>,
     /// The classifier.
     pub head: Linear,
 }
@@ -50,17 +82,17 @@ pub struct Xception {
 impl Xception {
     /// # Shapes
     ///
-    /// - input: `[B, 3, H, W]`, normalised, H and W at least [`XceptionConfig::min_size`]
+    /// - input: `[B, C, H, W]`, C = 3 but for grey pictures, normalised, H and W at least [`XceptionConfig::min_size`]
     /// - output: logits `[B, classes]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         self.head.forward(self.features(x))
     }
 
-    /// The pooled features that the classifier sees.
+    /// What the classifier sees: the pooled features, through the dense layers before it where there are any.
     ///
     /// # Shapes
     ///
-    /// - input: `[B, 3, H, W]`
+    /// - input: `[B, C, H, W]`
     /// - output: `[B, C]`
     pub fn features(&self, mut x: Tensor<4>) -> Tensor<2> {
         for conv in &self.stem {
@@ -72,7 +104,23 @@ impl Xception {
         for separable in &self.tail {
             x = relu(separable.forward(x));
         }
-        self.pool.forward(x).flatten(1, 3)
+        let pooled = |x: Tensor<4>| self.pool.forward(x).flatten(1, 3);
+        let mut features: Tensor<2> = if self.windows {
+            // What a convolution with one zero on every side sees, place by place of its window.
+            let [_, _, h, w] = x.dims();
+            let x = x.pad((1, 1, 1, 1), 0.0);
+            let place = |(i, j): (usize, usize)| pooled(x.clone().slice(s![.., .., i..i + h, j..j + w]));
+            Tensor::cat((0..3).flat_map(|i| (0..3).map(move |j| (i, j))).map(place).collect(), 1)
+        } else {
+            pooled(x)
+        };
+        for dense in &self.hidden {
+            features = dense.linear.forward(features);
+            if dense.relu {
+                features = relu(features);
+            }
+        }
+        features
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Fit, resize::Axis};
 /// The resized picture's axes (columns, rows), each with the part of it that is kept.
 pub(super) fn axes(size: usize, fit: Fit, width: usize, height: usize) -> (Axis, Axis) {
     let (resized_width, resized_height) = match fit {
-        Fit::Squash => (size as u64, size as u64),
+        Fit::Squash | Fit::Pad => (size as u64, size as u64),
         Fit::CenterCrop { crop_pct } => {
             let short = resized_short_side(size, crop_pct);
             if width <= height {

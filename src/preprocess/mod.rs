@@ -40,6 +40,9 @@ pub enum Fit {
     },
     /// Resize both sides to the input size, whatever the aspect (Keras's `load_img(target_size=…)`).
     Squash,
+    /// Resize the longer side to the input size, keep the aspect, and fill what is left with black on both sides
+    /// (Keras's `pad_to_aspect_ratio`).
+    Pad,
 }
 
 /// The resampling filter, antialiased as Pillow's.
@@ -61,6 +64,9 @@ pub struct Preprocess {
     /// finer it does not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<usize>,
+    /// Whether the network sees one channel of grey, as Pillow's mode `L` has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub grey: bool,
     /// How the picture is brought to that size.
     #[serde(flatten)]
     pub fit: Fit,
@@ -126,6 +132,7 @@ impl Preprocess {
         Self {
             size,
             detail: None,
+            grey: false,
             fit: Fit::CenterCrop { crop_pct },
             filter: Filter::Bicubic,
             mean: [0.5; 3],
@@ -141,7 +148,7 @@ impl Preprocess {
     /// Bilinear is what its training loaders use.
     pub fn keras(size: usize) -> Self {
         let (fit, filter) = (Fit::Squash, Filter::Bilinear);
-        Self { size, detail: None, fit, filter, mean: [0.5; 3], std: [0.5; 3] }
+        Self { size, detail: None, grey: false, fit, filter, mean: [0.5; 3], std: [0.5; 3] }
     }
 
     /// Says whether a picture can be prepared like this. Model files come from strangers.
@@ -177,29 +184,73 @@ impl Preprocess {
         Ok(())
     }
 
-    /// Prepares one picture: alpha onto white, resize, crop, normalise.
+    /// Channels that the network sees.
+    pub fn channels(&self) -> usize {
+        if self.grey { 1 } else { 3 }
+    }
+
+    /// Prepares one picture: alpha onto white, grey where it is asked for, resize, crop, normalise.
     ///
     /// # Shapes
-    /// - returns `[C, H, W]` flattened, with C = 3 (R, G, B) and H = W = `size`.
+    /// - returns `[C, H, W]` flattened, with C = 3 (R, G, B), or 1 of grey, and H = W = `size`.
     ///
     /// # Errors
     /// What [`validate`](Self::validate) says.
     pub fn apply(&self, image: RgbaView<'_>) -> Result<Vec<f32>> {
         self.validate()?;
-        let opaque = alpha::on_white(image.data);
+        let mut opaque = alpha::on_white(image.data);
+        if self.grey {
+            grey(opaque.to_mut());
+        }
+        let fitted = |size| self.fitted(&opaque, [image.width, image.height], size);
         let resized = match self.detail {
             Some(detail) if image.width.min(image.height) > detail => {
-                let (columns, rows) = crop::axes(detail, self.fit, image.width, image.height);
-                let small = opaque_rgba(&resize::resize(&opaque, columns, rows, self.filter), detail);
+                let small = opaque_rgba(&fitted(detail), detail);
                 let (columns, rows) = crop::axes(self.size, Fit::Squash, detail, detail);
                 resize::resize(&small, columns, rows, self.filter)
             }
-            _ => {
-                let (columns, rows) = crop::axes(self.size, self.fit, image.width, image.height);
-                resize::resize(&opaque, columns, rows, self.filter)
-            }
+            _ => fitted(self.size),
         };
         Ok(normalize::normalize(&resized, self))
+    }
+}
+
+impl Preprocess {
+    /// The picture at the side `size`, `[H, C, W]`.
+    fn fitted(&self, opaque: &[u8], [width, height]: [usize; 2], size: usize) -> Vec<u8> {
+        if self.fit != Fit::Pad {
+            let (columns, rows) = crop::axes(size, self.fit, width, height);
+            return resize::resize(opaque, columns, rows, self.filter);
+        }
+        let longer = width.max(height) as u64;
+        // At least one pixel, and rounded down, as the crop's longer side is.
+        let side = |own: usize| ((own as u64 * size as u64 / longer) as usize).max(1);
+        let axis = |source: usize| {
+            let resized = side(source);
+            resize::Axis { source, resized: resized as u64, first: 0, kept: resized }
+        };
+        let inner = resize::resize(opaque, axis(width), axis(height), self.filter);
+        let [columns, rows] = [side(width), side(height)];
+        let (left, top) = ((size - columns) / 2, (size - rows) / 2);
+        let mut padded = vec![0; 3 * size * size];
+        for (at, line) in inner.chunks_exact(columns).enumerate() {
+            // Lines are planes of a row, one after the other.
+            let start = (3 * top + at) * size + left;
+            padded[start..start + columns].copy_from_slice(line);
+        }
+        padded
+    }
+}
+
+/// Every pixel in its grey, R = G = B, before the resize: what Keras's `load_img(color_mode="grayscale")` does by
+/// Pillow's `convert("L")` (`L24` in its `Convert.c`: ITU-R 601-2 luma in 16 bits, rounded), and OpenCV's
+/// `COLOR_BGR2GRAY` to within one level.
+fn grey(rgba: &mut [u8]) {
+    for pixel in rgba.chunks_exact_mut(4) {
+        let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
+        // At most 65536 · 255 + 0x8000, so the result is at most 255.
+        let luma = ((19_595 * r + 38_470 * g + 7_471 * b + 0x8000) >> 16) as u8;
+        pixel[..3].fill(luma);
     }
 }
 
@@ -297,6 +348,46 @@ mod tests {
             assert!(refusal(refused.validate()).contains("detail"));
         }
     }
+
+    #[test]
+    fn padding_keeps_the_aspect_between_black() {
+        let pad = Preprocess { fit: Fit::Pad, mean: [0.0; 3], std: [1.0; 3], ..Preprocess::keras(6) };
+        let rgba = [255, 128, 0, 255].repeat(12 * 4);
+        let found = pad.apply(RgbaView::new(&rgba, 12, 4).unwrap()).unwrap();
+        let row = |channel: usize, y: usize| &found[(channel * 6 + y) * 6..][..6];
+        for (channel, value) in [(0, 1.0), (1, 128.0 / 255.0), (2, 0.0)] {
+            for y in 0..6 {
+                let expected = if (2..4).contains(&y) { value } else { 0.0 };
+                assert_eq!(row(channel, y), [expected; 6], "{channel} {y}");
+            }
+        }
+        let upright = pad.apply(RgbaView::new(&rgba, 4, 12).unwrap()).unwrap();
+        assert_eq!(upright[..6], [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+        // A line of pixels is no less than a pixel.
+        assert!(pad.apply(RgbaView::new(&[9; 400], 100, 1).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn grey_is_pillows_and_one_channel() {
+        // `Image.fromarray(...).convert("L")` of Pillow 13.
+        for (pixel, luma) in PILLOW_L {
+            let mut rgba = [pixel[0], pixel[1], pixel[2], 255];
+            grey(&mut rgba);
+            assert_eq!(rgba, [luma, luma, luma, 255], "{pixel:?}");
+        }
+        let grey = Preprocess { grey: true, ..Preprocess::keras(5) };
+        let found = grey.apply(RgbaView::new(&[10, 200, 30, 255].repeat(12), 4, 3).unwrap()).unwrap();
+        assert_eq!(found, [PILLOW_L[4].1; 25].map(|luma| (f32::from(luma) / 255.0 - 0.5) / 0.5));
+    }
+
+    const PILLOW_L: [([u8; 3], u8); 6] = [
+        ([0, 0, 0], 0),
+        ([255, 255, 255], 255),
+        ([255, 0, 0], 76),
+        ([1, 2, 3], 2),
+        ([10, 200, 30], 124),
+        ([77, 133, 254], 130),
+    ];
 
     #[test]
     fn means_and_stds_that_make_no_numbers_are_refused() {

@@ -6,11 +6,11 @@ use super::Preprocess;
 ///
 /// # Shapes
 /// - input `[H, C, W]`, the resize's order
-/// - output `[C, H, W]`
+/// - output `[C, H, W]`, of grey with C = 1, since all three are the same
 pub(super) fn normalize(bytes: &[u8], preprocess: &Preprocess) -> Vec<f32> {
     let width = preprocess.size;
     let mut values = Vec::with_capacity(bytes.len());
-    for channel in 0..3 {
+    for channel in 0..preprocess.channels() {
         let (mean, std) = (preprocess.mean[channel], preprocess.std[channel]);
         // A byte has 256 values: divide for them, not for each pixel.
         let table: [f32; 256] = std::array::from_fn(|v| (v as f32 / 255.0 - mean) / std);

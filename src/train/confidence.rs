@@ -90,7 +90,7 @@ pub async fn calibrate(classifier: &Classifier, dir: &Path, seed: u64, keep: f64
 pub(super) fn fitted(pictures_are: &'static str, answers: &[Answer], keep: f64) -> Report {
     let (fit, judge) = answers.split_at(answers.len() / 2);
     let temperature = temperature(fit);
-    let mut calibration = Calibration { temperature, unknown: None };
+    let mut calibration = Calibration { temperature, ..Calibration::default() };
     calibration.unknown = threshold(&calibration, fit, keep);
     let known = |right: bool| {
         let those: Vec<_> = judge.iter().filter(|answer| is_right(answer) == right).collect();
@@ -156,7 +156,7 @@ fn is_right((logits, class): &Answer) -> bool {
 /// mean negative log-likelihood has one minimum.
 pub fn temperature(answers: &[Answer]) -> f32 {
     let loss = |log: f64| {
-        let calibration = Calibration { temperature: log.exp() as f32, unknown: None };
+        let calibration = Calibration { temperature: log.exp() as f32, ..Calibration::default() };
         let one = |(logits, class): &Answer| -f64::from(calibration.scores(logits)[*class].max(1e-30)).ln();
         answers.iter().map(one).sum::<f64>()
     };

@@ -244,6 +244,7 @@ pub fn seen_at(side: usize, detail: Option<usize>) -> Preprocess {
     Preprocess {
         size: side,
         detail: detail.filter(|detail| *detail < side),
+        grey: false,
         fit: Fit::CenterCrop { crop_pct: 1.0 },
         filter: Filter::Bilinear,
         mean: [0.5; 3],

@@ -51,6 +51,12 @@ pub fn read(path: &Path) -> Result<ModelFile> {
         source,
     })?;
     let file = ModelFile::parse(bytes).map_err(named)?;
+    if file.config.face.is_some() || !file.config.hidden.is_empty() {
+        return Err(Error::Training(format!(
+            "cannot start from {}: face networks and heads of several dense layers are only read; give a model that ends in one classifier",
+            path.display()
+        )));
+    }
     let (theirs, ours) = (&file.preprocess, preprocess(file.preprocess.size));
     if (theirs.mean, theirs.std) != (ours.mean, ours.std) {
         return Err(Error::Training(format!(

@@ -147,6 +147,8 @@ pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConf
         exit: exit.clone(),
         tail: tail.clone(),
         aligned: Some(Aligned { order, strides, epsilon }),
+        face: None,
+        hidden: Vec::new(),
     };
     Ok(config.named())
 }

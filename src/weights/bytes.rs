@@ -58,3 +58,22 @@ impl FileBytes for Vec<u8> {
         Ok(*self)
     }
 }
+
+/// A part of a file as a file of its own.
+#[cfg(feature = "keras")]
+pub(super) struct Part<B> {
+    pub bytes: B,
+    pub range: Range<usize>,
+}
+
+#[cfg(feature = "keras")]
+impl<B: FileBytes> FileBytes for Part<B> {
+    fn size(&self) -> usize {
+        self.range.len()
+    }
+
+    fn read(&self, start: usize, part: &mut [u8]) -> Result<()> {
+        let Range { start, .. } = self.range(start, part.len())?;
+        self.bytes.read(self.range.start + start, part)
+    }
+}

@@ -8,7 +8,8 @@
 //! | timm aligned family safetensors | `blocks.4.stack.conv1.conv_dw.weight` | timm |
 //! | timm `legacy_xception` safetensors | `block4.rep.1.conv1.weight` | timm |
 //! | PyTorch `.pth`, `pytorch_model.bin`, from before PyTorch 1.6 too; state dicts, checkpoints around one, whole modules | as timm's, under any one prefix | timm |
-//! | Keras legacy `.h5`, Keras 3 `.weights.h5` | by layer order | Keras |
+//! | Keras legacy `.h5`, Keras 3 `.weights.h5`, weights alone | by layer order | Keras |
+//! | Keras models, `.keras` and legacy `.h5` | by the graph that the file describes | Keras |
 
 mod aligned;
 mod bytes;
@@ -41,6 +42,7 @@ pub use digest::Digest;
 pub use hdf5::KerasFile;
 pub use keras::Contents;
 pub use metadata::{About, Dtype};
+use serde::{Deserialize, Serialize};
 
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
@@ -64,13 +66,36 @@ pub struct ModelFile {
     pub calibration: Calibration,
     /// Which format the file has, in words.
     pub format: &'static str,
-    /// Whether dialect and preprocessing are the published network's, since the file cannot tell them.
-    pub assumed: bool,
+    /// What the file cannot tell.
+    pub assumed: Assumed,
     /// Names of tensors that are known to be in such files, and that no answer depends on.
     pub unused: Vec<String>,
     digest: Option<Digest>,
     source: Box<dyn TensorSource>,
     rows: Vec<Row>,
+}
+
+/// What a file does not say, and the published network's is taken for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assumed {
+    /// Whose padding and epsilon.
+    pub dialect: bool,
+    /// The side of the input.
+    pub size: bool,
+    /// How a picture is brought to that size, and by which filter.
+    pub fit: bool,
+    /// Mean and standard deviation.
+    pub normalisation: bool,
+    /// What makes scores of logits.
+    pub activation: bool,
+    /// The names of the classes.
+    pub labels: bool,
+}
+
+impl Assumed {
+    /// Of weights and nothing else; scores are their softmax.
+    pub(crate) const PUBLISHED: Self =
+        Self { dialect: true, size: true, fit: true, normalisation: true, activation: false, labels: false };
 }
 
 impl std::fmt::Debug for ModelFile {
@@ -118,7 +143,11 @@ impl ModelFile {
         let file = if magic.starts_with(HDF5_MAGIC) {
             Self::from_hdf5(bytes)?
         } else if magic.starts_with(ZIP_MAGIC) {
-            torch::parse(bytes.whole()?)?
+            match zip::first_name(&*bytes) {
+                // Keras writes its metadata and configuration first, PyTorch its pickle.
+                Some(name) if name.ends_with(".json") || name.ends_with(".h5") => Self::from_hdf5(bytes)?,
+                _ => torch::parse(bytes.whole()?)?,
+            }
         } else if magic.starts_with(pickle::LEGACY_MAGIC) {
             torch::parse_legacy(bytes.whole()?)?
         } else if let Some(error) = other::recognise(&magic[..known]) {
@@ -138,7 +167,7 @@ impl ModelFile {
     #[cfg(not(feature = "keras"))]
     fn from_hdf5(_: Box<dyn FileBytes>) -> Result<Self> {
         Err(Error::Format(
-            "this is an HDF5 file, which this build does not read; add the feature keras".into(),
+            "this is a Keras file, which this build does not read; add the feature keras".into(),
         ))
     }
 
@@ -151,19 +180,37 @@ impl ModelFile {
         keras::parse(contents, Box::new(read))?.checked()
     }
 
-    fn checked(self) -> Result<Self> {
+    fn checked(mut self) -> Result<Self> {
         self.config.validate()?;
-        self.preprocess.validate()?;
-        let (size, smallest) = (self.preprocess.size, self.config.plan().smallest_side());
+        self.set_preprocess(self.preprocess.clone())?;
+        self.calibration.validate()?;
+        self.labels.check_count(self.config.labels())?;
+        strict::check(&self.rows, &*self.source)?;
+        Ok(self)
+    }
+
+    /// Prepares pictures otherwise than the file says, or than is assumed.
+    ///
+    /// # Errors
+    ///
+    /// When no picture can be prepared like this, or not for this network.
+    pub fn set_preprocess(&mut self, preprocess: Preprocess) -> Result<()> {
+        preprocess.validate()?;
+        let (size, smallest) = (preprocess.size, self.config.plan().smallest_side());
         if size < smallest {
             return Err(Error::Preprocess(format!(
                 "the input size is {size}, but this network needs at least {smallest}; correct the model file"
             )));
         }
-        self.calibration.validate()?;
-        self.labels.check_count(self.config.classes)?;
-        strict::check(&self.rows, &*self.source)?;
-        Ok(self)
+        if preprocess.channels() != self.config.channels() {
+            return Err(Error::Preprocess(format!(
+                "pictures of {} channels are prepared for a network of {}; correct the model file",
+                preprocess.channels(),
+                self.config.channels()
+            )));
+        }
+        self.preprocess = preprocess;
+        Ok(())
     }
 
     /// The network with these weights on `device`, batch norms unfolded.

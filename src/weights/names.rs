@@ -5,13 +5,15 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use super::numbers::not_finite;
 use super::source::TensorSource;
 use crate::error::{Error, Result, short};
 use crate::model::XceptionConfig;
 
 /// How a foreign tensor lies in memory, compared to ours (`[out, in, H, W]`, linear `[in, out]`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Layout {
     /// The same.
     Same,
@@ -19,6 +21,8 @@ pub(super) enum Layout {
     Hwio,
     /// Keras depthwise convolution `[H, W, C, 1]`.
     Hwcm,
+    /// Keras convolution `[3, 3, in, out]` that is our matrix of `9 · in` rows.
+    Windows,
     /// A matrix the other way round.
     Transposed,
 }
@@ -29,6 +33,7 @@ impl Layout {
         match (self, shape) {
             (Self::Hwio, &[o, i, h, w]) => vec![h, w, i, o],
             (Self::Hwcm, &[c, m, h, w]) => vec![h, w, c, m],
+            (Self::Windows, &[i, o]) => vec![3, 3, i / 9, o],
             (Self::Transposed, &[i, o]) => vec![o, i],
             _ => shape.to_vec(),
         }

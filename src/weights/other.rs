@@ -3,7 +3,8 @@
 use crate::error::Error;
 
 /// What to give instead, in every message about a file of no known format.
-pub(super) const ALLOWED: &str = "give a model as safetensors, PyTorch's .pth, or Keras's .h5 or .weights.h5";
+pub(super) const ALLOWED: &str =
+    "give a model as safetensors, PyTorch's .pth, or Keras's .keras, .h5 or .weights.h5";
 
 /// First bytes of pictures.
 const PICTURES: [(&[u8], &str); 4] =

@@ -13,7 +13,7 @@ use super::numbers::{read_f32, read_halves, widen_bf16, widen_f16};
 use super::other::ALLOWED;
 use super::quantize::{self, SCALE, dequantize};
 use super::source::TensorSource;
-use super::{ModelFile, timm, unique};
+use super::{Assumed, ModelFile, timm, unique};
 use crate::error::{Error, Result, short};
 
 /// Bytes of the header's length, which comes first.
@@ -214,7 +214,7 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
         about: metadata.about,
         calibration: metadata.calibration,
         format: "xception-web safetensors",
-        assumed: false,
+        assumed: Assumed::default(),
         unused: Vec::new(),
         digest: Some(digest),
         source: Box::new(source),

@@ -5,7 +5,7 @@
 
 use super::names::{Layout, table};
 use super::source::TensorSource;
-use super::{About, ModelFile};
+use super::{About, Assumed, ModelFile};
 use crate::calibration::Calibration;
 use crate::error::Result;
 use crate::labels::Labels;
@@ -85,7 +85,7 @@ impl ModelFile {
             about: About { title: Some("Weights by formula, for benchmarks".into()), ..About::default() },
             format: "seeded",
             calibration: Calibration::default(),
-            assumed: false,
+            assumed: Assumed::default(),
             unused: Vec::new(),
             digest: None,
             source: Box::new(Seeded { tensors, bridged_end }),

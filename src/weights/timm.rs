@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::ModelFile;
 use super::aligned;
 use super::metadata::About;
 use super::names::{Layout, table};
 use super::source::TensorSource;
 use super::spelling;
+use super::{Assumed, ModelFile};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
@@ -40,7 +40,7 @@ pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> 
         about: About::default(),
         format,
         calibration: Calibration::default(),
-        assumed: true,
+        assumed: Assumed::PUBLISHED,
         unused,
         digest: None,
         source: Box::new(source),
@@ -203,6 +203,8 @@ pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConf
         exit: blocks[blocks.len() - 1].clone(),
         tail,
         aligned: None,
+        face: None,
+        hidden: Vec::new(),
     };
     Ok(config.named())
 }

@@ -95,7 +95,7 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<ModelFile> {
         [root] => root,
         [] => {
             return Err(Error::Format(
-                "the file is a zip archive without PyTorch's data.pkl; give a PyTorch file (.pth), safetensors, or save a Keras model with save_weights".into(),
+                "the file is a zip archive without PyTorch's data.pkl and without Keras's config.json; give a PyTorch file (.pth), a Keras model (.keras) or safetensors".into(),
             ));
         }
         [first, second, ..] => {

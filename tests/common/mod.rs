@@ -45,6 +45,53 @@ pub fn read_fixture(name: &str) -> Vec<u8> {
     std::fs::read(fixture(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
+/// A model that Keras wrote, from `tests/fixtures/models`.
+pub fn keras_model(name: &str) -> Vec<u8> {
+    use std::io::Read;
+    let (packed, mut whole) = (read_fixture(&format!("models/{name}.gz")), Vec::new());
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut whole).expect("a packed fixture");
+    whole
+}
+
+/// An archive of stored entries without checksums.
+pub fn stored_zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, bytes) in entries {
+        let start = file.len() as u32;
+        let size = (bytes.len() as u32).to_le_bytes();
+        let length = (name.len() as u16).to_le_bytes();
+        let common =
+            [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &size, &size, &length, &[0, 0]].concat();
+        file.extend([b"PK\x03\x04", &common[..], name.as_bytes(), bytes].concat());
+        directory.extend(
+            [b"PK\x01\x02\x14\x00", &common[..], &[0; 10], &start.to_le_bytes(), name.as_bytes()].concat(),
+        );
+    }
+    let (start, size) = ((file.len() as u32).to_le_bytes(), (directory.len() as u32).to_le_bytes());
+    let count = (entries.len() as u16).to_le_bytes();
+    file.extend(directory);
+    file.extend([b"PK\x05\x06\0\0\0\0", &count[..], &count, &size, &start, &[0, 0]].concat());
+    file
+}
+
+/// The configuration and the weights of a `.keras` archive, found by their names.
+pub fn archive_parts(archive: &[u8]) -> (String, Vec<u8>) {
+    let entry = |name: &str| {
+        let central = (0..archive.len())
+            .find(|&at| {
+                archive[at..].starts_with(b"PK\x01\x02") && archive[at + 46..].starts_with(name.as_bytes())
+            })
+            .expect("an entry");
+        let four = |at: usize| u32::from_le_bytes(*archive[at..].first_chunk().expect("four bytes")) as usize;
+        let two =
+            |at: usize| usize::from(u16::from_le_bytes(*archive[at..].first_chunk().expect("two bytes")));
+        let (size, local) = (four(central + 24), four(central + 42));
+        let start = local + 30 + two(local + 26) + two(local + 28);
+        archive[start..start + size].to_vec()
+    };
+    (String::from_utf8(entry("config.json")).expect("text"), entry("model.weights.h5"))
+}
+
 /// The small network of the `mini_*` files.
 pub fn mini(dialect: Dialect) -> XceptionConfig {
     XceptionConfig {
@@ -58,6 +105,8 @@ pub fn mini(dialect: Dialect) -> XceptionConfig {
         exit: vec![13, 15],
         tail: vec![18, 21],
         aligned: None,
+        face: None,
+        hidden: Vec::new(),
     }
 }
 

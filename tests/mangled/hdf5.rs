@@ -5,7 +5,7 @@ use super::{load, refused};
 use xception_web::model::Dialect;
 
 /// Longest message that a file may bring about, in bytes: it quotes the file's names, but not whole.
-const LONGEST_MESSAGE: usize = 1000;
+pub const LONGEST_MESSAGE: usize = 1000;
 
 pub fn asking_for_memory() {
     for (name, words) in [

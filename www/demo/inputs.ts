@@ -3,8 +3,8 @@
 import { element } from './view.js';
 
 const LABELS_FILE = /\.json$/i;
-const MODEL_FILE = /\.(safetensors|h5|hdf5|pth|pt|ckpt|bin)$/i;
-export const MODEL_ENDINGS = '.safetensors, .h5, .hdf5, .pth, .pt, .ckpt or .bin';
+const MODEL_FILE = /\.(safetensors|keras|h5|hdf5|pth|pt|ckpt|bin)$/i;
+export const MODEL_ENDINGS = '.safetensors, .keras, .h5, .hdf5, .pth, .pt, .ckpt or .bin';
 
 export interface Takers {
   /** At least one. */

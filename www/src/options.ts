@@ -23,7 +23,7 @@ export interface Progress {
 export interface CreateOptions {
   /**
    * A registry id (see `models.list()`), an address, or the file itself: this project's
-   * safetensors, timm's safetensors, `.pth` or `pytorch_model.bin`, or Keras's `.h5`. A string without a slash, a colon or a
+   * safetensors, timm's safetensors, `.pth` or `pytorch_model.bin`, or Keras's `.keras` or `.h5`. A string without a slash, a colon or a
    * model file's ending is an id. Default: `photos`, the small model of photographs that comes with the package.
    */
   model?: string | URL | Blob | ArrayBuffer | Uint8Array;

@@ -134,7 +134,7 @@ export async function loadRuntime(
   return {
     url,
     open: async (model, backend) => {
-      if (!isHdf5(model)) return wrap(await module.Session.create(model, backend));
+      if (!isKeras(model)) return wrap(await module.Session.create(model, backend));
       const file = await openKeras(model);
       try {
         return wrap(await module.Session.createFromKeras(file, backend));
@@ -168,9 +168,18 @@ async function instantiate(
 }
 
 const HDF5_MAGIC = [0x89, 0x48, 0x44, 0x46];
+const ZIP_MAGIC = [0x50, 0x4b, 0x03, 0x04];
+/** Where the first entry of a zip archive has the length of its name, and the name. */
+const NAME_LENGTH = 26;
+const NAME = 30;
 
-function isHdf5(model: Uint8Array): boolean {
-  return HDF5_MAGIC.every((byte, i) => model[i] === byte);
+/** HDF5, or an archive that begins with JSON or HDF5, as Keras writes them, and not with PyTorch's pickle. */
+function isKeras(model: Uint8Array): boolean {
+  const starts = (magic: number[]) => magic.every((byte, i) => model[i] === byte);
+  if (!starts(ZIP_MAGIC)) return starts(HDF5_MAGIC);
+  const length = (model[NAME_LENGTH] ?? 0) + 256 * (model[NAME_LENGTH + 1] ?? 0);
+  const name = new TextDecoder().decode(model.subarray(NAME, NAME + length));
+  return name.endsWith('.json') || name.endsWith('.h5');
 }
 
 /** Opens a Keras file in the module for such files, which is nearly as large as one that computes. */

@@ -86,7 +86,7 @@ pub fn run(args: Args) -> Result<()> {
 
 fn print(report: &Report) {
     let percent = |share: f64| format!("{:5.1} %", 100.0 * share);
-    let Calibration { temperature, unknown } = report.calibration;
+    let Calibration { temperature, unknown, .. } = report.calibration;
     println!("fitted on {0} {1}, judged by {0} others", report.pictures, report.pictures_are);
     println!("temperature                     {temperature:.3}");
     match unknown {

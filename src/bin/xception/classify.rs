@@ -9,6 +9,7 @@ use xception_web::classify::{Classifier, Prediction};
 use xception_web::picture::Picture;
 use xception_web::{Error, Result};
 
+use super::adjust::Adjust;
 use super::{MODELS, labelled, model, prefixed};
 
 /// Share of the bar's width that a score of 1 fills, in characters.
@@ -24,6 +25,8 @@ pub struct Args {
     /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class index.
     #[arg(long)]
     labels: Option<String>,
+    #[command(flatten)]
+    adjust: Adjust,
     /// auto, webgpu, cpu or ndarray.
     #[arg(long, default_value = "auto")]
     backend: String,
@@ -47,7 +50,7 @@ pub fn run(args: Args) -> Result<()> {
         Some(path) => (path.as_str(), model(path)?),
         None => (bundled::PHOTOS.name, bundled::PHOTOS.file()?),
     };
-    let file = labelled(file, args.labels.as_deref())?;
+    let file = args.adjust.apply(labelled(file, args.labels.as_deref())?)?;
     let mut answers = Vec::new();
     let mut failures = Vec::new();
     // Brought up by the first picture that can be read: a wrong path should not wait for a GPU.

@@ -3,6 +3,7 @@
 use xception_web::weights::Dtype;
 use xception_web::{Error, Result};
 
+use super::adjust::Adjust;
 use super::{MODELS, labelled, model, prefixed, write};
 
 #[derive(Debug, clap::Args)]
@@ -14,6 +15,8 @@ pub struct Args {
     /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class index.
     #[arg(long)]
     labels: Option<String>,
+    #[command(flatten)]
+    adjust: Adjust,
     /// Number format of the kernels: f32, f16, or q8 (int8 with a scale per channel).
     #[arg(long, default_value = "f32")]
     dtype: String,
@@ -25,6 +28,7 @@ pub fn run(args: Args) -> Result<()> {
     if args.labels.is_some() {
         file = labelled(file, args.labels.as_deref())?;
     }
+    let file = args.adjust.apply(file)?;
     let bytes = file.convert(dtype).map_err(|error| prefixed(&args.input, error))?;
     write(&args.output, &bytes)?;
     println!("{}: {} ({}), {} bytes", args.output, file.config.architecture, args.dtype, bytes.len());

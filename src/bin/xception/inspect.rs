@@ -1,8 +1,12 @@
 //! `xception inspect`: what a model file holds.
 
 use xception_web::Result;
+use xception_web::calibration::Activation;
+use xception_web::model::config::Hidden;
 use xception_web::preprocess::{Filter, Fit, Preprocess};
+use xception_web::weights::{Assumed, ModelFile};
 
+use super::adjust::Adjust;
 use super::{MODELS, labelled, model};
 
 /// Names shown of a long list of labels.
@@ -15,6 +19,8 @@ pub struct Args {
     /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class index.
     #[arg(long)]
     labels: Option<String>,
+    #[command(flatten)]
+    adjust: Adjust,
     /// List every tensor with its shape.
     #[arg(long)]
     tensors: bool,
@@ -23,9 +29,7 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     let file = model(&args.file)?;
     let own_labels = !file.labels.names().is_empty();
-    let file = labelled(file, args.labels.as_deref())?;
-    // A published file holds tensors and nothing else.
-    let assumed = if file.assumed { " (assumed: as published)" } else { "" };
+    let file = args.adjust.apply(labelled(file, args.labels.as_deref())?)?;
     let config = &file.config;
     println!("format        {}", file.format);
     println!("architecture  {}", config.architecture);
@@ -38,9 +42,22 @@ pub fn run(args: Args) -> Result<()> {
         config.middle_channels()
     );
     println!("  exit        {:?} {:?}", config.exit, config.tail);
-    println!("dialect       {}, batch-norm epsilon {:e}{assumed}", config.dialect.name(), config.epsilon());
-    println!("preprocess    {}{assumed}", preprocess(&file.preprocess));
+    println!(
+        "dialect       {}, batch-norm epsilon {:e}{}",
+        config.dialect.name(),
+        config.epsilon(),
+        as_published(file.assumed.dialect)
+    );
+    println!("preprocess    {}{}", preprocess(&file.preprocess), preprocess_assumed(file.assumed));
+    if let Some(face) = &config.face {
+        println!("  head        3×3 convolution, then the mean over pixels, of {} channel(s)", face.channels);
+    }
+    if !config.hidden.is_empty() {
+        let relu = |hidden: &Hidden| format!("{}{}", hidden.width, if hidden.relu { " ReLU" } else { "" });
+        println!("  dense       {}", config.hidden.iter().map(relu).collect::<Vec<_>>().join(", "));
+    }
     println!("classes       {}", config.classes);
+    println!("scores        {}", scores(&file));
     match file.labels.names() {
         [] => println!("labels        none in the file"),
         names => {
@@ -48,6 +65,7 @@ pub fn run(args: Args) -> Result<()> {
             let more = if names.len() > LABELS_SHOWN { ", …" } else { "" };
             let whence = match (&args.labels, own_labels) {
                 (Some(path), _) => format!(" (from {path})"),
+                (None, true) if file.assumed.labels => " (assumed: FER2013's)".into(),
                 (None, true) => String::new(),
                 (None, false) => " (assumed: ImageNet's)".into(),
             };
@@ -89,6 +107,32 @@ pub fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
+fn as_published(assumed: bool) -> &'static str {
+    if assumed { " (assumed: as published)" } else { "" }
+}
+
+fn preprocess_assumed(assumed: Assumed) -> String {
+    let Assumed { size, fit, normalisation, .. } = assumed;
+    let parts = [(size, "size"), (fit, "crop and filter"), (normalisation, "mean and std")];
+    match parts.iter().filter(|(assumed, _)| *assumed).map(|(_, part)| *part).collect::<Vec<_>>()[..] {
+        [] => String::new(),
+        [_, _, _] => as_published(true).into(),
+        ref some => format!(" (assumed as published: {})", some.join(", ")),
+    }
+}
+
+fn scores(file: &ModelFile) -> String {
+    let kind = match file.calibration.activation {
+        _ if file.config.classes == 1 => {
+            "sigmoid of the one logit, which is that of the second of two classes"
+        }
+        Activation::Softmax => "softmax",
+        Activation::Sigmoid => "a sigmoid per class",
+    };
+    let assumed = if file.assumed.activation { " (assumed: not in the file)" } else { "" };
+    format!("{kind}{assumed}")
+}
+
 fn preprocess(preprocess: &Preprocess) -> String {
     let filter = match preprocess.filter {
         Filter::Bilinear => "bilinear",
@@ -100,8 +144,10 @@ fn preprocess(preprocess: &Preprocess) -> String {
             format!("shorter side resized, centre {size}×{size} kept at crop {crop_pct}")
         }
         Fit::Squash => format!("squashed to {size}×{size}"),
+        Fit::Pad => format!("longer side resized, padded with black to {size}×{size}"),
     };
+    let grey = if preprocess.grey { ", grey" } else { "" };
     let before = preprocess.detail.map(|side| format!(", what is larger reduced to {side}×{side} before"));
     let before = before.unwrap_or_default();
-    format!("{fit}{before}, {filter}, mean {:?}, std {:?}", preprocess.mean, preprocess.std)
+    format!("{fit}{before}{grey}, {filter}, mean {:?}, std {:?}", preprocess.mean, preprocess.std)
 }

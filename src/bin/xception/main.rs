@@ -11,6 +11,7 @@ macro_rules! eprintln {
 }
 
 mod ablate;
+mod adjust;
 mod bench;
 mod calibrate;
 mod classify;
@@ -32,7 +33,7 @@ use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
 
 /// What names a model, as every command's help says it.
-const MODELS: &str = "Own safetensors, timm safetensors, PyTorch .pth or pytorch_model.bin, Keras .h5 or .weights.h5; \
+const MODELS: &str = "Own safetensors, timm safetensors, PyTorch .pth or pytorch_model.bin, Keras .keras, .h5 or .weights.h5; \
                       or photos or drawings, which come along";
 
 /// Classify pictures with Xception; convert and inspect its weights.
@@ -133,7 +134,7 @@ impl Told {
 fn labelled(mut file: ModelFile, sidecar: Option<&str>) -> Result<ModelFile> {
     if let Some(path) = sidecar {
         let labels = Labels::from_bytes(&read(path)?).map_err(|error| prefixed(path, error))?;
-        labels.check_count(file.config.classes).map_err(|error| prefixed(path, error))?;
+        labels.check_count(file.config.labels()).map_err(|error| prefixed(path, error))?;
         file.labels = labels;
     } else if file.labels.names().is_empty() && file.config.classes == IMAGENET_CLASSES {
         file.labels = Labels::from_json(bundled::IMAGENET)?;

@@ -97,7 +97,7 @@ impl Graph {
     ///
     /// For an aligned network, which trains by Burn's own operations.
     pub fn new(config: &XceptionConfig, side: usize) -> Result<Self> {
-        if config.aligned.is_some() {
+        if config.aligned.is_some() || config.face.is_some() || !config.hidden.is_empty() {
             return Err(Error::Training("the training engine knows the paper's own structure only".into()));
         }
         let plan = config.plan();

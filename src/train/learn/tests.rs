@@ -21,6 +21,8 @@ fn network(dialect: Dialect) -> XceptionConfig {
         exit: vec![10, 14],
         tail: vec![17, 19],
         aligned: None,
+        face: None,
+        hidden: Vec::new(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Keras's weights in HDF5: the legacy `.h5` (published and saved by users) and Keras 3's `.weights.h5`.
+//! Keras's weights in HDF5: the legacy `.h5` (published and saved by users), Keras 3's `.weights.h5`, and that within
+//! its `.keras`.
 //!
 //! This reader is as large as all the rest of a module for browsers, so there it is one of its own, fetched for such
 //! files only.
@@ -6,15 +7,22 @@
 mod dataset;
 mod source;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use hdf5_pure::{AttrValue, File, Group};
 
-use super::FileBytes;
-use super::keras::{Contents, Layer, Saved};
+use super::bytes::Part;
+use super::keras::order::{self, Layer};
+use super::keras::place::{Place, Tensors, place};
+use super::keras::{Contents, Folded, MAX_CONFIG, Saved};
+use super::{FileBytes, ZIP_MAGIC, zip};
 use crate::error::{Error, Result, short};
 use dataset::{Sizes, values};
 use source::{Allowance, Source};
+
+/// Most tensors that a layer of an Xception has; a group of more is a nested model.
+const MOST_TENSORS: usize = 4;
 
 /// Where Keras 3 keeps its layers: today, and in the first releases of `.weights.h5`.
 const KERAS3_ROOTS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
@@ -35,21 +43,53 @@ const MAX_DEPTH: usize = 8;
 const MAX_PATH: usize = 512;
 
 /// An opened Keras file, whose values are read one tensor at a time.
-pub struct KerasFile(File);
+pub struct KerasFile {
+    file: File,
+    /// Tensors that are made of several of the file's; whether it is the bias that is asked for.
+    folded: HashMap<String, (Rc<Folded>, bool)>,
+}
 
 impl KerasFile {
-    /// Recognises either layout; also gives the layers.
+    /// Recognises weights in either layout and whole models; also says what network it is.
     ///
     /// # Errors
     ///
-    /// When the file is damaged, or holds what is no layer of an Xception.
+    /// When the file is damaged, or holds what is no Xception.
     pub fn open(bytes: impl FileBytes + Send + Sync + 'static) -> Result<(Contents, Self)> {
+        let mut magic = [0; ZIP_MAGIC.len()];
+        let known = bytes.size().min(magic.len());
+        bytes.read(0, &mut magic[..known])?;
+        if magic != ZIP_MAGIC {
+            return Self::of(bytes, None);
+        }
+        let files = zip::directory(&bytes)?;
+        let entry = |name: &str| {
+            files.get(name).cloned().ok_or_else(|| {
+                Error::Format(format!(
+                    "the archive holds no {name}, as Keras's own do; save the model again with Keras's model.save"
+                ))
+            })
+        };
+        let (config, range) = (entry("config.json")?, entry("model.weights.h5")?);
+        if config.len() > MAX_CONFIG {
+            return Err(Error::Format(format!(
+                "the model's configuration has {} bytes, and at most {MAX_CONFIG} are read",
+                config.len()
+            )));
+        }
+        let mut json = vec![0; config.len()];
+        bytes.read(config.start, &mut json)?;
+        Self::of(Part { bytes, range }, Some(String::from_utf8_lossy(&json).into_owned()))
+    }
+
+    /// The same of HDF5, which may be the weights of a model that an archive describes.
+    fn of(bytes: impl FileBytes + Send + Sync + 'static, json: Option<String>) -> Result<(Contents, Self)> {
         let size = bytes.size();
         let allowance = Allowance::new(MAX_STRUCTURE);
         let source = Source { bytes, allowance: allowance.clone() };
         let opened = File::from_source(source)
             .map_err(|error| damaged("the structure", error))
-            .and_then(|file| Ok((contents(&file, size)?, Self(file))));
+            .and_then(|file| contents(file, size, json));
         // Whatever came of it: the library leaves out attributes that it cannot read.
         if allowance.is_used_up() {
             return Err(damaged(
@@ -61,13 +101,19 @@ impl KerasFile {
         opened
     }
 
-    /// The values of the tensor at `path`, row-major in Keras's layout.
+    /// The values of the tensor of this name, row-major in Keras's layout.
     ///
     /// # Errors
     ///
     /// When there is none, or its bytes cannot be read.
-    pub fn read(&self, path: &str) -> Result<Vec<f32>> {
-        values(&self.0, path)
+    pub fn read(&self, name: &str) -> Result<Vec<f32>> {
+        match self.folded.get(name) {
+            Some((parts, bias)) => {
+                let [kernel, biases] = parts.values(&|name| values(&self.file, name))?;
+                Ok(if *bias { biases } else { kernel })
+            }
+            None => values(&self.file, name),
+        }
     }
 }
 
@@ -79,16 +125,79 @@ fn damaged(what: &str, why: impl std::fmt::Display) -> Error {
     ))
 }
 
-fn contents(file: &File, size: usize) -> Result<Contents> {
+fn contents(file: File, size: usize, json: Option<String>) -> Result<(Contents, KerasFile)> {
     let mut sizes = Sizes::default();
-    let (saved, mut layers) = match legacy_root(file)? {
-        Some((path, root)) => (Saved::Legacy, legacy_layers(&path, &root, &mut sizes)?),
-        None => (Saved::Keras3, keras3_layers(file, &mut sizes)?),
+    let legacy = legacy_root(&file)?;
+    let (saved, json) = match json {
+        Some(json) => (Saved::Archive, Some(json)),
+        None => (Saved::LegacyModel, model_config(&file)?),
     };
-    layers.retain(|layer| !layer.tensors.is_empty());
+    let (contents, used, folded) = match json {
+        Some(json) => {
+            let mut tensors = Stored { file: &file, legacy, sizes: &mut sizes, groups: HashMap::new() };
+            let placed = place(&json, saved, &mut tensors)?;
+            (placed.contents, placed.used, placed.folded)
+        }
+        None => {
+            let (saved, mut layers) = match legacy {
+                Some((path, root)) => (Saved::Legacy, legacy_layers(&path, &root, &mut sizes)?),
+                None => (Saved::Keras3, keras3_layers(&file, &mut sizes)?),
+            };
+            layers.retain(|layer| !layer.tensors.is_empty());
+            let used = layers.iter().flat_map(|layer| &layer.tensors).map(|(name, _)| name.clone()).collect();
+            // After the check below, whose error says more of a file with tensors beside its layers.
+            sizes.check(size)?;
+            check_unused(&file, &used)?;
+            (order::contents(saved, layers)?, used, HashMap::new())
+        }
+    };
     sizes.check(size)?;
-    check_unused(file, &layers)?;
-    Ok(Contents { saved, layers })
+    check_unused(&file, &used)?;
+    Ok((contents, KerasFile { file, folded }))
+}
+
+/// What a whole model in the legacy format says of its graph.
+fn model_config(file: &File) -> Result<Option<String>> {
+    let attributes = file.root().attrs().map_err(|error| damaged("the attributes", error))?;
+    Ok(attributes.get("model_config").and_then(AttrValue::as_str).map(str::to_owned))
+}
+
+/// The tensors of a whole model's layers.
+struct Stored<'a> {
+    file: &'a File,
+    legacy: Option<(String, Group)>,
+    sizes: &'a mut Sizes,
+    /// Of the legacy format, by the name of an outermost layer.
+    groups: HashMap<String, Vec<(String, Vec<usize>)>>,
+}
+
+impl Tensors for Stored<'_> {
+    fn of(&mut self, at: &Place) -> Result<Vec<(String, Vec<usize>)>> {
+        let Some((path, root)) = &self.legacy else {
+            for root in KERAS3_ROOTS {
+                let path = at.path.replacen(KERAS3_ROOTS[0], root, 1);
+                if let Ok(group) = self.file.group(&format!("{path}/vars")) {
+                    return variables(&format!("{path}/vars"), &group, self.sizes);
+                }
+            }
+            return Ok(Vec::new());
+        };
+        if !self.groups.contains_key(at.outermost) {
+            let found = legacy_layer(path, root, at.outermost, self.sizes)?;
+            self.groups.insert(at.outermost.to_owned(), found);
+        }
+        let all = &self.groups[at.outermost];
+        Ok(match at.inner {
+            None => all.clone(),
+            Some(name) => {
+                all.iter().filter(|(path, _)| path.rsplit('/').nth(1) == Some(name)).cloned().collect()
+            }
+        })
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>> {
+        values(self.file, name)
+    }
 }
 
 /// The group with `layer_names`: the root, or `model_weights` in a whole saved model.
@@ -108,20 +217,46 @@ fn legacy_root(file: &File) -> Result<Option<(String, Group)>> {
 fn legacy_layers(path: &str, root: &Group, sizes: &mut Sizes) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
     for name in string_list(root, "layer_names")? {
-        let group = root.group(&name).map_err(|error| damaged(&name, error))?;
-        let mut tensors = Vec::new();
-        for weight in string_list(&group, "weight_names")? {
-            tensors.push((format!("{path}{name}/{weight}"), sizes.shape(&group, &weight)?));
+        let tensors = legacy_layer(path, root, &name, sizes)?;
+        // A nested model is one layer here: its own are told apart by the tensors' names.
+        let inner = |path: &str| path.rsplit('/').nth(1).unwrap_or_default().to_owned();
+        let mut inside: Vec<Layer> = Vec::new();
+        if tensors.len() > MOST_TENSORS {
+            let mut at = HashMap::new();
+            for tensor in tensors {
+                let name = inner(&tensor.0);
+                let at = *at.entry(name.clone()).or_insert_with(|| {
+                    inside.push(Layer { name, tensors: Vec::new() });
+                    inside.len() - 1
+                });
+                inside[at].tensors.push(tensor);
+            }
+        } else {
+            inside.push(Layer { name, tensors });
         }
-        layers.push(Layer { name, tensors });
+        layers.extend(inside);
     }
     Ok(layers)
 }
 
+/// All tensors under the name of a layer.
+fn legacy_layer(
+    path: &str,
+    root: &Group,
+    name: &str,
+    sizes: &mut Sizes,
+) -> Result<Vec<(String, Vec<usize>)>> {
+    let group = root.group(name).map_err(|error| damaged(name, error))?;
+    let mut tensors = Vec::new();
+    for weight in string_list(&group, "weight_names")? {
+        tensors.push((format!("{path}{name}/{weight}"), sizes.shape(&group, &weight)?));
+    }
+    Ok(tensors)
+}
+
 /// Refuses tensors that belong to no layer, but for what training leaves.
-fn check_unused(file: &File, layers: &[Layer]) -> Result<()> {
-    let used: HashSet<&str> =
-        layers.iter().flat_map(|layer| &layer.tensors).map(|(name, _)| name.as_str()).collect();
+fn check_unused(file: &File, used: &Vec<String>) -> Result<()> {
+    let used: HashSet<&str> = used.iter().map(String::as_str).collect();
     let is_unused =
         |name: &&String| !used.contains(name.as_str()) && !name.split('/').any(|part| part == SEEDS);
     match stored(&file.root())?.iter().find(is_unused) {
@@ -190,18 +325,32 @@ fn keras3_layers(file: &File, sizes: &mut Sizes) -> Result<Vec<Layer>> {
         ));
     };
     let mut layers = Vec::new();
-    for name in root.groups().map_err(|error| damaged(path, error))? {
-        let Ok(group) = root.group(&format!("{name}/vars")) else { continue };
-        let mut names = group.datasets().map_err(|error| damaged(&name, error))?;
-        names.sort_by_key(|name| name.parse::<usize>().unwrap_or(usize::MAX));
-        let mut tensors = Vec::new();
-        for variable in names {
-            tensors.push((format!("{path}/{name}/vars/{variable}"), sizes.shape(&group, &variable)?));
+    // The layers of nested models come with the others of their class, all of which such a model has within.
+    let mut containers = vec![(path.to_string(), root)];
+    for at in 0..MAX_GROUPS {
+        let Some((path, root)) = containers.get(at).cloned() else { break };
+        for name in root.groups().map_err(|error| damaged(&path, error))? {
+            let inner = format!("{path}/{name}");
+            if inner.matches('/').count() > MAX_DEPTH {
+                return Err(damaged(&inner, format!("groups lie deeper than {MAX_DEPTH} levels")));
+            }
+            if let Ok(nested) = root.group(&format!("{name}/layers")) {
+                containers.push((format!("{inner}/layers"), nested));
+            }
+            let Ok(group) = root.group(&format!("{name}/vars")) else { continue };
+            let tensors = variables(&format!("{inner}/vars"), &group, sizes)?;
+            layers.push(Layer { name, tensors });
         }
-        layers.push(Layer { name, tensors });
     }
     layers.sort_by_key(|layer| turn(&layer.name));
     Ok(layers)
+}
+
+/// The variables of a layer in Keras 3, which are numbered.
+fn variables(path: &str, group: &Group, sizes: &mut Sizes) -> Result<Vec<(String, Vec<usize>)>> {
+    let mut names = group.datasets().map_err(|error| damaged(path, error))?;
+    names.sort_by_key(|name| name.parse::<usize>().unwrap_or(usize::MAX));
+    names.iter().map(|name| Ok((format!("{path}/{name}"), sizes.shape(group, name)?))).collect()
 }
 
 /// The count at the end of a Keras 3 group name; the first of a class has none.

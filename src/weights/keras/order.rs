@@ -5,17 +5,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
-
-use super::ModelFile;
-use super::metadata::About;
-use super::names::{Layout, Row, table};
-use super::source::TensorSource;
-use crate::calibration::Calibration;
+use super::{Contents, Saved};
+use crate::calibration::{Activation, Calibration};
 use crate::error::{Error, Result, short};
 use crate::labels::Labels;
+use crate::model::config::Hidden;
 use crate::model::{Dialect, XceptionConfig};
 use crate::preprocess::Preprocess;
+use crate::weights::Assumed;
+use crate::weights::names::Layout;
 
 /// Input side of the published weights (`keras.applications.Xception`).
 const INPUT_SIZE: usize = 299;
@@ -26,6 +24,9 @@ const UNITS_PER_MIDDLE: usize = 3;
 const TAIL_UNITS: usize = 2;
 const STEM_CONVS: usize = 2;
 
+/// Most dense layers, of which all but the last are taken to have ReLU: what transfer learning adds.
+const MAX_DENSE: usize = 4;
+
 /// What a layer is, by the ranks of its tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -35,78 +36,27 @@ enum Kind {
     Dense,
 }
 
-/// Which Keras wrote the file.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub enum Saved {
-    /// Before Keras 3, or as its `.h5`.
-    Legacy,
-    /// As `.weights.h5`.
-    Keras3,
-}
-
-/// What a file holds, without the values.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Contents {
-    pub(super) saved: Saved,
-    /// In the order of `model.layers`.
-    pub(super) layers: Vec<Layer>,
-}
-
 /// A layer with weights.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Layer {
+#[derive(Debug)]
+pub(in crate::weights) struct Layer {
     pub name: String,
     /// Path and shape of each tensor, in Keras's order.
     pub tensors: Vec<(String, Vec<usize>)>,
 }
 
-/// Reads the tensor at a path, from wherever the file is.
-pub(super) type Read = Box<dyn Fn(&str) -> Result<Vec<f32>>>;
-
-struct Source {
-    read: Read,
-    tensors: Vec<(String, Vec<usize>)>,
-}
-
-impl TensorSource for Source {
-    fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        self.tensors.clone()
-    }
-
-    fn read(&self, name: &str) -> Result<Vec<f32>> {
-        let values = (self.read)(name)?;
-        let expected =
-            self.tensors.iter().find(|(known, _)| known == name).map(|(_, shape)| shape.iter().product());
-        if expected != Some(values.len()) {
-            return Err(Error::Weights(format!(
-                "the tensor {} holds {} numbers, which is not what its shape says; the file is damaged",
-                short(name),
-                values.len()
-            )));
-        }
-        Ok(values)
-    }
-}
-
 /// The network that these layers make.
-pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
-    let Contents { saved, layers } = contents;
-    let (config, rows) = arrange(&layers)?;
-    let tensors = layers.into_iter().flat_map(|layer| layer.tensors).collect();
-    Ok(ModelFile {
+pub(in crate::weights) fn contents(saved: Saved, layers: Vec<Layer>) -> Result<Contents> {
+    let (config, rows, guessed) = arrange(&layers)?;
+    let activation = if config.classes == 1 { Activation::Sigmoid } else { Activation::Softmax };
+    Ok(Contents {
+        saved,
         config,
         preprocess: Preprocess::keras(INPUT_SIZE),
+        calibration: Calibration { activation, ..Calibration::default() },
+        // Whether ReLU follows a dense layer is nowhere in the file.
         labels: Labels::default(),
-        about: About::default(),
-        format: match saved {
-            Saved::Legacy => "Keras legacy HDF5",
-            Saved::Keras3 => "Keras 3 weights HDF5",
-        },
-        calibration: Calibration::default(),
-        assumed: true,
-        unused: Vec::new(),
-        digest: None,
-        source: Box::new(Source { read, tensors }),
+        assumed: Assumed { activation: guessed, ..Assumed::PUBLISHED },
+        tensors: layers.into_iter().flat_map(|layer| layer.tensors).collect(),
         rows,
     })
 }
@@ -133,8 +83,11 @@ impl Layer {
     }
 }
 
+/// Canonical name, name in the file and layout there.
+type Place = (String, String, Layout);
+
 /// The architecture by layer order, and which tensor goes where.
-fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, Vec<Row>)> {
+fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, Vec<Place>, bool)> {
     let kinds = layers.iter().map(|layer| Ok((layer.kind()?, layer))).collect::<Result<Vec<_>>>()?;
     let of =
         |kind| kinds.iter().filter(move |(own, _)| *own == kind).map(|&(_, layer)| layer).collect::<Vec<_>>();
@@ -142,7 +95,9 @@ fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, Vec<Row>)> {
         (of(Kind::Conv), of(Kind::Separable), of(Kind::Norm), of(Kind::Dense));
     check_partners(&convs, &separables, &norms, &dense)?;
     let mut config = structure(convs.len(), separables.len())?;
-    let slots = Slots::of(&config);
+    let (classifier, hidden) =
+        dense.split_last().map_or((None, &[][..]), |(last, hidden)| (Some(last), hidden));
+    let slots = Slots::of(&config, hidden.len());
     let mut places: HashMap<String, &(String, Vec<usize>)> = HashMap::new();
     // A convolution and its batch norm say the same width five times; the majority counts, so that the
     // strict check afterwards names the one that is misshapen and not its neighbours.
@@ -167,25 +122,26 @@ fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, Vec<Row>)> {
         let supporters = |width: &usize| votes.iter().filter(|vote| *vote == width).count();
         votes.iter().copied().max_by_key(supporters).unwrap_or(0)
     };
-    config.classes = dense.first().map_or(0, |layer| layer.out());
+    config.classes = classifier.map_or(0, |layer| layer.out());
+    config.hidden = hidden.iter().map(|layer| Hidden { width: layer.out(), relu: true }).collect();
     config.stem = [0, 1].map(|i| width(&format!("stem.{i}")));
     for (i, widths) in config.entry.iter_mut().enumerate() {
         *widths = (0..widths.len()).map(|j| width(&format!("entry.{i}.units.{j}.pointwise"))).collect();
     }
     config.exit = (0..config.exit.len()).map(|j| width(&format!("exit.units.{j}.pointwise"))).collect();
     config.tail = (0..config.tail.len()).map(|i| width(&format!("tail.{i}.pointwise"))).collect();
-    let config = config.named();
-    let rows = table(&config, |canonical| {
-        let name = places.get(canonical).map(|(name, _)| name.clone());
-        let layout = match canonical {
+    let mut rows = Vec::new();
+    for (canonical, (name, _)) in places {
+        let layout = match &*canonical {
             _ if canonical.ends_with("depthwise.conv.weight") => Layout::Hwcm,
             _ if canonical.ends_with("conv.weight") => Layout::Hwio,
             // Keras and Burn both keep a dense kernel as [in, out].
             _ => Layout::Same,
         };
-        (name.unwrap_or_else(|| canonical.to_string()), layout)
-    })?;
-    Ok((config, rows))
+        rows.push((canonical, name.clone(), layout));
+    }
+    rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    Ok((config.named(), rows, !hidden.is_empty()))
 }
 
 /// Every convolution has its batch norm, and there is one classifier. Keras names the pairs alike
@@ -225,8 +181,8 @@ fn check_partners(convs: &[&Layer], separables: &[&Layer], norms: &[&Layer], den
     }
     match dense {
         [] => lacks("predictions (the classifier)"),
-        [_] => Ok(()),
-        [.., extra] => unused(extra),
+        [first, ..] if dense.len() > MAX_DENSE => unused(first),
+        _ => Ok(()),
     }
 }
 
@@ -247,6 +203,8 @@ fn structure(convs: usize, separables: usize) -> Result<XceptionConfig> {
             exit: vec![0; UNITS_PER_DOWN],
             tail: vec![0; TAIL_UNITS],
             aligned: None,
+            face: None,
+            hidden: Vec::new(),
         }),
         _ => Err(Error::Architecture(format!(
             "the file holds {convs} convolutions and {separables} separable convolutions, which is no Xception; give the weights of keras.applications.Xception with include_top"
@@ -264,7 +222,7 @@ struct Slots {
 }
 
 impl Slots {
-    fn of(config: &XceptionConfig) -> Self {
+    fn of(config: &XceptionConfig, hidden: usize) -> Self {
         let mut slots = Self::default();
         for i in 0..STEM_CONVS {
             slots.conv_norm(&format!("stem.{i}"));
@@ -283,6 +241,9 @@ impl Slots {
         for i in 0..config.tail.len() {
             slots.separable(&format!("tail.{i}"));
         }
+        slots.dense.extend(
+            (0..hidden).map(|i| ["weight", "bias"].map(|part| format!("hidden.{i}.linear.{part}")).into()),
+        );
         slots.dense.push(vec!["head.weight".into(), "head.bias".into()]);
         slots
     }

@@ -1,0 +1,128 @@
+//! Keras's files: what the module that reads them tells the one that computes.
+//!
+//! In the browser these are two, so all that only Keras's files need is with the reader: [`order`], which finds an
+//! Xception by the order of its layers, and [`model`], [`layer`], [`walk`] and [`place`], which read the graph that a
+//! whole model describes.
+
+#[cfg(feature = "keras")]
+mod dense;
+#[cfg(feature = "keras")]
+mod layer;
+#[cfg(feature = "keras")]
+mod model;
+#[cfg(feature = "keras")]
+pub(super) mod order;
+#[cfg(feature = "keras")]
+pub(super) mod place;
+#[cfg(feature = "keras")]
+mod walk;
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "keras")]
+pub(super) use dense::Folded;
+#[cfg(feature = "keras")]
+pub(super) use model::MAX_CONFIG;
+
+use super::metadata::About;
+use super::names::{Layout, table};
+use super::source::TensorSource;
+use super::{Assumed, ModelFile};
+use crate::calibration::Calibration;
+use crate::error::{Error, Result, short};
+use crate::labels::Labels;
+use crate::model::XceptionConfig;
+use crate::preprocess::Preprocess;
+
+/// Which Keras wrote the file, and what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Saved {
+    /// Weights before Keras 3, or as its `.h5`.
+    Legacy,
+    /// Weights as `.weights.h5`.
+    Keras3,
+    /// A whole model as `.h5`.
+    LegacyModel,
+    /// A whole model as `.keras`.
+    Archive,
+}
+
+impl Saved {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Legacy => "Keras legacy HDF5",
+            Self::Keras3 => "Keras 3 weights HDF5",
+            Self::LegacyModel => "Keras model in legacy HDF5",
+            Self::Archive => "Keras 3 model archive",
+        }
+    }
+}
+
+/// What a file holds, without the values.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Contents {
+    pub(super) saved: Saved,
+    pub(super) config: XceptionConfig,
+    pub(super) preprocess: Preprocess,
+    pub(super) calibration: Calibration,
+    pub(super) assumed: Assumed,
+    pub(super) labels: Labels,
+    /// Name and shape of each tensor, in the file's order.
+    pub(super) tensors: Vec<(String, Vec<usize>)>,
+    /// Canonical name, name in the file and layout there.
+    pub(super) rows: Vec<(String, String, Layout)>,
+}
+
+/// Reads the tensor of a name, from wherever the file is.
+pub(super) type Read = Box<dyn Fn(&str) -> Result<Vec<f32>>>;
+
+struct Source {
+    read: Read,
+    tensors: Vec<(String, Vec<usize>)>,
+}
+
+impl TensorSource for Source {
+    fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        self.tensors.clone()
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>> {
+        let values = (self.read)(name)?;
+        let expected =
+            self.tensors.iter().find(|(known, _)| known == name).map(|(_, shape)| shape.iter().product());
+        if expected != Some(values.len()) {
+            return Err(Error::Weights(format!(
+                "the tensor {} holds {} numbers, which is not what its shape says; the file is damaged",
+                short(name),
+                values.len()
+            )));
+        }
+        Ok(values)
+    }
+}
+
+/// The network that a file holds.
+pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
+    let Contents { saved, config, preprocess, calibration, assumed, labels, tensors, rows } = contents;
+    let places: HashMap<&str, (&str, Layout)> =
+        rows.iter().map(|(canonical, name, layout)| (canonical.as_str(), (name.as_str(), *layout))).collect();
+    let rows = table(&config, |canonical| {
+        let (name, layout) = places.get(canonical).copied().unwrap_or((canonical, Layout::Same));
+        (name.to_owned(), layout)
+    })?;
+    Ok(ModelFile {
+        config,
+        preprocess,
+        labels,
+        about: About::default(),
+        format: saved.name(),
+        calibration,
+        assumed,
+        unused: Vec::new(),
+        digest: None,
+        source: Box::new(Source { read, tensors }),
+        rows,
+    })
+}

@@ -1,0 +1,250 @@
+//! From a walked graph and the tensors of each layer to what the module that computes must know.
+
+use std::collections::HashMap;
+
+use super::dense::{Folded, Named, Norm};
+use super::layer::{Op, normalized};
+use super::model::{Graph, Node};
+use super::walk::{Before, DenseAt, Found, walk};
+use super::{Contents, Saved};
+use crate::calibration::{Activation, Calibration};
+use crate::error::{Error, Result, short};
+use crate::labels::Labels;
+use crate::preprocess::Preprocess;
+use crate::weights::Assumed;
+use crate::weights::names::Layout;
+
+/// Input sides of what says none: `keras.applications.Xception`'s, and that of the face networks.
+const INPUT_SIZE: usize = 299;
+const FACE_SIZE: usize = 64;
+
+/// The classes of FER2013 in their order, emotions of faces.
+const FER2013: [&str; 7] = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
+
+/// A whole model, placed.
+pub(in crate::weights) struct Placed {
+    pub contents: Contents,
+    /// Tensors that are made of several of the file's, by the names that [`Contents`] has them under.
+    pub folded: HashMap<String, (std::rc::Rc<Folded>, bool)>,
+    /// Names of all tensors of the file that the network has a place for.
+    pub used: Vec<String>,
+}
+
+/// A file's tensors, layer by layer.
+pub(in crate::weights) trait Tensors {
+    /// Those of the layer of this place, in Keras's order.
+    fn of(&mut self, at: &Place) -> Result<Vec<Named>>;
+
+    /// The values of one.
+    fn read(&self, name: &str) -> Result<Vec<f32>>;
+}
+
+/// Where a layer's tensors are.
+pub(in crate::weights) struct Place<'a> {
+    /// In Keras 3: `layers/functional/layers/conv2d_1`.
+    pub path: &'a str,
+    /// In the legacy format: the name of the outermost layer, and, of a layer within it, its own.
+    pub outermost: &'a str,
+    pub inner: Option<&'a str>,
+}
+
+/// Reads a model's configuration and gives its tensors their places.
+pub(in crate::weights) fn place(json: &str, saved: Saved, tensors: &mut dyn Tensors) -> Result<Placed> {
+    let graph = Graph::parse(json)?;
+    let found = walk(&graph)?;
+    let mut placed = Placing {
+        graph: &graph,
+        tensors,
+        rows: Vec::new(),
+        all: Vec::new(),
+        used: Vec::new(),
+        folded: HashMap::new(),
+    };
+    for (path, at) in &found.places {
+        placed.layer(path, *at)?;
+    }
+    placed.head(&found)?;
+    let (preprocess, assumed) = placed.preprocess(&found)?;
+    let activation = found.scores.unwrap_or(if found.config.classes == 1 {
+        Activation::Sigmoid
+    } else {
+        Activation::Softmax
+    });
+    let Placing { rows, all, used, folded, .. } = placed;
+    let calibration = Calibration { activation, ..Calibration::default() };
+    // What nearly every published network of this kind was trained on.
+    let emotions = found.config.face.as_ref().is_some_and(|face| face.channels == 1);
+    let emotions = emotions && found.config.classes == FER2013.len();
+    let labels = Labels::new(FER2013.map(str::to_owned).into_iter().filter(|_| emotions).collect());
+    let assumed = Assumed { labels: emotions, ..assumed };
+    let config = found.config;
+    let contents = Contents { saved, config, preprocess, calibration, assumed, labels, tensors: all, rows };
+    Ok(Placed { contents, folded, used })
+}
+
+struct Placing<'a> {
+    graph: &'a Graph,
+    tensors: &'a mut dyn Tensors,
+    rows: Vec<(String, String, Layout)>,
+    all: Vec<Named>,
+    used: Vec<String>,
+    folded: HashMap<String, (std::rc::Rc<Folded>, bool)>,
+}
+
+impl Placing<'_> {
+    /// The tensors of a layer, of which there must be `count`.
+    fn of(&mut self, at: usize, count: usize) -> Result<Vec<Named>> {
+        let Node { name, path, outermost, .. } = &self.graph.nodes[at];
+        // A layer of the model itself has no other around it.
+        let inner = path.contains("/layers/").then_some(name.as_str());
+        let found = self.tensors.of(&Place { path, outermost, inner })?;
+        if found.len() != count {
+            return Err(Error::Weights(format!(
+                "the file holds {} tensors of the layer {}, which has {count}; the whole model must be in it",
+                found.len(),
+                short(name)
+            )));
+        }
+        self.used.extend(found.iter().map(|(name, _)| name.clone()));
+        Ok(found)
+    }
+
+    fn row(&mut self, canonical: String, tensor: Named, layout: Layout) {
+        self.rows.push((canonical, tensor.0.clone(), layout));
+        self.all.push(tensor);
+    }
+
+    /// A convolution or a batch norm.
+    fn layer(&mut self, path: &str, at: usize) -> Result<()> {
+        if let Some(unit) = path.strip_suffix(".separable") {
+            let parts = [("depthwise", Layout::Hwcm), ("pointwise", Layout::Hwio)];
+            for ((part, layout), tensor) in parts.into_iter().zip(self.of(at, 2)?) {
+                self.row(format!("{unit}.{part}.conv.weight"), tensor, layout);
+            }
+        } else if path.ends_with(".norm") {
+            for (part, tensor) in
+                ["gamma", "beta", "running_mean", "running_var"].into_iter().zip(self.of(at, 4)?)
+            {
+                self.row(format!("{path}.{part}"), tensor, Layout::Same);
+            }
+        } else {
+            for tensor in self.of(at, 1)? {
+                self.row(format!("{path}.weight"), tensor, Layout::Hwio);
+            }
+        }
+        Ok(())
+    }
+
+    fn head(&mut self, found: &Found) -> Result<()> {
+        let last = found.dense.len().saturating_sub(1);
+        for (i, dense) in found.dense.iter().enumerate() {
+            let path = if i == last { "head".to_owned() } else { format!("hidden.{i}.linear") };
+            let mut parts = self.of(dense.layer, 1 + usize::from(dense.bias))?.into_iter();
+            let Some(kernel) = parts.next() else { continue };
+            let layout = if found.config.face.is_some() { Layout::Windows } else { Layout::Same };
+            match parts.next() {
+                Some(bias) if dense.norms_before.is_empty() && dense.norms_after.is_empty() => {
+                    self.row(format!("{path}.weight"), kernel, layout);
+                    self.row(format!("{path}.bias"), bias, Layout::Same);
+                }
+                bias => self.folded(&path, dense, kernel, bias)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A dense layer that is made of several tensors.
+    fn folded(&mut self, path: &str, dense: &DenseAt, kernel: Named, bias: Option<Named>) -> Result<()> {
+        let &[inputs, outputs] = &kernel.1[..] else {
+            return Err(Error::Weights(format!(
+                "the tensor {} has shape {:?}, but a dense layer needs a matrix",
+                short(&kernel.0),
+                kernel.1
+            )));
+        };
+        if let Some((name, shape)) = bias.as_ref().filter(|(_, shape)| shape[..] != [outputs]) {
+            return Err(Error::Weights(format!(
+                "the tensor {} has shape {shape:?}, but this network needs {:?}",
+                short(name),
+                [outputs]
+            )));
+        }
+        let mut norms = |list: &[(usize, f64)], channels: usize| -> Result<Vec<Norm>> {
+            list.iter()
+                .map(|&(at, epsilon)| {
+                    let norm = Norm { tensors: self.of(at, 4)?, epsilon };
+                    norm.check(channels).map(|()| norm)
+                })
+                .collect()
+        };
+        let (before, after) = (norms(&dense.norms_before, inputs)?, norms(&dense.norms_after, outputs)?);
+        let name = kernel.0.clone();
+        let bias_name = bias.as_ref().map_or(format!("{name} (no bias)"), |(name, _)| name.clone());
+        let parts = std::rc::Rc::new(Folded {
+            kernel: kernel.clone(),
+            bias: bias.map(|(name, _)| name),
+            before,
+            after,
+        });
+        self.folded.insert(name, (parts.clone(), false));
+        self.folded.insert(bias_name.clone(), (parts, true));
+        self.row(format!("{path}.weight"), kernel, Layout::Same);
+        self.row(format!("{path}.bias"), (bias_name, vec![outputs]), Layout::Same);
+        Ok(())
+    }
+
+    /// How a picture becomes the network's input, and what of that the file does not say.
+    fn preprocess(&mut self, found: &Found) -> Result<(Preprocess, Assumed)> {
+        let grey = found.config.channels() == 1;
+        let default = if found.config.face.is_some() { FACE_SIZE } else { INPUT_SIZE };
+        let mut preprocess = Preprocess { grey, ..Preprocess::keras(found.size.unwrap_or(default)) };
+        let assumed = Assumed {
+            size: found.size.is_none(),
+            fit: true,
+            normalisation: found.before.is_empty(),
+            activation: found.scores.is_none(),
+            dialect: false,
+            labels: false,
+        };
+        if found.before.is_empty() {
+            return Ok((preprocess, assumed));
+        }
+        // Of bytes.
+        let (mut scale, mut offset) = ([1.0; 3], [0.0; 3]);
+        for step in &found.before {
+            let op = match step {
+                Before::Affine { scale, offset } => {
+                    Op::Affine { scale: scale.clone(), offset: offset.clone() }
+                }
+                Before::Normalization(at) => self.normalization(*at)?,
+            };
+            let Op::Affine { scale: by, offset: plus } = op else { continue };
+            for c in 0..3 {
+                let of = |list: &[f64]| list.get(c).or(list.first()).copied().unwrap_or(0.0);
+                (scale[c], offset[c]) = (scale[c] * of(&by), offset[c] * of(&by) + of(&plus));
+            }
+        }
+        // `(byte / 255 - mean) / std`.
+        let std = scale.map(|scale| 1.0 / (255.0 * scale));
+        preprocess.std = std.map(|std| std as f32);
+        preprocess.mean = std::array::from_fn(|c| (-offset[c] * std[c]) as f32);
+        Ok((preprocess, assumed))
+    }
+
+    /// Keras's `Normalization` keeps mean, variance and a count.
+    fn normalization(&mut self, at: usize) -> Result<Op> {
+        let tensors = self.of(at, 3)?;
+        let mut parts = Vec::new();
+        for (name, shape) in &tensors[..2] {
+            let count: usize = shape.iter().product();
+            if count != 1 && count != 3 {
+                return Err(Error::Weights(format!(
+                    "the tensor {} has shape {shape:?}; Normalization is read by channel, of three channels or one",
+                    short(name)
+                )));
+            }
+            parts.push(self.tensors.read(name)?.into_iter().map(f64::from).collect::<Vec<_>>());
+        }
+        Ok(normalized(&parts[0], &parts[1]))
+    }
+}

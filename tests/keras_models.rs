@@ -1,0 +1,265 @@
+//! Whole Keras models are read by the graph that they describe, and answer as Keras does: `tests/fixtures/models.py`
+//! wrote the files, and what Keras said.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use common::{LOGIT_TOLERANCE, archive_parts, distance, fixture, keras_model, read_fixture, stored_zip};
+use xception_web::backend::{Backend, BackendKind, BackendRequest};
+use xception_web::calibration::Activation;
+use xception_web::classify::Classifier;
+use xception_web::model::config::{Face, Hidden};
+use xception_web::picture::Picture;
+use xception_web::weights::{Dtype, ModelFile};
+
+/// What the models of `models.py` take, which weights alone do not say.
+const SIZE: usize = 40;
+
+/// Keras's logits of `pictures/picture.png`.
+fn expected(name: &str) -> Vec<f32> {
+    let document: serde_json::Value = serde_json::from_slice(&read_fixture("models.json")).unwrap();
+    document["logits"][name].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
+}
+
+fn picture() -> Picture {
+    Picture::decode(&read_fixture("pictures/picture.png")).unwrap()
+}
+
+fn classifier(file: &ModelFile, kind: BackendKind) -> Classifier {
+    pollster::block_on(async {
+        let backend = Backend::choose(BackendRequest::Named(kind)).await.unwrap();
+        Classifier::new(file, backend).await.unwrap()
+    })
+}
+
+fn check(what: &str, file: &ModelFile, kind: BackendKind, expected: &[f32]) {
+    let picture = picture();
+    let found = pollster::block_on(classifier(file, kind).logits(picture.view().unwrap())).unwrap();
+    let gap = distance(&found, expected);
+    assert!(gap <= LOGIT_TOLERANCE, "{what} on {kind}: off by {gap}, {found:?} for {expected:?}");
+}
+
+fn parse(name: &str) -> ModelFile {
+    let mut file = ModelFile::parse(keras_model(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    if name.ends_with(".weights.h5") {
+        assert!(file.assumed.size);
+        file.preprocess.size = SIZE;
+    }
+    file
+}
+
+const MODELS: [&str; 7] =
+    ["guide.keras", "guide.weights.h5", "spread.h5", "deep.keras", "deep.h5", "tiny_face.h5", "emotion.h5"];
+
+#[test]
+fn models_get_kerass_logits_from_a_picture() {
+    for name in MODELS {
+        let file = parse(name);
+        // Weights alone do not say that the guide's model is one of bytes: both end in the same normalisation.
+        check(name, &file, BackendKind::Cpu, &expected(name));
+        #[cfg(feature = "ndarray")]
+        check(name, &file, BackendKind::Ndarray, &expected(name));
+        // What it is goes with it into our own format.
+        let own = ModelFile::parse(file.convert(Dtype::F32).unwrap()).unwrap();
+        check(&format!("{name}, converted"), &own, BackendKind::Cpu, &expected(name));
+        assert_eq!((own.calibration, &own.preprocess), (file.calibration, &file.preprocess), "{name}");
+    }
+}
+
+#[cfg(feature = "webgpu")]
+#[test]
+fn models_get_kerass_logits_on_webgpu() {
+    for name in ["deep.keras", "emotion.h5"] {
+        check(name, &parse(name), BackendKind::Webgpu, &expected(name));
+    }
+}
+
+/// The bar must be able to fail.
+#[test]
+fn logits_of_a_model_differ_by_far_more_than_the_tolerance() {
+    for name in MODELS {
+        let logits = expected(name);
+        let spread = logits.iter().map(|logit| (logit - logits[0]).abs()).fold(logits[0].abs(), f32::max);
+        assert!(spread > 100.0 * LOGIT_TOLERANCE, "{name}");
+    }
+}
+
+#[test]
+fn what_a_model_is_comes_from_its_configuration() {
+    let guide = parse("guide.keras");
+    assert_eq!((guide.config.classes, guide.preprocess.size), (1, SIZE));
+    assert!(
+        guide.assumed.fit && guide.assumed.activation && !guide.assumed.normalisation && !guide.assumed.size
+    );
+    let spread = parse("spread.h5");
+    assert_eq!(spread.calibration.activation, Activation::Softmax);
+    assert!(!spread.assumed.activation);
+    for name in ["deep.keras", "deep.h5"] {
+        let deep = parse(name);
+        assert_eq!(deep.calibration.activation, Activation::Sigmoid);
+        let hidden = [9, 6].map(|width| Hidden { width, relu: true });
+        assert_eq!(deep.config.hidden, hidden);
+        // `(byte / 255 - mean) / sqrt(variance)`.
+        let close = |found: [f32; 3], expected: [f32; 3]| {
+            found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6)
+        };
+        assert!(close(deep.preprocess.mean, [0.485, 0.456, 0.406]), "{:?}", deep.preprocess);
+        assert!(close(deep.preprocess.std, [0.052f32, 0.05, 0.051].map(f32::sqrt)), "{:?}", deep.preprocess);
+    }
+    let emotion = parse("emotion.h5");
+    assert_eq!(emotion.config.architecture, "mini_XCEPTION");
+    assert_eq!(emotion.config.face, Some(Face { channels: 1, stride: 1, leading_relu: false }));
+    assert_eq!((emotion.preprocess.size, emotion.preprocess.grey), (64, true));
+    assert!(emotion.assumed.normalisation && emotion.assumed.labels);
+    assert_eq!(emotion.labels.get(3), "happy");
+}
+
+#[test]
+fn one_logit_is_two_classes_and_sigmoids_are_independent() {
+    let picture = picture();
+    let ranked = |name: &str| {
+        let classifier = classifier(&parse(name), BackendKind::Cpu);
+        pollster::block_on(classifier.classify(picture.view().unwrap(), 9)).unwrap()
+    };
+    let two = ranked("guide.keras");
+    assert_eq!(two.iter().map(|class| class.index).collect::<Vec<_>>(), [0, 1]);
+    let sigmoid = |logit: f32| 1.0 / (1.0 + (-logit).exp());
+    assert!((two[1].score - sigmoid(expected("guide.keras")[0])).abs() < 1e-4, "{two:?}");
+    assert!((two[0].score + two[1].score - 1.0).abs() < 1e-6);
+    for class in ranked("deep.keras") {
+        assert!((class.score - sigmoid(expected("deep.keras")[class.index])).abs() < 1e-4, "{class:?}");
+    }
+}
+
+#[test]
+fn the_command_line_reads_models_and_says_what_it_assumes() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("keras-models");
+    std::fs::create_dir_all(&folder).unwrap();
+    let xception = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let model = folder.join("guide.keras");
+    std::fs::write(&model, keras_model("guide.keras")).unwrap();
+    let labels = folder.join("labels.json");
+    std::fs::write(&labels, r#"["cat", "dog"]"#).unwrap();
+    let (model, labels) = (model.to_str().unwrap(), labels.to_str().unwrap());
+    let picture = fixture("pictures/picture.png");
+    let args = ["classify", "--model", model, "--labels", labels, "--backend", "cpu", "--json", "--logits"];
+    let said = xception(&[&args[..], &[picture.to_str().unwrap()]].concat());
+    let answers: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let logits: Vec<f32> =
+        answers[0]["logits"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
+    assert!(distance(&logits, &expected("guide.keras")) <= LOGIT_TOLERANCE, "{logits:?}");
+    assert_eq!(
+        (&answers[0]["predictions"][0]["label"], &answers[0]["predictions"][1]["label"]),
+        (&"cat".into(), &"dog".into())
+    );
+    let shown = xception(&["inspect", model]);
+    for line in [
+        "format        Keras 3 model archive",
+        "dialect       keras, batch-norm epsilon 1e-3",
+        "preprocess    squashed to 40×40, bilinear, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5] (assumed as published: crop and filter)",
+        "classes       1",
+        "scores        sigmoid of the one logit, which is that of the second of two classes (assumed: not in the file)",
+    ] {
+        assert!(shown.lines().any(|found| found == line), "no line \"{line}\" in\n{shown}");
+    }
+}
+
+/// What weights alone do not say can be said.
+#[test]
+fn the_input_of_a_model_can_be_set() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("keras-settings");
+    std::fs::create_dir_all(&folder).unwrap();
+    let (model, own) = (folder.join("guide.weights.h5"), folder.join("own.safetensors"));
+    std::fs::write(&model, keras_model("guide.weights.h5")).unwrap();
+    let xception = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap();
+        let said = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        if output.status.success() { Ok(said(output.stdout)) } else { Err(said(output.stderr)) }
+    };
+    let (model, own) = (model.to_str().unwrap(), own.to_str().unwrap());
+    let set = ["--size", "40", "--crop", "pad", "--mean", "0.4,0.5,0.6", "--std", "0.25"];
+    xception(&[&["convert", model, own][..], &set].concat()).unwrap();
+    for shown in
+        [xception(&[&["inspect", model][..], &set].concat()).unwrap(), xception(&["inspect", own]).unwrap()]
+    {
+        let line = "preprocess    longer side resized, padded with black to 40×40, bilinear, mean [0.4, 0.5, 0.6], std [0.25, 0.25, 0.25]";
+        assert!(shown.lines().any(|found| found == line), "{shown}");
+    }
+    let picture = fixture("pictures/picture.png");
+    let args =
+        ["classify", "--model", model, "--backend", "cpu", "--json", "--logits", picture.to_str().unwrap()];
+    let answers: serde_json::Value =
+        serde_json::from_str(&xception(&[&args[..], &["--size", "40"]].concat()).unwrap()).unwrap();
+    let logit = answers[0]["logits"][0].as_f64().unwrap() as f32;
+    assert!((logit - expected("guide.weights.h5")[0]).abs() <= LOGIT_TOLERANCE, "{logit}");
+    for (set, words) in [
+        (["--crop", "square"], "center, squash or pad"),
+        (["--mean", "1,2"], "three with commas"),
+        (["--std", "0"], "std is 0"),
+        (["--size", "3"], "needs at least 7"),
+    ] {
+        let said = xception(&[&args[..], &set].concat()).unwrap_err();
+        assert!(said.contains(words), "{set:?}: {said}");
+    }
+}
+
+/// The guide's model with one thing changed in its configuration.
+fn changed(from: &str, to: &str) -> String {
+    let (config, weights) = archive_parts(&keras_model("guide.keras"));
+    assert!(config.contains(from), "no {from}");
+    let config = config.replace(from, to);
+    let archive = stored_zip(&[("config.json", config.as_bytes()), ("model.weights.h5", &weights)]);
+    ModelFile::parse(archive).err().map_or(String::new(), |error| error.to_string())
+}
+
+#[test]
+fn what_is_not_understood_is_named_with_what_is() {
+    assert_eq!(changed("name", "name"), "", "the archive itself");
+    for (from, to, words) in [
+        (
+            r#""class_name": "Dropout""#,
+            r#""class_name": "LayerNormalization""#,
+            ["dropout (LayerNormalization)", "Dense, BatchNormalization"],
+        ),
+        (
+            r#""class_name": "GlobalAveragePooling2D""#,
+            r#""class_name": "GlobalMaxPooling2D""#,
+            ["global_average_pooling2d (GlobalMaxPooling2D)", "understood are"],
+        ),
+        (
+            r#""class_name": "RandomRotation""#,
+            r#""class_name": "Lambda""#,
+            ["random_rotation (Lambda)", "Python"],
+        ),
+        (
+            r#""epsilon": 0.001"#,
+            r#""epsilon": 0.01"#,
+            ["block1_conv1_bn (BatchNormalization)", "epsilon 0.01"],
+        ),
+        (
+            r#""pool_size": [3, 3]"#,
+            r#""pool_size": [2, 2]"#,
+            ["block2_pool (MaxPooling2D)", "3×3 with stride 2"],
+        ),
+        (r#""padding": "valid""#, r#""padding": "same""#, ["block1_conv1 (Conv2D)", "without padding"]),
+        (r#""activation": "relu""#, r#""activation": "gelu""#, ["block1_conv1_act (Activation)", "gelu"]),
+        (r#""units": 1"#, r#""units": 2"#, ["layers/dense/vars/0", "[17, 2]"]),
+        (r#""filters": 14"#, r#""filters": 15"#, ["separable_conv2d_7/vars/1", "[1, 1, 12, 15]"]),
+        (r#"[null, 40, 40, 3]"#, r#"[null, 40, 48, 3]"#, ["48×40", "squares"]),
+        (
+            r#""module": "keras.src.models.functional", "class_name": "Functional""#,
+            r#""module": "mine", "class_name": "Mine""#,
+            ["class Mine", "Functional and Sequential"],
+        ),
+    ] {
+        let said = changed(from, to);
+        for word in words {
+            assert!(said.contains(word), "{to}: {said}");
+        }
+    }
+}
