@@ -129,8 +129,9 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// When the weights cannot be read, or the GPU gives a wrong answer.
+    /// When the weights cannot be read, there is no classifier among them, or the GPU gives a wrong answer.
     pub async fn new(file: &ModelFile, backend: Backend) -> Result<Self> {
+        file.check_classifier()?;
         let network = match backend.kind {
             #[cfg(feature = "webgpu")]
             BackendKind::Webgpu => proven(file, &backend.device).await?,

@@ -5,10 +5,14 @@
 
 mod common;
 
-use common::{LOGIT_TOLERANCE, archive_parts, distance, fixture, keras_model, read_fixture, stored_zip};
+use common::{
+    LOGIT_TOLERANCE, Strings, archive_parts, distance, fixture, keras_layers, keras_legacy_file, keras_model,
+    mini, read_fixture, stored_zip, timm_tensors,
+};
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::calibration::Activation;
 use xception_web::classify::Classifier;
+use xception_web::model::Dialect;
 use xception_web::model::config::{Face, Hidden};
 use xception_web::picture::Picture;
 use xception_web::weights::{Dtype, ModelFile};
@@ -205,6 +209,107 @@ fn the_input_of_a_model_can_be_set() {
     ] {
         let said = xception(&[&args[..], &set].concat()).unwrap_err();
         assert!(said.contains(words), "{set:?}: {said}");
+    }
+}
+
+/// timm's `config.json` says of a fine-tuned file what its tensors do not.
+#[test]
+fn timms_configuration_says_how_pictures_are_prepared() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("timm-config");
+    std::fs::create_dir_all(&folder).unwrap();
+    let (config, model) = (folder.join("config.json"), fixture("mini_timm.safetensors"));
+    let inspect = |interpolation: &str| {
+        let json = serde_json::json!({
+            "label_names": ["a", "b", "c", "d", "e", "f", "g"],
+            "pretrained_cfg": {
+                "input_size": [3, 75, 75], "crop_pct": 0.9, "interpolation": interpolation,
+                "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
+            },
+        });
+        std::fs::write(&config, json.to_string()).unwrap();
+        let args = ["inspect", model.to_str().unwrap(), "--labels", config.to_str().unwrap()];
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let shown = inspect("bicubic");
+    let line = "preprocess    shorter side resized, centre 75×75 kept at crop 0.9, bicubic, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]";
+    assert!(shown.lines().any(|found| found == line), "{shown}");
+    assert!(inspect("lanczos").contains("bicubic and bilinear are read"));
+}
+
+/// Weights without a classifier are read for their features, and say that they can name nothing.
+#[test]
+fn files_without_a_classifier_are_for_features() {
+    let config = mini(Dialect::Keras);
+    let mut layers = keras_layers(&config, &timm_tensors(&config, "mini"));
+    let whole = ModelFile::parse(keras_legacy_file(&layers, Strings::Fixed)).unwrap();
+    layers.pop();
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("keras-notop");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("notop.h5");
+    std::fs::write(&path, keras_legacy_file(&layers, Strings::Fixed)).unwrap();
+    let file = ModelFile::parse(std::fs::read(&path).unwrap()).unwrap();
+    assert!(file.headless && !whole.headless);
+    let classifier = 21 * 7 + 7;
+    assert_eq!(
+        (file.numbers(), file.trained()),
+        (whole.numbers() - classifier, whole.trained() - classifier)
+    );
+    // The features are the same.
+    let device = burn::tensor::Device::flex();
+    let features = |file: &ModelFile| {
+        let input = common::network_input([64, 80], 1, &device);
+        file.build(&device).unwrap().features(input).into_data().try_into_vec_as::<f32>().unwrap()
+    };
+    assert_eq!(features(&file), features(&whole));
+    assert!(file.convert(Dtype::F32).unwrap_err().to_string().contains("no classifier"));
+    let picture = fixture("pictures/picture.png");
+    let run = |args: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap()
+    };
+    let path = path.to_str().unwrap();
+    let said = run(&["classify", "--model", path, "--backend", "cpu", picture.to_str().unwrap()]);
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("no classifier") && said.contains("train") && said.lines().count() == 1, "{said}");
+    let shown: serde_json::Value = serde_json::from_slice(&run(&["inspect", "--json", path]).stdout).unwrap();
+    assert_eq!(
+        (&shown["classifier"], &shown["classes"], &shown["assumed"]["dialect"]),
+        (&false.into(), &0.into(), &true.into())
+    );
+    assert_eq!(shown["tensors"].as_array().unwrap().len(), file.tensors().len());
+}
+
+/// Keras 1 called layers and tensors otherwise; the published file has such names to this day.
+#[test]
+fn names_of_keras_1_are_read() {
+    let config = mini(Dialect::Keras);
+    let mut layers = keras_layers(&config, &timm_tensors(&config, "mini"));
+    let expected = ModelFile::parse(keras_legacy_file(&layers, Strings::Fixed)).unwrap();
+    let mut counts = std::collections::HashMap::new();
+    for (name, tensors) in &mut layers {
+        let (class, parts): (_, &[&str]) =
+            match tensors.iter().map(|(_, shape, _)| shape.len()).collect::<Vec<_>>()[..] {
+                [4] => ("convolution2d", &["W"]),
+                [4, 4] => ("separableconvolution2d", &["depthwise_kernel", "pointwise_kernel"]),
+                [1, 1, 1, 1] => ("batchnormalization", &["gamma", "beta", "running_mean", "running_std"]),
+                [2, 1] => ("dense", &["W", "b"]),
+                _ => continue,
+            };
+        let count = counts.entry(class).and_modify(|count| *count += 1).or_insert(1);
+        *name = format!("{class}_{count}");
+        for ((tensor, ..), part) in tensors.iter_mut().zip(parts) {
+            *tensor = format!("{name}/{name}_{part}:0");
+        }
+    }
+    let file = ModelFile::parse(keras_legacy_file(&layers, Strings::Fixed)).unwrap();
+    assert_eq!(file.config, expected.config);
+    for canonical in [
+        "stem.0.conv.weight",
+        "exit.shortcut.norm.running_var",
+        "middle.1.units.2.pointwise.conv.weight",
+        "head.bias",
+    ] {
+        assert_eq!(file.read(canonical).unwrap(), expected.read(canonical).unwrap(), "{canonical}");
     }
 }
 

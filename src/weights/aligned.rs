@@ -212,7 +212,7 @@ mod tests {
             (XceptionConfig::xception71(1000), 42.34),
         ] {
             let rows = table(&config, |canonical| name(&config, canonical)).unwrap();
-            let found = trained(&rows) as f64 / 1e6;
+            let found = trained(rows.iter()) as f64 / 1e6;
             assert!((found - millions).abs() <= 0.005, "{}: {found}", config.architecture);
         }
     }

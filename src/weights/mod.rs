@@ -68,6 +68,8 @@ pub struct ModelFile {
     pub format: &'static str,
     /// What the file cannot tell.
     pub assumed: Assumed,
+    /// Whether it ends in features: there is no classifier, and one logit that is always 0 stands for it.
+    pub headless: bool,
     /// Names of tensors that are known to be in such files, and that no answer depends on.
     pub unused: Vec<String>,
     digest: Option<Digest>,
@@ -245,25 +247,47 @@ impl ModelFile {
 
     /// Every tensor as stored: name and shape, in file order.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        self.source.tensors()
+        let mut tensors = self.source.tensors();
+        tensors.retain(|(name, _)| !name.starts_with(keras::NO_CLASSIFIER));
+        tensors
     }
 
     /// Numbers in the network, running statistics included.
     pub fn numbers(&self) -> usize {
-        self.rows.iter().map(|row| row.shape.iter().product::<usize>()).sum()
+        self.own_rows().map(|row| row.shape.iter().product::<usize>()).sum()
     }
 
     /// Numbers that training changes, as timm and Keras count parameters.
     pub fn trained(&self) -> usize {
-        names::trained(&self.rows)
+        names::trained(self.own_rows())
+    }
+
+    /// The rows of tensors that are in the file.
+    fn own_rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| !row.name.starts_with(keras::NO_CLASSIFIER))
+    }
+
+    /// Fails for a file without a classifier.
+    ///
+    /// # Errors
+    ///
+    /// When the file ends in features.
+    pub fn check_classifier(&self) -> Result<()> {
+        match self.headless {
+            false => Ok(()),
+            true => Err(Error::Architecture(
+                "the file holds no classifier, so it can name nothing; train one on it with `xception train --data DIR --from FILE`".into(),
+            )),
+        }
     }
 
     /// The same model in the project's own format.
     ///
     /// # Errors
     ///
-    /// When a tensor's bytes cannot be read.
+    /// When a tensor's bytes cannot be read, or the file holds no classifier.
     pub fn convert(&self, dtype: Dtype) -> Result<Vec<u8>> {
+        self.check_classifier()?;
         let tensors = self
             .rows
             .iter()

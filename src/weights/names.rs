@@ -137,9 +137,8 @@ pub(super) fn table(config: &XceptionConfig, foreign: impl Fn(&str) -> (String, 
 }
 
 /// Numbers that training changes: all but running statistics.
-pub(super) fn trained(rows: &[Row]) -> usize {
-    rows.iter()
-        .filter(|row| !row.canonical.contains(".running_"))
+pub(super) fn trained<'a>(rows: impl Iterator<Item = &'a Row>) -> usize {
+    rows.filter(|row| !row.canonical.contains(".running_"))
         .map(|row| row.shape.iter().product::<usize>())
         .sum()
 }

@@ -215,6 +215,7 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
         calibration: metadata.calibration,
         format: "xception-web safetensors",
         assumed: Assumed::default(),
+        headless: false,
         unused: Vec::new(),
         digest: Some(digest),
         source: Box::new(source),

@@ -86,6 +86,7 @@ impl ModelFile {
             format: "seeded",
             calibration: Calibration::default(),
             assumed: Assumed::default(),
+            headless: false,
             unused: Vec::new(),
             digest: None,
             source: Box::new(Seeded { tensors, bridged_end }),

@@ -41,6 +41,7 @@ pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> 
         format,
         calibration: Calibration::default(),
         assumed: Assumed::PUBLISHED,
+        headless: false,
         unused,
         digest: None,
         source: Box::new(source),

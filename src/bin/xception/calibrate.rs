@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
-use xception_web::calibration::Calibration;
+use xception_web::calibration::{Activation, Calibration};
 use xception_web::classify::Classifier;
 use xception_web::train::confidence::{KEEP, Report, calibrate};
 use xception_web::train::icons::DEFAULT_DIR;
@@ -57,6 +57,12 @@ pub fn run(args: Args) -> Result<()> {
     }
     let names = args.labels.as_deref().map(FolderNames::read).transpose()?;
     let mut file = model(&args.model)?;
+    if file.calibration.activation != Activation::Softmax {
+        return Err(Error::Option(format!(
+            "{} ends in sigmoids, and calibration fits the scores of a softmax; use the model as it is",
+            args.model
+        )));
+    }
     // What an earlier calibration found must not bend this one.
     file.calibration = Calibration::default();
     let report = pollster::block_on(async {

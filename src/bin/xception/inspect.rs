@@ -1,5 +1,6 @@
 //! `xception inspect`: what a model file holds.
 
+use serde_json::{Value, json};
 use xception_web::Result;
 use xception_web::calibration::Activation;
 use xception_web::model::config::Hidden;
@@ -7,7 +8,7 @@ use xception_web::preprocess::{Filter, Fit, Preprocess};
 use xception_web::weights::{Assumed, ModelFile};
 
 use super::adjust::Adjust;
-use super::{MODELS, labelled, model};
+use super::{MODELS, labelled, model, print_json};
 
 /// Names shown of a long list of labels.
 const LABELS_SHOWN: usize = 8;
@@ -24,12 +25,18 @@ pub struct Args {
     /// List every tensor with its shape.
     #[arg(long)]
     tensors: bool,
+    /// Print one JSON object with all of it, tensors included.
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(args: Args) -> Result<()> {
     let file = model(&args.file)?;
     let own_labels = !file.labels.names().is_empty();
     let file = args.adjust.apply(labelled(file, args.labels.as_deref())?)?;
+    if args.json {
+        return print_json(&described(&file, args.labels.is_some() || own_labels));
+    }
     let config = &file.config;
     println!("format        {}", file.format);
     println!("architecture  {}", config.architecture);
@@ -56,8 +63,15 @@ pub fn run(args: Args) -> Result<()> {
         let relu = |hidden: &Hidden| format!("{}{}", hidden.width, if hidden.relu { " ReLU" } else { "" });
         println!("  dense       {}", config.hidden.iter().map(relu).collect::<Vec<_>>().join(", "));
     }
-    println!("classes       {}", config.classes);
-    println!("scores        {}", scores(&file));
+    if file.headless {
+        println!(
+            "classes       none: the file ends in {} features; train a classifier on it",
+            config.features()
+        );
+    } else {
+        println!("classes       {}", config.classes);
+        println!("scores        {}", scores(&file));
+    }
     match file.labels.names() {
         [] => println!("labels        none in the file"),
         names => {
@@ -105,6 +119,35 @@ pub fn run(args: Args) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The same as JSON; `assumed` says what of it the file does not.
+fn described(file: &ModelFile, own_labels: bool) -> Value {
+    let mut assumed = json!(file.assumed);
+    assumed["labels"] = json!(file.assumed.labels || (!own_labels && !file.labels.names().is_empty()));
+    let tensors: Vec<Value> =
+        file.tensors().into_iter().map(|(name, shape)| json!({"name": name, "shape": shape})).collect();
+    json!({
+        "format": file.format,
+        "architecture": file.config.architecture,
+        "config": file.config,
+        "dialect": file.config.dialect.name(),
+        "epsilon": file.config.epsilon(),
+        "preprocess": file.preprocess,
+        "classes": if file.headless { 0 } else { file.config.classes },
+        "classifier": !file.headless,
+        "activation": file.calibration.activation,
+        "labels": file.labels,
+        "assumed": assumed,
+        "parameters": file.trained(),
+        "numbers": file.numbers(),
+        "macs": file.config.macs(file.preprocess.size),
+        "temperature": file.calibration.temperature,
+        "unknown": file.calibration.unknown,
+        "about": file.about,
+        "unused": file.unused,
+        "tensors": tensors,
+    })
 }
 
 fn as_published(assumed: bool) -> &'static str {

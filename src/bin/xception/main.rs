@@ -133,9 +133,11 @@ impl Told {
 /// A model file with the names of a sidecar; of ImageNet where 1000 classes have none.
 fn labelled(mut file: ModelFile, sidecar: Option<&str>) -> Result<ModelFile> {
     if let Some(path) = sidecar {
-        let labels = Labels::from_bytes(&read(path)?).map_err(|error| prefixed(path, error))?;
+        let json = read(path)?;
+        let labels = Labels::from_bytes(&json).map_err(|error| prefixed(path, error))?;
         labels.check_count(file.config.labels()).map_err(|error| prefixed(path, error))?;
         file.labels = labels;
+        adjust::as_timm_says(&mut file, &json).map_err(|error| prefixed(path, error))?;
     } else if file.labels.names().is_empty() && file.config.classes == IMAGENET_CLASSES {
         file.labels = Labels::from_json(bundled::IMAGENET)?;
     }

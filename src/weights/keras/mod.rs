@@ -69,11 +69,16 @@ pub struct Contents {
     pub(super) calibration: Calibration,
     pub(super) assumed: Assumed,
     pub(super) labels: Labels,
+    /// Without a classifier.
+    pub(super) headless: bool,
     /// Name and shape of each tensor, in the file's order.
     pub(super) tensors: Vec<(String, Vec<usize>)>,
     /// Canonical name, name in the file and layout there.
     pub(super) rows: Vec<(String, String, Layout)>,
 }
+
+/// What the names of tensors begin with that stand for a classifier where there is none. No file has such.
+pub(super) const NO_CLASSIFIER: &str = "no classifier: ";
 
 /// Reads the tensor of a name, from wherever the file is.
 pub(super) type Read = Box<dyn Fn(&str) -> Result<Vec<f32>>>;
@@ -89,9 +94,12 @@ impl TensorSource for Source {
     }
 
     fn read(&self, name: &str) -> Result<Vec<f32>> {
-        let values = (self.read)(name)?;
-        let expected =
+        let expected: Option<usize> =
             self.tensors.iter().find(|(known, _)| known == name).map(|(_, shape)| shape.iter().product());
+        if name.starts_with(NO_CLASSIFIER) {
+            return Ok(vec![0.0; expected.unwrap_or(0)]);
+        }
+        let values = (self.read)(name)?;
         if expected != Some(values.len()) {
             return Err(Error::Weights(format!(
                 "the tensor {} holds {} numbers, which is not what its shape says; the file is damaged",
@@ -105,7 +113,19 @@ impl TensorSource for Source {
 
 /// The network that a file holds.
 pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
-    let Contents { saved, config, preprocess, calibration, assumed, labels, tensors, rows } = contents;
+    let Contents { saved, config, preprocess, calibration, assumed, labels, headless, mut tensors, mut rows } =
+        contents;
+    config.validate()?;
+    if headless {
+        // What stands for it is zero.
+        for (part, shape) in
+            [("weight", vec![config.features(), config.classes]), ("bias", vec![config.classes])]
+        {
+            let name = format!("{NO_CLASSIFIER}{part}");
+            rows.push((format!("head.{part}"), name.clone(), Layout::Same));
+            tensors.push((name, shape));
+        }
+    }
     let places: HashMap<&str, (&str, Layout)> =
         rows.iter().map(|(canonical, name, layout)| (canonical.as_str(), (name.as_str(), *layout))).collect();
     let rows = table(&config, |canonical| {
@@ -120,6 +140,7 @@ pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
         format: saved.name(),
         calibration,
         assumed,
+        headless,
         unused: Vec::new(),
         digest: None,
         source: Box::new(Source { read, tensors }),

@@ -47,6 +47,7 @@ pub(in crate::weights) struct Layer {
 /// The network that these layers make.
 pub(in crate::weights) fn contents(saved: Saved, layers: Vec<Layer>) -> Result<Contents> {
     let (config, rows, guessed) = arrange(&layers)?;
+    let headless = !rows.iter().any(|(canonical, ..)| canonical == "head.weight");
     let activation = if config.classes == 1 { Activation::Sigmoid } else { Activation::Softmax };
     Ok(Contents {
         saved,
@@ -55,6 +56,7 @@ pub(in crate::weights) fn contents(saved: Saved, layers: Vec<Layer>) -> Result<C
         calibration: Calibration { activation, ..Calibration::default() },
         // Whether ReLU follows a dense layer is nowhere in the file.
         labels: Labels::default(),
+        headless,
         assumed: Assumed { activation: guessed, ..Assumed::PUBLISHED },
         tensors: layers.into_iter().flat_map(|layer| layer.tensors).collect(),
         rows,
@@ -122,7 +124,8 @@ fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, Vec<Place>, bool)> {
         let supporters = |width: &usize| votes.iter().filter(|vote| *vote == width).count();
         votes.iter().copied().max_by_key(supporters).unwrap_or(0)
     };
-    config.classes = classifier.map_or(0, |layer| layer.out());
+    // Without one the network is there for its features.
+    config.classes = classifier.map_or(1, |layer| layer.out());
     config.hidden = hidden.iter().map(|layer| Hidden { width: layer.out(), relu: true }).collect();
     config.stem = [0, 1].map(|i| width(&format!("stem.{i}")));
     for (i, widths) in config.entry.iter_mut().enumerate() {
@@ -180,7 +183,6 @@ fn check_partners(convs: &[&Layer], separables: &[&Layer], norms: &[&Layer], den
         )));
     }
     match dense {
-        [] => lacks("predictions (the classifier)"),
         [first, ..] if dense.len() > MAX_DENSE => unused(first),
         _ => Ok(()),
     }

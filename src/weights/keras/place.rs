@@ -77,8 +77,9 @@ pub(in crate::weights) fn place(json: &str, saved: Saved, tensors: &mut dyn Tens
     let emotions = emotions && found.config.classes == FER2013.len();
     let labels = Labels::new(FER2013.map(str::to_owned).into_iter().filter(|_| emotions).collect());
     let assumed = Assumed { labels: emotions, ..assumed };
-    let config = found.config;
-    let contents = Contents { saved, config, preprocess, calibration, assumed, labels, tensors: all, rows };
+    let (config, headless) = (found.config, found.dense.is_empty());
+    let contents =
+        Contents { saved, config, preprocess, calibration, assumed, labels, headless, tensors: all, rows };
     Ok(Placed { contents, folded, used })
 }
 
@@ -202,7 +203,7 @@ impl Placing<'_> {
             size: found.size.is_none(),
             fit: true,
             normalisation: found.before.is_empty(),
-            activation: found.scores.is_none(),
+            activation: found.scores.is_none() && !found.dense.is_empty(),
             dialect: false,
             labels: false,
         };

@@ -17,7 +17,8 @@ pub(super) struct Found {
     pub before: Vec<Before>,
     /// Where each convolution and batch norm of the network is: the index of its layer by canonical path.
     pub places: Vec<(String, usize)>,
-    /// The dense layers, the last of them the classifier, each with the batch norms on both sides.
+    /// The dense layers, the last of them the classifier, each with the batch norms on both sides; none of a model
+    /// that ends in features.
     pub dense: Vec<DenseAt>,
     /// What makes scores of logits, if the model says so.
     pub scores: Option<Activation>,
@@ -115,8 +116,14 @@ pub(super) fn walk(graph: &Graph) -> Result<Found> {
                     ),
                 ));
             }
-            walk.expect("GlobalAveragePooling2D", |op| *op == Op::Mean)?;
-            walk.head(&mut config)?
+            if walk.to[walk.at].is_empty() {
+                // The base of others, without the pooling that they begin with.
+                config.classes = 1;
+                (Vec::new(), None)
+            } else {
+                walk.expect("GlobalAveragePooling2D", |op| *op == Op::Mean)?;
+                walk.head(&mut config)?
+            }
         }
     };
     Ok(Found { config: config.named(), size, before, places, dense, scores })
@@ -438,10 +445,15 @@ impl<'a> Walk<'a> {
                 config.hidden = hidden;
                 Ok((dense, scores))
             }
-            Some(_) => Err(strange(self.node(self.graph.output), "ends the model, but not in a dense layer of logits")),
-            None => Err(Error::Architecture(
-                "the model ends in features and has no classifier to name pictures with; put a Dense layer on it and train that".into(),
+            Some(_) => Err(strange(
+                self.node(self.graph.output),
+                "ends the model, but not in a dense layer of logits",
             )),
+            None if loose.is_empty() && scores.is_none() => {
+                config.classes = 1;
+                Ok((dense, None))
+            }
+            None => Err(strange(self.node(self.graph.output), "ends the model, which has no dense layer")),
         }
     }
 
