@@ -8,6 +8,8 @@
 //! Pictures lie here as `[B, H, W, C]`: channels are contiguous, so that everything vectorises over them.
 //! The room `fused` makes Burn operations of this; nothing here knows tensors, models or files.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
 mod block;
 mod conv;
 mod depthwise;

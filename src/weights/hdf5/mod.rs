@@ -144,7 +144,8 @@ fn contents(file: File, size: usize, json: Option<String>) -> Result<(Contents, 
                 None => (Saved::Keras3, keras3_layers(&file, &mut sizes)?),
             };
             layers.retain(|layer| !layer.tensors.is_empty());
-            let used = layers.iter().flat_map(|layer| &layer.tensors).map(|(name, _)| name.clone()).collect();
+            let used: Vec<_> =
+                layers.iter().flat_map(|layer| &layer.tensors).map(|(name, _)| name.clone()).collect();
             // After the check below, whose error says more of a file with tensors beside its layers.
             sizes.check(size)?;
             check_unused(&file, &used)?;
@@ -255,7 +256,7 @@ fn legacy_layer(
 }
 
 /// Refuses tensors that belong to no layer, but for what training leaves.
-fn check_unused(file: &File, used: &Vec<String>) -> Result<()> {
+fn check_unused(file: &File, used: &[String]) -> Result<()> {
     let used: HashSet<&str> = used.iter().map(String::as_str).collect();
     let is_unused =
         |name: &&String| !used.contains(name.as_str()) && !name.split('/').any(|part| part == SEEDS);
