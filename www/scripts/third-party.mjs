@@ -35,7 +35,10 @@ function crates() {
     cargo('metadata', '--format-version', '1', '--filter-platform', WASM, ...features),
   );
   return packages
-    .filter(({ id, name, version }) => !workspace_members.includes(id) && linked.has(`${name} v${version}`))
+    .filter(
+      ({ id, name, version }) =>
+        !workspace_members.includes(id) && linked.has(`${name} v${version}`),
+    )
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
