@@ -8,6 +8,20 @@ mod noise;
 #[path = "kernels/plain.rs"]
 mod plain;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use noise::noise;
+use xception_web::fused::{Fused, Precision};
+use xception_web::kernels::{self, Act, Conv, PANEL, Rows, Weights};
+use xception_web::model::{Dialect, XceptionConfig};
+
+/// Some twenty layers of such sums, one after the other, relative to the largest logit.
+const NETWORK_TOLERANCE: f32 = 1e-4;
+
 /// The devices that run fused kernels. A missing GPU is a failure, not a skip: install a software adapter (Mesa's
 /// lavapipe, package `mesa-vulkan-drivers`).
 fn fused_devices() -> Vec<Device> {
@@ -23,20 +37,6 @@ fn fused_devices() -> Vec<Device> {
     });
     DEVICES.clone()
 }
-
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor, TensorData};
-use noise::noise;
-use xception_web::fused::{Fused, Precision};
-use xception_web::kernels::{self, Act, Conv, PANEL, Rows, Weights};
-use xception_web::model::{Dialect, XceptionConfig};
-
-/// Some twenty layers of such sums, one after the other, relative to the largest logit.
-const NETWORK_TOLERANCE: f32 = 1e-4;
 
 /// Every kind of block, small: the paper's in both dialects, the aligned ones with batch norm after and before.
 fn networks() -> [XceptionConfig; 4] {
@@ -121,6 +121,37 @@ fn the_fused_network_is_the_plain_one_and_reads_each_tensor_once() {
                     "{}: {a}, plain {b}",
                     config.architecture
                 );
+            }
+        }
+    }
+}
+
+/// From the third picture of a shape on, a GPU runs what it recorded: with that picture's numbers, not the recorded
+/// one's, and not across a change of shape.
+#[test]
+fn each_of_many_pictures_gets_its_own_answer() {
+    let config = XceptionConfig::mini(Dialect::Keras, 7);
+    let mut values = Values::default();
+    config.init(&Device::flex()).map(&mut Shake(0)).visit(&mut values);
+    let read = |name: &str| Ok(values.found[name].clone());
+    let networks: Vec<_> = fused_devices()
+        .into_iter()
+        .map(|device| (Fused::new(&config, &read, Precision::F32, &device).unwrap(), device))
+        .collect();
+    for (seed, side) in
+        [(1, 64), (2, 64), (3, 64), (4, 64), (5, 71), (6, 64), (7, 71), (8, 71), (9, 71), (10, 71)]
+    {
+        let answers: Vec<_> = networks
+            .iter()
+            .map(|(network, device)| {
+                let pictures = noise(3 * side * side, seed);
+                pollster::block_on(network.logits(pictures, [1, 3, side, side], device)).unwrap()
+            })
+            .collect();
+        let scale = answers[0].iter().fold(1e-6f32, |scale, x| scale.max(x.abs()));
+        for answer in &answers[1..] {
+            for (a, b) in answer.iter().zip(&answers[0]) {
+                assert!((a - b).abs() <= NETWORK_TOLERANCE * scale, "picture {seed}: {a}, on the CPU {b}");
             }
         }
     }

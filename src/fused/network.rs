@@ -4,6 +4,8 @@ use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Dispatch, Flex};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+#[cfg(feature = "webgpu")]
+use super::cube::{Recorder, Turn};
 use super::dense::Dense;
 use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use super::packer::Packer;
@@ -31,6 +33,8 @@ pub struct Fused {
     head: Vec<Conv>,
     windows: bool,
     dialect: Dialect,
+    #[cfg(feature = "webgpu")]
+    recorder: Recorder,
 }
 
 #[derive(Clone, Debug)]
@@ -102,7 +106,16 @@ impl Fused {
             .map(|(i, unit)| packer.separable(&format!("tail.{i}"), unit, [Act::None, Act::Relu], None));
         let tail = tail.collect::<Result<_>>()?;
         let head = packer.head(&plan)?;
-        Ok(Self { stem, blocks, tail, head, windows: plan.windows, dialect: config.dialect })
+        Ok(Self {
+            stem,
+            blocks,
+            tail,
+            head,
+            windows: plan.windows,
+            dialect: config.dialect,
+            #[cfg(feature = "webgpu")]
+            recorder: Recorder::default(),
+        })
     }
 
     /// The logits of pictures `[B, C, H, W]` as numbers.
@@ -111,14 +124,32 @@ impl Fused {
     ///
     /// When `device` is not the one that the network was packed for, or fails.
     pub async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
-        let logits = self.run(tensor(pictures, shape, device));
         #[cfg(feature = "webgpu")]
         if on_gpu(device) {
-            return read(logits).await;
+            return self.logits_on_gpu(pictures, shape, device).await;
         }
+        let logits = self.run(tensor(pictures, shape, device));
         let logits = logits.try_into_primitive::<Flex>();
         let logits = logits.map_err(|error| Error::Backend(format!("the CPU gave no logits: {error:?}")))?;
         Ok(Dense::of(logits).slice().to_vec())
+    }
+
+    #[cfg(feature = "webgpu")]
+    async fn logits_on_gpu(
+        &self,
+        pictures: Vec<f32>,
+        shape: [usize; 4],
+        device: &Device,
+    ) -> Result<Vec<f32>> {
+        match self.recorder.turn(pictures, shape, device) {
+            Turn::Launched(logits) => read(logits).await,
+            Turn::Launch(x) => read(self.run(x)).await,
+            Turn::Record(x) => {
+                let logits = read(self.run(x.clone())).await;
+                self.recorder.record(x, |x| self.run(x));
+                logits
+            }
+        }
     }
 
     /// # Shapes
@@ -228,10 +259,11 @@ pub(crate) fn on_gpu(device: &Device) -> bool {
 /// Numbers from a GPU. Synchronous reads panic on WebGPU in a browser.
 #[cfg(feature = "webgpu")]
 async fn read(logits: Tensor<4>) -> Result<Vec<f32>> {
-    let data = logits
-        .into_data_async()
-        .await
-        .map_err(|error| Error::Backend(format!("the backend failed while running the network: {error}")))?;
+    // As they lie: in any other order, even of sides of one, they would be copied first.
+    let data =
+        logits.permute([0, 2, 3, 1]).into_data_async().await.map_err(|error| {
+            Error::Backend(format!("the backend failed while running the network: {error}"))
+        })?;
     data.try_into_vec_as::<f32>()
         .map_err(|error| Error::Backend(format!("the backend gave back no logits: {error:?}")))
 }

@@ -142,9 +142,10 @@ fn main() {
                 let first = start.elapsed().as_secs_f64() * 1e3;
                 let ms = given.time(&backend.device);
                 let part = if half { "points" } else { "" };
-                let tile = tile.map_or(String::new(), |[rows, columns]| format!("{rows}×{columns}"));
+                let tile =
+                    tile.map_or(String::new(), |[rows, columns, taken]| format!("{rows}×{columns}/{taken}"));
                 println!(
-                    "{name:16} {part:6} {tile:5} {ms:9.4} ms {:8.1} GFLOP/s, first {first:.0} ms",
+                    "{name:16} {part:6} {tile:6} {ms:9.4} ms {:8.1} GFLOP/s, first {first:.0} ms",
                     2e-6 * given.macs as f64 / ms
                 );
             }

@@ -22,7 +22,7 @@ const BUDGETS = {
   'wasm/threads-simd128_bg.wasm': 200,
   'wasm/keras_bg.wasm': 180,
   'wasm/ndarray_bg.wasm': 480,
-  'wasm/webgpu_bg.wasm': 2300,
+  'wasm/webgpu_bg.wasm': 1250,
 };
 
 /** Bundled models are stored as they are sent: half-precision numbers hardly compress. */

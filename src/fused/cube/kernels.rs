@@ -53,44 +53,10 @@ fn relu<N: Size>(x: Vector<f32, N>, #[comptime] yes: bool) -> Vector<f32, N> {
     y
 }
 
-/// The largest of a 3×3 window with stride 2, which begins `above` and `left` before the pixel it is for.
+/// The largest of the 3×3 window of an output pixel, with stride 2, which begins `above` and `left` before its own.
 #[cube]
 fn largest<N: Size>(
     x: &Tensor<Vector<f32, N>>,
-    picture: usize,
-    row: usize,
-    column: usize,
-    height: usize,
-    width: usize,
-    above: usize,
-    left: usize,
-    channels: usize,
-    channel: usize,
-) -> Vector<f32, N> {
-    // The middle of a window is always inside: padding is at most one.
-    let (middle, centre) = (row * 2 + 1 - above, column * 2 + 1 - left);
-    let middle = min(middle, height - 1);
-    let centre = min(centre, width - 1);
-    let mut best = x[((picture * height + middle) * width + centre) * channels + channel];
-    #[unroll]
-    for tap in 0..TAPS {
-        let down = row * 2 + comptime!(tap / 3);
-        let right = column * 2 + comptime!(tap % 3);
-        if down >= above && down < height + above && right >= left && right < width + left {
-            let value = x[((picture * height + down - above) * width + right - left) * channels + channel];
-            // NaN is larger than nothing and nothing is larger than it: it is asked for.
-            let better = value.greater_than(&best).or(value.not_equal(&value));
-            best = select_many(better, value, best);
-        }
-    }
-    best
-}
-
-/// A sum with the max-pool of `pooled` around its pixel, if there is one.
-#[cube]
-fn beside<N: Size>(
-    sum: Vector<f32, N>,
-    pooled: ComptimeOption<&Tensor<Vector<f32, N>>>,
     places: &Places,
     pixel: usize,
     above: usize,
@@ -98,17 +64,27 @@ fn beside<N: Size>(
     channels: usize,
     channel: usize,
 ) -> Vector<f32, N> {
-    #[comptime]
-    match pooled {
-        ComptimeOption::Some(pooled) => {
-            let picture = pixel / places.columns / places.rows;
-            let row = pixel / places.columns % places.rows;
-            let column = pixel % places.columns;
-            let (height, width) = (places.height, places.width);
-            sum + largest::<N>(pooled, picture, row, column, height, width, above, left, channels, channel)
+    let picture = pixel / places.columns / places.rows;
+    let row = pixel / places.columns % places.rows * 2;
+    let column = pixel % places.columns * 2;
+    let start = picture * places.height;
+    // The middle of a window is always inside, or, where the padding is at its end, its first pixel.
+    let middle = min(row + 1 - above, places.height - 1);
+    let centre = min(column + 1 - left, places.width - 1);
+    let mut best = x[((start + middle) * places.width + centre) * channels + channel];
+    for tap in 0..TAPS {
+        let down = row + tap / 3;
+        let right = column + tap % 3;
+        let inside =
+            down >= above && down < places.height + above && right >= left && right < places.width + left;
+        if inside {
+            let value = x[((start + down - above) * places.width + right - left) * channels + channel];
+            // NaN is larger than nothing and nothing is larger than it: it is asked for.
+            let better = value.greater_than(&best).or(value.not_equal(&value));
+            best = select_many(better, value, best);
         }
-        ComptimeOption::None => sum,
     }
+    best
 }
 
 /// The weights of row `k` of the panel at `start`.
@@ -271,12 +247,29 @@ pub fn points<M: Size, N: Size>(
                 if pixel < pixels {
                     let at = pixel * columns + channel;
                     let sum = sums.index(comptime!(row * tile.columns + j)).read();
-                    let mut sum = worth::<N>(sum, &steps, channel) + shift;
-                    sum = beside::<N>(sum, pooled, &places, pixel, above, left, columns, channel);
+                    let sum = worth::<N>(sum, &steps, channel) + shift;
                     y[at] = finish::<N>(sum, at, channel, &residual, &scale, act);
                 }
             }
         }
+    }
+    // A loop, and over what was just written: unrolled, with the sums still in variables, it would be most of the shader
+    // and of the time that this takes to compile.
+    #[comptime]
+    match pooled {
+        ComptimeOption::Some(pooled) => {
+            for row in 0..tile.rows {
+                let pixel = first + row;
+                for j in 0..tile.columns {
+                    let channel = column + j;
+                    if pixel < pixels && channel < columns {
+                        y[pixel * columns + channel] +=
+                            largest::<N>(pooled, &places, pixel, above, left, columns, channel);
+                    }
+                }
+            }
+        }
+        ComptimeOption::None => {}
     }
 }
 
@@ -475,11 +468,7 @@ pub fn pool<N: Size>(
         terminate!();
     }
     let channel = at % channels;
-    let column = at / channels % places.columns;
-    let row = at / channels / places.columns % places.rows;
-    let picture = at / channels / places.columns / places.rows;
-    let best =
-        largest::<N>(x, picture, row, column, places.height, places.width, above, left, channels, channel);
+    let best = largest::<N>(x, &places, at / channels, above, left, channels, channel);
     y[at] = best + bridge[at];
 }
 

@@ -2,6 +2,7 @@
 //! packed weights.
 
 mod kernels;
+mod record;
 mod tile;
 
 use burn::backend::TensorMetadata;
@@ -16,8 +17,9 @@ use cubecl::{CubeCount, CubeDim, calculate_cube_count_elemwise};
 use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use crate::kernels::{Act, STEP, TAPS};
 use kernels::{PlacesLaunch, SIDE, Tile, UNITS};
-pub use tile::{TILES, set_software, set_tile};
-use tile::{taken, tile};
+pub(super) use record::{Recorder, Turn};
+use tile::tile;
+pub use tile::{Sides, TILES, set_software, set_tile};
 
 /// Channels that are read at once, where they divide so.
 const LANES: usize = 4;
@@ -166,8 +168,7 @@ fn points(
     let y = Pixels::empty(&x.tensor, [b, rows, columns, outputs]);
     let lanes = lanes(&[c, outputs]);
     let pixels = b * rows * columns;
-    let tile = tile(pixels, lanes);
-    let taken = taken(lanes);
+    let (tile, taken) = tile(pixels, c, lanes);
     let Packed { values, words, steps, depth } = Packed::of(weights, c);
     let [residual, scale] = added(residual);
     let (pooled, before) = pooled.map_or((None, [0; 2]), |(pixels, before)| (Some(pixels), before));
@@ -218,28 +219,25 @@ fn windows(
     let outputs = bias.shape()[0];
     let output @ [rows, columns] = [h, w].map(|size| geometry.output(size, 3));
     let y = Pixels::empty(&x, [b, rows, columns, outputs]);
-    let lanes_out = lanes(&[outputs]);
-    // A picture of three planes is read as it comes, number by number; all else in vectors.
-    let (x, lanes_in) = match lanes(&[c]) {
-        1 => (x, 1),
-        lanes => (Pixels::of(x).channels_first(), taken(lanes)),
-    };
+    let lanes = lanes(&[outputs]);
+    let pixels = b * rows * columns;
+    let (tile, taken) = tile(pixels, c, lanes);
+    // A picture of three planes is read as it comes, number by number; vectors need channels side by side.
+    let x = if taken == 1 { x } else { Pixels::of(x).channels_first() };
     let strides: Vec<usize> = x.meta.strides().iter().copied().collect();
     // One step of channels is one vector further.
-    let by_channel = if lanes_in == 1 { strides[1] } else { 1 };
-    let pixels = b * rows * columns;
-    let tile = tile(pixels, lanes_out);
+    let by_channel = if taken == 1 { strides[1] } else { 1 };
     let Packed { values, words, steps, depth } = Packed::of(weights, TAPS * c);
     let [residual, scale] = added(residual);
-    let (cubes, dim) = units(&x, tiles(pixels, outputs / lanes_out, tile));
+    let (cubes, dim) = units(&x, tiles(pixels, outputs / lanes, tile));
     // SAFETY: as in `points`; windows are cut to the picture before they are read.
     unsafe {
         kernels::windows::launch_unchecked(
             &y.tensor.client,
             cubes,
             dim,
-            lanes_in,
-            lanes_out,
+            taken,
+            lanes,
             x.into_tensor_arg(),
             values.map(CubeTensor::into_tensor_arg).into(),
             words.map(CubeTensor::into_tensor_arg).into(),
@@ -250,13 +248,13 @@ fn windows(
             y.tensor.clone().into_tensor_arg(),
             PlacesLaunch::new(h, w, output[0], output[1]),
             pixels,
-            c / lanes_in,
+            c / taken,
             depth,
-            outputs / lanes_out,
+            outputs / lanes,
             geometry.padding,
-            strides[0] / lanes_in,
-            strides[2] / lanes_in,
-            strides[3] / lanes_in,
+            strides[0] / taken,
+            strides[2] / taken,
+            strides[3] / taken,
             by_channel,
             tile,
             geometry.stride,

@@ -1,0 +1,118 @@
+// What a picture of the paper's network costs on the GPU beside arithmetic: launches, shaders, and
+// what is made anew or sent for each picture, by counting the calls that reach WebGPU.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fullXception } from './full.mjs';
+import { PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
+
+const CLASSES = 1000;
+const SIDE = 299;
+/** Pictures until everything is in place that later ones use again. */
+const SETTLING = 3;
+/** Pictures that are counted. */
+const COUNTED = 2;
+/**
+ * 34 depthwise and 34 pointwise convolutions, two plain ones, four bridges that take the max-pools
+ * along, the mean and the classifier.
+ */
+const LAUNCHES = 76;
+const MOST_SHADERS = 15;
+/** Bytes on the GPU beyond the weights: activations, and what is pooled in whole pages. */
+const BEYOND_WEIGHTS = 60e6;
+
+/** Counts calls in the worker, and tells and forgets the counts when asked. */
+const HOOKS = `
+  let counts = {};
+  const shaders = new Set();
+  let [live, most] = [0, 0];
+  const add = (name, count = 1) => (counts[name] = (counts[name] ?? 0) + count);
+  const wrap = (type, name, before, after = () => {}) => {
+    const original = type.prototype[name];
+    type.prototype[name] = function (...args) {
+      before.apply(this, args);
+      const made = original.apply(this, args);
+      after(made, ...args);
+      return made;
+    };
+  };
+  wrap(GPUComputePassEncoder, 'dispatchWorkgroups', () => add('launches'));
+  wrap(GPUDevice, 'createBindGroup', () => add('bindGroups'));
+  wrap(GPUDevice, 'createBuffer', ({ size }) => {
+    add('buffers');
+    most = Math.max(most, (live += size));
+  });
+  wrap(GPUBuffer, 'destroy', function () { live -= this.size; });
+  wrap(GPUDevice, 'createShaderModule', ({ code }) => shaders.add(code));
+  wrap(GPUDevice, 'createComputePipeline', () => add('pipelines'));
+  wrap(GPUQueue, 'writeBuffer', (buffer, offset, data, from, size) => {
+    add('writes');
+    add('bytes', size ?? data.byteLength);
+  });
+  const channel = new BroadcastChannel('gpu-counts');
+  channel.onmessage = ({ data }) => {
+    if (data !== 'take') return;
+    channel.postMessage({ ...counts, shaders: shaders.size, live, most });
+    counts = {};
+  };`;
+
+test(
+  'a later picture on the GPU costs its launches and its pixels, and makes nothing anew',
+  { timeout: PATIENCE },
+  async () => {
+    const model = fullXception(CLASSES);
+    const site = await start({
+      flags: SOFTWARE_GPU,
+      worker: HOOKS,
+      first({ url }, response) {
+        if (url !== '/full') return false;
+        response.writeHead(200, { 'Content-Length': model.length });
+        response.end(model);
+        return true;
+      },
+    });
+    try {
+      const page = await site.open('/samples/cat.svg');
+      const got = await page.evaluate(
+        async ([settling, counted]) => {
+          const { ImageClassifier } = await import('/xception-web/index.js');
+          const classifier = await ImageClassifier.create({ model: '/full', backend: 'webgpu' });
+          const channel = new BroadcastChannel('gpu-counts');
+          const take = () =>
+            new Promise((resolve) => {
+              channel.onmessage = ({ data }) => resolve(data);
+              channel.postMessage('take');
+            });
+          const times = [];
+          const counts = [await take()];
+          for (let i = 0; i < settling + counted; i++) {
+            const { timings } = await classifier.classify(new ImageData(320, 299));
+            times.push(timings.inference);
+            counts.push(await take());
+          }
+          const { backend, reason, timings } = classifier.info;
+          classifier.dispose();
+          return { backend, reason, timings, times, counts };
+        },
+        [SETTLING, COUNTED],
+      );
+      assert.equal(got.backend, 'webgpu', got.reason);
+      const ready = Math.round(got.timings.start);
+      console.log(`network built in ${ready} ms, ${JSON.stringify(got.counts[0])}`);
+      got.counts.slice(1).forEach((counts, at) => {
+        console.log(`picture ${at + 1}: ${Math.round(got.times[at])} ms, ${JSON.stringify(counts)}`);
+      });
+      for (const counts of got.counts.slice(-COUNTED)) {
+        assert.equal(counts.launches, LAUNCHES);
+        assert.ok(counts.shaders <= MOST_SHADERS, `${counts.shaders} shaders`);
+        assert.equal(counts.pipelines, undefined);
+        assert.equal(counts.buffers, undefined);
+        assert.equal(counts.bindGroups, undefined);
+        assert.equal(counts.bytes, 4 * 3 * SIDE * SIDE, 'the pixels, and nothing else, are sent');
+        assert.ok(counts.live <= model.length + BEYOND_WEIGHTS, `${counts.live} bytes on the GPU`);
+      }
+    } finally {
+      await site.stop();
+    }
+  },
+);
