@@ -39,6 +39,10 @@ export const POLICY = [
   "form-action 'none'",
 ].join('; ');
 
+/** Of the frame that fetches a picture of another site, when somebody asks for one. */
+const COURIER = '/courier.html';
+const COURIER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self' https: http:";
+
 const HEADERS = {
   'Cache-Control': 'no-cache',
   'Content-Security-Policy': POLICY,
@@ -68,8 +72,11 @@ export function serve({ root = SITE, port = 0, first = () => false, headers = {}
   });
 }
 
-async function file(base, headers, request, response) {
+async function file(base, usual, request, response) {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+  // Whatever the answer is: what is told beside a 304 replaces what came with the file.
+  const headers =
+    pathname === COURIER ? { ...usual, 'Content-Security-Policy': COURIER_POLICY } : usual;
   const path = join(base, decodeURIComponent(pathname).replace(/\/$/, '/index.html'));
   if (!path.startsWith(base + sep)) return answer(response, headers, 404);
   const found = await stat(path);

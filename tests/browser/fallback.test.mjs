@@ -35,6 +35,7 @@ async function run({ flags, worker, first: answer, query, pictures = 1 }) {
       labels,
       backend: await text(page, 'backend'),
       reason: await text(page, 'reason'),
+      loading: await page.locator('#loading').isVisible(),
       models: of('.safetensors'),
       gpuModules: of('webgpu_bg.wasm'),
       cpuModules: ['cpu', 'relaxed', 'threads', 'threads-simd128'].reduce(
@@ -137,6 +138,7 @@ test('a device lost between pictures leads to the CPU, with the picture', option
   assert.deepEqual(got.labels, ['cat', 'cat']);
   assert.equal(got.models, 1);
   assert.equal(got.cpuModules, 1);
+  assert.equal(got.loading, false, 'the program that was loaded for the picture is there');
 });
 
 test('a dispatch that fails validation is noticed though an answer comes', options, async () => {

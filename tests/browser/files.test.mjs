@@ -25,6 +25,15 @@ describe('files dropped together', { timeout: PATIENCE }, () => {
     assert.equal((await labelsFor(page, 'car.svg'))[0], 'car');
     const film = page.getByTestId('film');
     assert.equal(await film.getByRole('button').count(), 3);
+    // Each says what it shows, without being looked at.
+    for (const name of ['car', 'cat', 'apple']) {
+      await film.getByRole('button', { name: `${name}.svg ${name}`, exact: true }).waitFor();
+    }
+    await film.getByRole('button', { name: 'car.svg' }).focus();
+    await page.keyboard.press('ArrowRight');
+    assert.equal((await labelsFor(page, 'cat.svg'))[0], 'cat');
+    await page.keyboard.press('ArrowLeft');
+    assert.equal((await labelsFor(page, 'car.svg'))[0], 'car');
     await film.getByRole('button', { name: 'apple.svg' }).click();
     assert.equal((await labelsFor(page, 'apple.svg'))[0], 'apple');
     const chosen = film.getByRole('button', { pressed: true });

@@ -253,10 +253,9 @@ describe('the page', { timeout: PATIENCE }, () => {
       () => document.querySelector('#announced').textContent === 'Copied.',
     );
     const lines = (await page.evaluate(() => navigator.clipboard.readText())).split('\n');
-    assert.deepEqual(
-      lines.map((line) => line.split('\t')[0]),
-      labels,
-    );
+    const named = lines.map((line) => line.split('\t')[0]);
+    assert.deepEqual(named, labels.slice(0, named.length));
+    assert.ok(!lines.some((line) => line.endsWith('\t0.0 %')), 'only what is worth reading');
     assert.match(lines[0], /^apple\t\d+\.\d %$/);
   });
 

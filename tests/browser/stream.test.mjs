@@ -59,9 +59,9 @@ describe('a camera', { timeout: PATIENCE }, () => {
       globalThis.tracks = document.querySelector('video').srcObject.getTracks();
       globalThis.answers = 0;
       const list = document.querySelector('#predictions');
-      new MutationObserver(() => answers++).observe(list, { childList: true });
+      new MutationObserver(() => answers++).observe(list, { childList: true, subtree: true });
     });
-    await page.waitForFunction(() => answers >= 3);
+    await page.waitForFunction(() => answers >= 30); // Three answers of five rows, two texts each.
     await page.getByTestId('webcam-stop').click();
     await page.waitForFunction(() => tracks.every(({ readyState }) => readyState === 'ended'));
     assert.equal(await page.evaluate(() => document.querySelector('video').srcObject), null);
@@ -97,7 +97,7 @@ describe('a camera', { timeout: PATIENCE }, () => {
         const note = () => spoken.textContent && said.push(performance.now());
         new MutationObserver(note).observe(spoken, { childList: true });
         const list = document.querySelector('#predictions');
-        new MutationObserver(() => answers++).observe(list, { childList: true });
+        new MutationObserver(() => answers++).observe(list, { childList: true, subtree: true });
       });
       await page.getByTestId('webcam-start').click();
       await page.waitForFunction(() => said.length >= 3);
@@ -110,6 +110,25 @@ describe('a camera', { timeout: PATIENCE }, () => {
     } finally {
       await restless.stop();
     }
+  });
+
+  test('fills a phone, with the best label and its buttons over it', async () => {
+    const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+    const page = await site.open('/?backend=cpu&model=drawings', phone);
+    await page.getByTestId('webcam-start').tap();
+    assert.equal((await labelsFor(page, 'webcam'))[0], 'umbrella');
+    assert.deepEqual(await page.locator('#video').boundingBox(), {
+      x: 0,
+      y: 0,
+      width: 390,
+      height: 844,
+    });
+    for (const over of [page.getByTestId('prediction').first(), page.getByTestId('webcam-stop')]) {
+      const { y, height } = await over.boundingBox();
+      assert.ok(y > 422 && y + height <= 844, 'in the lower half, without scrolling');
+    }
+    await page.getByTestId('webcam-stop').tap();
+    await page.getByTestId('webcam-start').waitFor();
   });
 
   test('gives way to a picture', async () => {

@@ -1,6 +1,6 @@
 // The ways in: picker, drop, paste, samples. Says which file came, not what becomes of it.
 
-import { element } from './view.js';
+import { element } from './dom.js';
 
 const LABELS_FILE = /\.json$/i;
 const MODEL_FILE = /\.(safetensors|keras|h5|hdf5|pth|pt|ckpt|bin)$/i;
@@ -9,12 +9,14 @@ export const MODEL_ENDINGS = '.safetensors, .keras, .h5, .hdf5, .pth, .pt, .ckpt
 export interface Takers {
   /** At least one. */
   pictures: (files: File[]) => void;
+  /** A picture that is still to be fetched: a sample, or one of another site. */
+  address: (address: string) => void;
   /** A model, its labels, or both. */
   model: (files: { model?: File; labels?: File }) => void;
   failed: (error: unknown) => void;
 }
 
-export function listen({ pictures, model, failed }: Takers): void {
+export function listen({ pictures, address, model, failed }: Takers): void {
   const load = (models: File[], labels: File[]) => {
     for (const [what, files] of Object.entries({ 'model files': models, 'label files': labels })) {
       if (files.length < 2) continue;
@@ -60,26 +62,34 @@ export function listen({ pictures, model, failed }: Takers): void {
     event.preventDefault();
     zone.classList.remove('over');
     const files = [...(event.dataTransfer?.files ?? [])];
+    const dragged = files.length > 0 ? undefined : draggedAddress(event.dataTransfer);
     if (files.length > 0) take(files);
-    else failed(new Error('What was dropped is no file. Save the picture first, then drop it.'));
+    else if (dragged) address(dragged);
+    else failed(new Error('What was dropped is no picture. Save the picture first, then drop it.'));
   });
 
-  document.addEventListener('paste', (event) => {
-    take([...(event.clipboardData?.files ?? [])]);
+  document.addEventListener('paste', ({ clipboardData, target }) => {
+    const files = [...(clipboardData?.files ?? [])];
+    if (files.length > 0) return take(files);
+    const text = clipboardData?.getData('text/plain').trim() ?? '';
+    if (!(target instanceof HTMLInputElement) && /^(https?:\/\/|data:image\/)\S+$/.test(text)) {
+      address(text);
+    }
   });
 
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-sample]')) {
-    const address = button.dataset.sample!;
-    button.addEventListener(
-      'click',
-      () => void sample(address).then((file) => pictures([file]), failed),
-    );
+    button.addEventListener('click', () => address(button.dataset.sample!));
   }
 }
 
-async function sample(address: string): Promise<File> {
-  const response = await fetch(address);
-  if (!response.ok) throw new Error(`The sample could not be loaded (${response.status}).`);
-  const blob = await response.blob();
-  return new File([blob], address.split('/').at(-1)!, { type: blob.type });
+/** A picture dragged from another page: its own address before that of a link around it. */
+function draggedAddress(dragged: DataTransfer | null): string | undefined {
+  const html = dragged?.getData('text/html') ?? '';
+  // What is parsed so is never shown: it loads nothing and runs nothing.
+  const picture = new DOMParser().parseFromString(html, 'text/html').querySelector('img[src]');
+  const src = picture?.getAttribute('src');
+  if (src && /^(https?|data):/.test(src)) return src;
+  const lines = (dragged?.getData('text/uri-list') ?? '').split(/\r?\n/);
+  // Lines with # are comments there.
+  return lines.find((line) => /^(https?|data):/.test(line));
 }

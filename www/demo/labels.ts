@@ -1,7 +1,7 @@
 // What the model that runs knows: one line, and all its labels to search.
 
 import type { ModelInfo } from 'xception-web';
-import { element } from './view.js';
+import { element } from './dom.js';
 
 /** Labels that stand for the others. */
 const EXAMPLES = 5;

@@ -1,17 +1,19 @@
 // The page: one classifier at a time, one picture or camera at a time, the newest always wins.
 
-import {
-  BACKENDS,
-  ImageClassifier,
-  PictureError,
-  openCamera,
-  type BackendChoice,
-} from 'xception-web';
-import { markFrame, showFilm } from './film.js';
+import { BACKENDS, ImageClassifier, PictureError, type BackendChoice } from 'xception-web';
+import { bring, confirmed, listenForAddresses } from './addresses.js';
+import { answerText, clearAnswer, showAnswer, showBusy } from './answer.js';
+import { Camera } from './camera.js';
+import { element, messageOf } from './dom.js';
+import { showEngine, showModel, showTimings } from './facts.js';
+import { Film } from './film.js';
 import { MODEL_ENDINGS, listen } from './inputs.js';
 import { showKnowledge } from './labels.js';
+import { asked, keepInAddress } from './location.js';
 import { Picker } from './models.js';
-import * as view from './view.js';
+import { clearError, clearProgress, showError, showProgress } from './notices.js';
+import { announce } from './speech.js';
+import { clearStage, showPicture, video } from './stage.js';
 
 /** What the package loads where nothing else is asked for. */
 const DEFAULT = 'photos';
@@ -23,10 +25,10 @@ let model: File | string | undefined;
 let labels: File | undefined;
 let picture: File | undefined;
 
-/** Ends the loading, the picture and the camera that the next one replaces. */
-let loading = new AbortController();
+/** Ends the loading, the fetching of a picture and the look that the next one replaces. */
+let loading: AbortController | undefined;
+let fetching = new AbortController();
 let looking = new AbortController();
-let camera: AbortController | undefined;
 
 function replace(old: AbortController | undefined): AbortController {
   old?.abort();
@@ -40,45 +42,61 @@ interface Want {
 }
 
 /** Loads the model on the backend; what runs goes on until the new one is ready. */
-async function load(want: Want): Promise<void> {
-  const { signal } = (loading = replace(loading));
-  view.clearError();
-  view.clearProgress();
+async function load(want: Want): Promise<boolean> {
+  const own = (loading = replace(loading));
+  const { signal } = own;
+  clearProgress();
   const name = nameOf(want.model);
   const total = want.model instanceof File ? want.model.size : picker.bytesOf(want.model);
   const spoken = want.model instanceof File ? 'your model' : (name ?? 'the bundled model');
-  view.showProgress({ stage: 'model', loaded: 0, total }, spoken);
-  view.announce(`Loading ${spoken}.`);
+  showProgress({ stage: 'model', loaded: 0, total }, spoken);
+  announce(`Loading ${spoken}.`);
+  let loaded = false;
   try {
     const next = await ImageClassifier.create({
       ...want,
       signal,
-      onProgress: (progress) => signal.aborted || view.showProgress(progress, spoken),
+      // It goes on to tell when it must load another program for a picture, having lost the GPU.
+      onProgress: (progress) => signal.aborted || showProgress(progress, spoken),
     });
     looking.abort();
     classifier?.dispose();
     classifier = next;
     ({ backend, model, labels } = want);
-    view.showEngine(next.info);
-    view.showModel(next.info, {
+    loaded = true;
+    showEngine(next.info);
+    showModel(next.info, {
       name,
       id: model instanceof File ? undefined : (model ?? DEFAULT),
       isDefault: model === undefined,
     });
     showKnowledge(next.info.model);
-    view.announce(`Loaded ${spoken}. ${next.info.reason}`);
+    announce(`Loaded ${spoken}. ${next.info.reason}`);
     picker.choose(model);
     void picker.showStored();
+    film.forget();
     void look();
   } catch (error) {
-    if (signal.aborted) return;
-    view.announce('');
-    view.showError(name ? `${name}: ${view.messageOf(error)}` : error);
+    if (signal.aborted) return false;
+    announce('');
+    showError(name ? `${name}: ${messageOf(error)}` : error);
     picker.choose(model); // What goes on running, not what failed.
-    if (!classifier) view.clearAnswer();
+    if (!classifier) clear();
   }
-  view.clearProgress();
+  if (own === loading) loading = undefined;
+  clearProgress();
   choose(backend);
+  return loaded;
+}
+
+/** Loads what somebody chose; the address names it once it runs. */
+async function change(want: Want): Promise<void> {
+  clearError();
+  if (await load(want)) keepChoices();
+}
+
+function keepChoices(): void {
+  keepInAddress({ backend, model: model instanceof File ? undefined : model });
 }
 
 /** What the page calls a model; nothing for the bundled one. */
@@ -88,98 +106,93 @@ function nameOf(model: Want['model']): string | undefined {
 
 /** Gives the loading up; what ran before goes on running. */
 function cancel(): void {
-  loading.abort();
-  view.clearProgress();
+  loading?.abort();
+  loading = undefined;
+  clearProgress();
   choose(backend);
-  view.announce('Loading was cancelled.');
+  announce('Loading was cancelled.');
   picker.choose(model);
   picker.focus();
-  if (!classifier) view.showError('Loading was cancelled. Choose a model to go on.');
+  if (classifier) keepChoices();
+  else showError('Loading was cancelled. Choose a model to go on.');
 }
 
 /** Classifies what is on the stage: the camera if it runs, else the picture. */
 async function look(): Promise<void> {
   const { signal } = (looking = replace(looking));
-  if (!camera && !picture) return;
-  view.showBusy();
+  if (!camera.runs && !picture) return;
+  showBusy();
   // Comes back when the model is loaded, and when the camera is open.
-  if (!classifier || (camera && !view.video.srcObject)) return;
+  if (!classifier || (camera.runs && !camera.shows)) return;
   try {
-    if (camera) await watch(classifier, signal);
-    else if (picture) show(await classifier.classify(picture, { signal }), picture.name);
+    if (camera.runs) await watch(classifier, signal);
+    else if (picture) await lookAt(classifier, picture, signal);
   } catch (error) {
     if (signal.aborted) return;
-    if (camera) stopCamera();
+    camera.stop();
     const stranger = picture && error instanceof PictureError && !picture.type.startsWith('image/');
     picture = undefined;
-    view.clearStage();
-    view.clearAnswer();
-    view.showError(stranger ? `${error.message} Model files end in ${MODEL_ENDINGS}.` : error);
+    clearStage();
+    clear();
+    showError(stranger ? `${messageOf(error)} Model files end in ${MODEL_ENDINGS}.` : error);
   }
+  // A program that was loaded for this picture is there, or never will be.
+  if (!signal.aborted && !loading) clearProgress();
+}
 
-  async function watch(classifier: ImageClassifier, signal: AbortSignal): Promise<void> {
-    for await (const answer of classifier.stream(view.video, { signal })) {
-      if (!signal.aborted) show(answer, 'webcam');
-    }
+async function watch(classifier: ImageClassifier, signal: AbortSignal): Promise<void> {
+  for await (const answer of classifier.stream(video, { signal })) {
+    if (!signal.aborted) show(answer, 'webcam');
   }
 }
 
-function show(answer: Parameters<typeof view.showAnswer>[0], source: string): void {
-  view.showAnswer(answer, source);
-  if (classifier) view.showEngine(classifier.info);
+async function lookAt(
+  classifier: ImageClassifier,
+  picture: File,
+  signal: AbortSignal,
+): Promise<void> {
+  const answer = film.answerOf(picture) ?? (await classifier.classify(picture, { signal }));
+  show(answer, picture.name);
+  film.keep(picture, answer);
+  void film.complete((file) => classifier.classify(file, { signal }), signal);
+}
+
+function show(answer: Parameters<typeof showAnswer>[0], source: string): void {
+  showAnswer(answer, source);
+  showTimings(answer);
+  if (classifier) showEngine(classifier.info);
+  if (!loading) clearProgress();
+}
+
+/** What was said belongs to nothing that is shown. */
+function clear(): void {
+  clearAnswer();
 }
 
 function takePictures(files: File[]): void {
-  showFilm(files, takePicture);
-  markFrame(0);
+  fetching.abort(); // What is slower than this came earlier.
+  film.show(files);
   takePicture(files[0]!);
 }
 
 function takePicture(file: File): void {
-  stopCamera();
-  view.clearError();
+  camera.stop();
+  clearError();
   picture = file;
-  view.showPicture(file);
+  showPicture(file);
   void look();
 }
 
-async function startCamera(deviceId?: string): Promise<void> {
-  const opening = (camera = replace(camera));
-  looking.abort();
-  picture = undefined;
-  showFilm([], takePicture);
-  view.clearError();
-  view.clearAnswer();
-  view.showCameraRunning(true);
+/** A sample, or a picture of another site. */
+async function takeAddress(address: string): Promise<void> {
+  const { signal } = (fetching = replace(fetching));
+  clearError();
   try {
-    const stream = await openCamera(view.video, {
-      signal: opening.signal,
-      deviceId,
-      facingMode: 'environment', // Where there is a choice, the one that looks at things.
-    });
-    const track = stream.getVideoTracks()[0];
-    track?.addEventListener('ended', () => opening === camera && stopCamera());
-    const settings = track?.getSettings();
-    view.showCamera(settings?.facingMode !== 'environment');
-    void look();
-    // Their names are known only now that one was allowed.
-    const devices = await navigator.mediaDevices.enumerateDevices();
-    if (opening === camera) view.showCameras(devices, settings?.deviceId);
+    const file = await bring(address, signal);
+    if (!signal.aborted) takePictures([file]);
   } catch (error) {
-    if (opening !== camera) return;
-    stopCamera();
-    view.showError(error);
+    if (!signal.aborted) showError(error);
   }
-}
-
-function stopCamera(): void {
-  if (!camera) return;
-  camera.abort();
-  camera = undefined;
-  looking.abort();
-  view.showCameraRunning(false);
-  view.clearStage();
-  view.clearAnswer();
 }
 
 function choose(backend: BackendChoice): void {
@@ -188,65 +201,62 @@ function choose(backend: BackendChoice): void {
   }
 }
 
-function changeBackend({ target }: Event): void {
-  const { value } = target as HTMLInputElement;
-  keepInAddress('backend', value);
-  void load({ backend: value as BackendChoice, model, labels });
-}
-
-function keepInAddress(name: string, value: string | undefined): void {
-  const address = new URL(location.href);
-  if (value === undefined) address.searchParams.delete(name);
-  else address.searchParams.set(name, value);
-  history.replaceState(null, '', address);
-}
-
-const picker = new Picker({
-  use: (id) => {
-    keepInAddress('model', id);
-    void load({ backend, model: id, labels: undefined });
+const film = new Film(takePicture);
+const camera = new Camera({
+  opening: () => {
+    fetching.abort();
+    looking.abort();
+    picture = undefined;
+    film.show([]);
+    clearError();
+    clear();
+    showBusy();
   },
-  failed: view.showError,
+  opened: () => void look(),
+  closed: () => {
+    looking.abort();
+    clear();
+  },
+  failed: showError,
+});
+const picker = new Picker({
+  use: (id) => void change({ backend, model: id, labels: undefined }),
+  failed: showError,
 });
 listen({
   pictures: takePictures,
+  address: (address) => void takeAddress(address),
   // Labels alone are for the model that runs; a new model brings its own or has none.
-  model: (files) => {
-    if (files.model) keepInAddress('model', undefined);
-    void load({ backend, model: files.model ?? model, labels: files.labels });
-  },
-  failed: view.showError,
+  model: (files) => void change({ backend, model: files.model ?? model, labels: files.labels }),
+  failed: showError,
 });
-view.element('model-reset').addEventListener('click', () => {
-  keepInAddress('model', undefined);
-  void load({ backend, model: undefined, labels: undefined });
+listenForAddresses({ wanted: (address) => void takeAddress(address) });
+element('model-reset').addEventListener(
+  'click',
+  () => void change({ backend, model: undefined, labels: undefined }),
+);
+element('loading-cancel').addEventListener('click', cancel);
+element('error-close').addEventListener('click', () => {
+  clearError();
+  element('answer').focus();
 });
-view.element('loading-cancel').addEventListener('click', cancel);
-view.element('error-close').addEventListener('click', () => {
-  view.clearError();
-  view.element('answer').focus();
+element('copy').addEventListener('click', () => {
+  navigator.clipboard.writeText(answerText()).then(() => announce('Copied.'), showError);
 });
-view.element('webcam-start').addEventListener('click', () => void startCamera());
-view
-  .element('cameras')
-  .addEventListener(
-    'change',
-    ({ target }) => void startCamera((target as HTMLSelectElement).value),
-  );
-view.element('copy').addEventListener('click', () => {
-  navigator.clipboard
-    .writeText(view.answerText())
-    .then(() => view.announce('Copied.'), view.showError);
+document.querySelector('.choice')?.addEventListener('change', ({ target }) => {
+  const { value } = target as HTMLInputElement;
+  void change({ backend: value as BackendChoice, model, labels });
 });
-view.element('webcam-stop').addEventListener('click', stopCamera);
-document.querySelector('.choice')?.addEventListener('change', changeBackend);
 
-const asked = new URL(location.href).searchParams;
 const askedBackend = asked.get('backend') ?? 'auto';
 const askedModel = asked.get('model');
+const askedPicture = asked.get('url');
 backend = BACKENDS.find((name) => name === askedBackend) ?? 'auto';
 choose(backend);
 void begin();
+if (askedPicture) {
+  void confirmed(askedPicture).then((yes) => void (yes && takeAddress(askedPicture)));
+}
 
 async function begin(): Promise<void> {
   // An address alone asks no other host for anything: that takes a click.
@@ -254,7 +264,7 @@ async function begin(): Promise<void> {
   await load({ backend, model: bundled, labels: undefined });
   if (askedBackend !== backend) {
     const names = BACKENDS.join(', ');
-    view.showError(`There is no backend called "${askedBackend}". Choose one of ${names}.`);
+    showError(`There is no backend called "${askedBackend}". Choose one of ${names}.`);
   }
   if (askedModel && model === undefined) await picker.suggest(askedModel);
 }

@@ -1,7 +1,7 @@
 // The list of models: what each costs before it is asked for, and what this device keeps.
 
 import { models, type CachedModel, type RegistryModel } from 'xception-web';
-import { element, megabytes } from './view.js';
+import { element, megabytes } from './dom.js';
 
 const list = element('models');
 const cost = element('model-cost');
@@ -158,7 +158,8 @@ export class Picker {
     const button = document.createElement('button');
     button.type = 'button';
     button.value = model.id;
-    const lines = [`${model.classes} things · ${rightness(model)}`, this.#costOf(model)];
+    const right = `${(100 * model.accuracy.top1).toFixed(1)} % right`;
+    const lines = [`${model.classes} things · ${right}`, this.#costOf(model)];
     const title = document.createElement('strong');
     title.textContent = model.title;
     button.append(title, ...lines.map(quiet));

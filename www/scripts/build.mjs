@@ -115,12 +115,12 @@ for (const name of published) {
 }
 await build({
   ...common,
-  entryPoints: { app: 'demo/main.ts', style: 'demo/style.css' },
+  entryPoints: { app: 'demo/main.ts', courier: 'demo/courier.ts', style: 'demo/style.css' },
   outdir: 'dist/site',
   minify: true,
   plugins: [packageBeside],
 });
-cpSync('index.html', 'dist/site/index.html');
+for (const name of ['index.html', 'courier.html']) cpSync(name, `dist/site/${name}`);
 cpSync('demo/icon.svg', 'dist/site/icon.svg');
 cpSync('demo/samples', 'dist/site/samples', { recursive: true });
 for (const [file, name] of Object.entries({

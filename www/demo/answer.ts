@@ -1,0 +1,105 @@
+// The answer: the best label large, what else is worth reading under it, or that nothing is known.
+
+import type { Classification, Prediction } from 'xception-web';
+import { element, percent } from './dom.js';
+import { announce, resetSpeech, speak } from './speech.js';
+
+const list = element('predictions');
+const waiting = element('waiting');
+const unknown = element('unknown');
+const closest = element('closest');
+const offers = element('offers');
+const copy = element('copy');
+
+/** The smallest score that is not written as 0.0 %. */
+const WORTH_READING = 0.0005;
+
+/** A look begins. */
+export function showBusy(): void {
+  resetSpeech();
+  list.setAttribute('aria-busy', 'true');
+  waiting.textContent = 'Looking…';
+  waiting.classList.add('busy');
+}
+
+export function showAnswer(answer: Classification, source: string): void {
+  const { predictions, known } = answer;
+  // Rows stay where they are: their bars move from answer to answer.
+  while (list.childElementCount > predictions.length) list.lastElementChild!.remove();
+  for (const [at, prediction] of predictions.entries()) {
+    fill(list.children[at] ?? list.appendChild(emptyRow()), prediction, at === 0);
+  }
+  list.dataset.source = source;
+  list.dataset.known = String(known);
+  unknown.hidden = closest.hidden = known;
+  offer(!known, source === 'webcam');
+  waiting.hidden = predictions.length > 0;
+  copy.hidden = predictions.length === 0 || !navigator.clipboard; // None on plain http://.
+  list.setAttribute('aria-busy', 'false');
+  speak(answer, source === 'webcam');
+}
+
+/** Takes the labels away: they belong to nothing that is shown. */
+export function clearAnswer(): void {
+  list.replaceChildren();
+  delete list.dataset.source;
+  unknown.hidden = closest.hidden = true;
+  offer(false, false);
+  copy.hidden = true;
+  resetSpeech();
+  waiting.hidden = false;
+  waiting.textContent = 'Its likeliest labels appear here.';
+  waiting.classList.remove('busy');
+  element('latency').textContent = '–';
+  element('split').textContent = '';
+  list.setAttribute('aria-busy', 'false');
+}
+
+/** The answer as lines of text: those rows that are shown. */
+export function answerText(): string {
+  return ([...list.children] as HTMLElement[])
+    .filter(({ hidden }) => !hidden)
+    .map(({ dataset }) => `${dataset.label}\t${percent(Number(dataset.score))}`)
+    .join('\n');
+}
+
+/** Milliseconds that a camera must see nothing known, or something: buttons must not come and go under a finger. */
+const LINGER = 2500;
+let settled = 0;
+
+/** Shows or hides the models that know other things. */
+function offer(wanted: boolean, live: boolean): void {
+  const now = performance.now();
+  if (offers.hidden !== wanted) settled = now;
+  else if (!live || now - settled >= LINGER) {
+    // The button that was pressed goes away: the keyboard goes on from the answer.
+    if (offers.contains(document.activeElement)) element('answer').focus();
+    offers.hidden = !wanted;
+    if (wanted && !live) announce('Models that know other things are offered below the answer.');
+  }
+}
+
+function fill(row: Element, { index, label, score, synset }: Prediction, best: boolean): void {
+  const item = row as HTMLElement;
+  item.dataset.index = String(index);
+  item.dataset.label = label;
+  item.dataset.score = String(score);
+  if (synset) item.dataset.synset = synset;
+  else delete item.dataset.synset;
+  item.hidden = !best && score < WORTH_READING;
+  const [name, value, bar] = [...item.children] as HTMLElement[];
+  name!.textContent = label;
+  value!.textContent = percent(score);
+  bar!.style.setProperty('--share', String(score));
+}
+
+function emptyRow(): HTMLElement {
+  const item = document.createElement('li');
+  item.dataset.testid = 'prediction';
+  for (const name of ['label', 'score', 'bar']) {
+    const part = document.createElement('span');
+    part.className = name;
+    item.append(part);
+  }
+  return item;
+}

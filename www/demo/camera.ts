@@ -1,0 +1,130 @@
+// The camera and its buttons: which one, front or back, its light. Knows nothing of answers.
+
+import { openCamera } from 'xception-web';
+import { element } from './dom.js';
+import { clearStage, showVideo, video } from './stage.js';
+
+const start = element<HTMLButtonElement>('webcam-start');
+const stop = element<HTMLButtonElement>('webcam-stop');
+const flip = element<HTMLButtonElement>('flip');
+const torch = element<HTMLButtonElement>('torch');
+const cameras = element<HTMLSelectElement>('cameras');
+/** What gives its place to the camera's own buttons. */
+const others = [start, element('picker'), element('address-open')];
+
+type Facing = 'user' | 'environment';
+
+export interface CameraTakers {
+  /** It was asked for: what was shown and said before goes away. */
+  opening: () => void;
+  /** It shows something. */
+  opened: () => void;
+  closed: () => void;
+  failed: (error: unknown) => void;
+}
+
+/** The browsers' light of a camera, which TypeScript's DOM does not list. */
+type Lit = { torch?: boolean };
+
+export class Camera {
+  readonly #takers: CameraTakers;
+  #running: AbortController | undefined;
+  #track: MediaStreamTrack | undefined;
+  /** Where there is a choice, the one that looks at things. */
+  #facing: Facing = 'environment';
+
+  constructor(takers: CameraTakers) {
+    this.#takers = takers;
+    start.addEventListener('click', () => void this.#start());
+    stop.addEventListener('click', () => this.stop());
+    flip.addEventListener('click', () => {
+      this.#facing = this.#facing === 'user' ? 'environment' : 'user';
+      void this.#start();
+    });
+    torch.addEventListener('click', () => void this.#light());
+    cameras.addEventListener('change', () => void this.#start(cameras.value));
+  }
+
+  /** Asked for, whether or not it shows anything yet. */
+  get runs(): boolean {
+    return this.#running !== undefined;
+  }
+
+  get shows(): boolean {
+    return this.runs && video.srcObject !== null;
+  }
+
+  stop(): void {
+    if (!this.#running) return;
+    this.#running.abort();
+    this.#running = this.#track = undefined;
+    this.#showButtons(false);
+    clearStage();
+    this.#takers.closed();
+  }
+
+  async #start(deviceId?: string): Promise<void> {
+    this.#running?.abort();
+    const { signal } = (this.#running = new AbortController());
+    this.#takers.opening();
+    this.#showButtons(true);
+    try {
+      const stream = await openCamera(video, { signal, deviceId, facingMode: this.#facing });
+      const track = (this.#track = stream.getVideoTracks()[0]);
+      track?.addEventListener('ended', () => signal.aborted || this.stop());
+      const settings = track?.getSettings();
+      if (settings?.facingMode) this.#facing = settings.facingMode as Facing;
+      showVideo(settings?.facingMode !== 'environment');
+      this.#takers.opened();
+      this.#offerLight();
+      // Their names are known only now that one was allowed.
+      const devices = await navigator.mediaDevices.enumerateDevices();
+      if (!signal.aborted) this.#offer(devices, settings);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.stop();
+      this.#takers.failed(error);
+    }
+  }
+
+  /** Offers the cameras where there is a choice, and to turn round where they say how they face. */
+  #offer(devices: MediaDeviceInfo[], current: MediaTrackSettings | undefined): void {
+    const found = devices.filter(({ kind }) => kind === 'videoinput');
+    cameras.replaceChildren(
+      ...found.map(({ deviceId, label }, i) => new Option(label || `Camera ${i + 1}`, deviceId)),
+    );
+    if (current?.deviceId) cameras.value = current.deviceId;
+    cameras.hidden = found.length < 2;
+    flip.hidden = found.length < 2 || !current?.facingMode;
+  }
+
+  #offerLight(): void {
+    const able = this.#track?.getCapabilities?.() as Lit | undefined;
+    torch.hidden = !able?.torch;
+    torch.setAttribute('aria-pressed', 'false');
+  }
+
+  async #light(): Promise<void> {
+    const lit = torch.getAttribute('aria-pressed') !== 'true';
+    try {
+      await this.#track?.applyConstraints({
+        advanced: [{ torch: lit } as MediaTrackConstraintSet],
+      });
+      torch.setAttribute('aria-pressed', String(lit));
+    } catch (error) {
+      this.#takers.failed(error);
+    }
+  }
+
+  #showButtons(running: boolean): void {
+    const focused = document.activeElement;
+    document.body.classList.toggle('live', running);
+    for (const other of others) other.hidden = running;
+    stop.hidden = !running;
+    if (!running) flip.hidden = torch.hidden = cameras.hidden = true;
+    // A hidden button loses the keyboard: hand it to the other one.
+    if (running && focused === start) stop.focus();
+    const own = [stop, flip, torch, cameras] as Element[];
+    if (!running && focused && own.includes(focused)) start.focus();
+  }
+}

@@ -1,0 +1,27 @@
+// The page's elements, and how it writes numbers.
+
+export function element<T extends HTMLElement = HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`The page has no #${id}.`);
+  return found as T;
+}
+
+export function percent(score: number): string {
+  return `${(score * 100).toFixed(1)} %`;
+}
+
+export function milliseconds(time: number): string {
+  return `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
+}
+
+export function megabytes(bytes: number): string {
+  return `${inMegabytes(bytes)} MB`;
+}
+
+export function inMegabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
+export function messageOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message : String(failure);
+}
