@@ -1,5 +1,7 @@
 //! RGBA in, labels out: the one path that the page, the package and the command line share.
 
+mod explain;
+
 use burn::tensor::Device;
 #[cfg(feature = "plain")]
 use burn::tensor::{Tensor, TensorData};
@@ -17,6 +19,8 @@ use crate::model::Xception;
 use crate::model::XceptionConfig;
 use crate::preprocess::{Preprocess, RgbaView};
 use crate::weights::ModelFile;
+
+pub use explain::Explanation;
 
 /// One class and how sure the network is of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -124,14 +124,11 @@ impl Fused {
     ///
     /// When `device` is not the one that the network was packed for, or fails.
     pub async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
-        #[cfg(feature = "webgpu")]
+#[cfg(feature = "webgpu")]
         if on_gpu(device) {
             return self.logits_on_gpu(pictures, shape, device).await;
         }
-        let logits = self.run(tensor(pictures, shape, device));
-        let logits = logits.try_into_primitive::<Flex>();
-        let logits = logits.map_err(|error| Error::Backend(format!("the CPU gave no logits: {error:?}")))?;
-        Ok(Dense::of(logits).slice().to_vec())
+        numbers(self.run(tensor(pictures, shape, device)), device).await
     }
 
     #[cfg(feature = "webgpu")]
@@ -160,8 +157,37 @@ impl Fused {
         self.run(x).flatten(1, 3)
     }
 
+    /// What each place of the last feature map says for each class, `[B, classes, H', W']` with its shape: the
+    /// means over places are the logits, where no dense layer has a ReLU.
+    ///
+    /// # Errors
+    ///
+    /// When `device` is not the one that the network was packed for, or fails.
+    pub async fn class_maps(
+        &self,
+        pictures: Vec<f32>,
+        shape: [usize; 4],
+        device: &Device,
+    ) -> Result<(Vec<f32>, [usize; 4])> {
+        let maps = self.classify(self.feature_map(tensor(pictures, shape, device)));
+        let shape = maps.dims();
+        Ok((numbers(maps, device).await?, shape))
+    }
+
     /// The logits as `[B, classes, 1, 1]`.
-    fn run(&self, mut x: Tensor<4>) -> Tensor<4> {
+    fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        let mean = |x: Tensor<4>| Tensor::from_dispatch(Dispatch::mean_pixels(x.into_dispatch()));
+        let x = self.feature_map(x);
+        if self.windows { mean(self.classify(x)) } else { self.classify(mean(x)) }
+    }
+
+    /// The dense layers, on each place by itself.
+    fn classify(&self, x: Tensor<4>) -> Tensor<4> {
+        self.head.iter().fold(x, |x, dense| dense.forward(x, ResidualInput::None))
+    }
+
+    /// What the head sees the mean of: `[B, C, H', W']`.
+    fn feature_map(&self, mut x: Tensor<4>) -> Tensor<4> {
         for conv in &self.stem {
             x = conv.forward(x, ResidualInput::None);
         }
@@ -171,9 +197,7 @@ impl Fused {
         for conv in &self.tail {
             x = conv.forward(x, ResidualInput::None);
         }
-        let mean = |x: Tensor<4>| Tensor::from_dispatch(Dispatch::mean_pixels(x.into_dispatch()));
-        let head = |x| self.head.iter().fold(x, |x, dense| dense.forward(x, ResidualInput::None));
-        if self.windows { mean(head(x)) } else { head(mean(x)) }
+        x
     }
 }
 
@@ -245,6 +269,21 @@ impl Conv {
 pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
     let data = TensorData::new(values, shape);
     Tensor::from_dispatch(Dispatch::float_from_data(data, device.as_dispatch()))
+}
+
+/// The numbers of a tensor, wherever it lies.
+#[allow(clippy::unused_async, reason = "a build without a GPU has nothing to wait for")]
+async fn numbers(
+    x: Tensor<4>,
+    #[allow(unused_variables, reason = "only a GPU's build asks")] device: &Device,
+) -> Result<Vec<f32>> {
+    #[cfg(feature = "webgpu")]
+    if on_gpu(device) {
+        return read(x).await;
+    }
+    let x = x.try_into_primitive::<Flex>();
+    let x = x.map_err(|error| Error::Backend(format!("the CPU gave no numbers: {error:?}")))?;
+    Ok(Dense::of(x).slice().to_vec())
 }
 
 /// Whether tensors of `device` lie in a GPU's memory.

@@ -94,7 +94,39 @@ impl Xception {
     ///
     /// - input: `[B, C, H, W]`
     /// - output: `[B, C]`
-    pub fn features(&self, mut x: Tensor<4>) -> Tensor<2> {
+    pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
+        self.hidden(self.pool.forward(self.feature_map(x)).flatten(1, 3))
+    }
+
+    /// The dense layers before the classifier.
+    fn hidden(&self, mut features: Tensor<2>) -> Tensor<2> {
+        for dense in &self.hidden {
+            features = dense.linear.forward(features);
+            if dense.relu {
+                features = relu(features);
+            }
+        }
+        features
+    }
+
+    /// What each place of the last feature map says for each class: the means over places are the logits, where no
+    /// dense layer has a ReLU.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[B, C, H, W]`
+    /// - output: `[B, classes, H', W']`
+    pub fn class_maps(&self, x: Tensor<4>) -> Tensor<4> {
+        let map = self.feature_map(x);
+        let [b, c, h, w] = map.dims();
+        let places = map.permute([0, 2, 3, 1]).reshape([b * h * w, c]);
+        let said = self.head.forward(self.hidden(places));
+        let [_, classes] = said.dims();
+        said.reshape([b, h, w, classes]).permute([0, 3, 1, 2])
+    }
+
+    /// What is pooled: `[B, C, H', W']`.
+    fn feature_map(&self, mut x: Tensor<4>) -> Tensor<4> {
         for conv in &self.stem {
             x = relu(conv.forward(x));
         }
@@ -104,23 +136,14 @@ impl Xception {
         for separable in &self.tail {
             x = relu(separable.forward(x));
         }
-        let pooled = |x: Tensor<4>| self.pool.forward(x).flatten(1, 3);
-        let mut features: Tensor<2> = if self.windows {
-            // What a convolution with one zero on every side sees, place by place of its window.
-            let [_, _, h, w] = x.dims();
-            let x = x.pad((1, 1, 1, 1), 0.0);
-            let place = |(i, j): (usize, usize)| pooled(x.clone().slice(s![.., .., i..i + h, j..j + w]));
-            Tensor::cat((0..3).flat_map(|i| (0..3).map(move |j| (i, j))).map(place).collect(), 1)
-        } else {
-            pooled(x)
-        };
-        for dense in &self.hidden {
-            features = dense.linear.forward(features);
-            if dense.relu {
-                features = relu(features);
-            }
+        if !self.windows {
+            return x;
         }
-        features
+        // What a convolution with one zero on every side sees, place by place of its window.
+        let [_, _, h, w] = x.dims();
+        let x = x.pad((1, 1, 1, 1), 0.0);
+        let place = |(i, j): (usize, usize)| x.clone().slice(s![.., .., i..i + h, j..j + w]);
+        Tensor::cat((0..3).flat_map(|i| (0..3).map(move |j| (i, j))).map(place).collect(), 1)
     }
 }
 

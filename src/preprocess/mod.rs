@@ -213,6 +213,18 @@ impl Preprocess {
         };
         Ok(normalize::normalize(&resized, self))
     }
+
+    /// The part of a picture of this size that the network sees: left, top, width and height, as shares of it.
+    pub fn seen(&self, width: usize, height: usize) -> [f64; 4] {
+        let (columns, rows) = crop::axes(self.size, self.fit, width, height);
+        let share = |part: usize, axis: &resize::Axis| part as f64 / axis.resized as f64;
+        [
+            columns.first as f64 / columns.resized as f64,
+            rows.first as f64 / rows.resized as f64,
+            share(columns.kept, &columns),
+            share(rows.kept, &rows),
+        ]
+    }
 }
 
 impl Preprocess {
@@ -323,6 +335,13 @@ mod tests {
         for crop_pct in [0.0, -0.5, 1.000_001, f64::NAN, f64::INFINITY, 1e-300, 1e-3] {
             assert!(refusal(Preprocess::timm(299, crop_pct).validate()).contains("crop_pct"));
         }
+    }
+
+    #[test]
+    fn what_is_seen_is_all_or_the_middle() {
+        assert_eq!(Preprocess::keras(299).seen(40, 30), [0.0, 0.0, 1.0, 1.0]);
+        // Resized to 200×100, of which the middle 50×50 is kept.
+        assert_eq!(Preprocess::timm(50, 0.5).seen(400, 200), [0.375, 0.25, 0.25, 0.5]);
     }
 
     #[test]

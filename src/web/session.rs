@@ -1,6 +1,6 @@
 //! One model on one backend.
 
-use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Float32Array, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -143,6 +143,27 @@ impl Session {
             ("predictions", predictions.into()),
             ("known", self.classifier.knows(&logits).into()),
             ("timings", timings),
+        ]))
+    }
+
+    /// Which places of such a picture speak for the class `index`; without one, for the likeliest.
+    pub async fn explain(
+        &self,
+        rgba: Vec<u8>,
+        width: usize,
+        height: usize,
+        index: Option<usize>,
+    ) -> Result<JsValue, JsError> {
+        let picture = RgbaView::new(&rgba, width, height)?;
+        let found = self.classifier.explain(picture, index).await?;
+        let [x, y, w, h] = found.seen.map(JsValue::from);
+        Ok(object(&[
+            ("index", (found.index as f64).into()),
+            ("label", found.label.into()),
+            ("width", (found.width as f64).into()),
+            ("height", (found.height as f64).into()),
+            ("values", Float32Array::from(&found.values[..]).into()),
+            ("seen", object(&[("x", x), ("y", y), ("width", w), ("height", h)])),
         ]))
     }
 }

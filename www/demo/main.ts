@@ -14,6 +14,7 @@ import { Picker } from './models.js';
 import { clearError, clearProgress, showError, showProgress } from './notices.js';
 import { announce } from './speech.js';
 import { clearStage, showPicture, video } from './stage.js';
+import { Why } from './why.js';
 
 /** What the package loads where nothing else is asked for. */
 const DEFAULT = 'photos';
@@ -160,6 +161,8 @@ async function lookAt(
 function show(answer: Parameters<typeof showAnswer>[0], source: string): void {
   showAnswer(answer, source);
   showTimings(answer);
+  if (camera.runs) why.clear();
+  else why.offer(answer);
   if (classifier) showEngine(classifier.info);
   if (!loading) clearProgress();
 }
@@ -167,6 +170,7 @@ function show(answer: Parameters<typeof showAnswer>[0], source: string): void {
 /** What was said belongs to nothing that is shown. */
 function clear(): void {
   clearAnswer();
+  why.clear();
 }
 
 function takePictures(files: File[]): void {
@@ -179,6 +183,7 @@ function takePicture(file: File): void {
   camera.stop();
   clearError();
   picture = file;
+  why.wait();
   showPicture(file);
   void look();
 }
@@ -202,6 +207,13 @@ function choose(backend: BackendChoice): void {
 }
 
 const film = new Film(takePicture);
+const why = new Why({
+  explain: async (index, signal) => {
+    if (!classifier || !picture) throw new Error('There is no picture to explain.');
+    return classifier.explain(picture, { index, signal });
+  },
+  failed: showError,
+});
 const camera = new Camera({
   opening: () => {
     fetching.abort();

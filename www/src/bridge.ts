@@ -8,10 +8,12 @@ import type { Reply, Request } from './protocol.js';
 interface Answers {
   create: Reply & { type: 'created' };
   classify: Reply & { type: 'classified' };
+  explain: Reply & { type: 'explained' };
 }
 interface Asks {
   create: Omit<Request & { type: 'create' }, 'id'>;
   classify: Omit<Request & { type: 'classify' }, 'id'>;
+  explain: Omit<Request & { type: 'explain' }, 'id'>;
 }
 
 interface Pending {

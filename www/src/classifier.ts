@@ -8,6 +8,7 @@ import { readLabels } from './labels.js';
 import { modelSource } from './models.js';
 import {
   checkBackend,
+  checkIndex,
   checkMinScore,
   checkSha256,
   checkSources,
@@ -17,6 +18,8 @@ import {
   type ClassifierInfo,
   type ClassifyOptions,
   type CreateOptions,
+  type ExplainOptions,
+  type Explanation,
 } from './options.js';
 import type { Reply } from './protocol.js';
 import {
@@ -35,6 +38,11 @@ import { Turns } from './turns.js';
 const AT_ONCE = 2;
 
 type Answer = Reply & { type: 'classified' };
+/** What is asked of a picture, and the answer to it. */
+type Question = { type: 'classify'; topK: number } | { type: 'explain'; index?: number };
+type AnswerTo<Q extends Question> = Q extends { type: 'classify' }
+  ? Answer
+  : Reply & { type: 'explained' };
 
 /** A frame that is wanted and not taken yet. */
 interface Waiting {
@@ -96,7 +104,7 @@ export class ImageClassifier {
       const pack = ready instanceof Promise ? await ready : ready;
       const { result } = isVideo(source)
         ? await abortable(this.#ofVideo(source, pack, topK), signal)
-        : await this.#ask(pack, topK, signal);
+        : await this.#ask({ type: 'classify', topK }, pack, signal);
       const { predictions } = result;
       return { ...result, predictions: predictions.filter(({ score }) => score >= minScore) };
     } finally {
@@ -115,12 +123,16 @@ export class ImageClassifier {
       this.#waiting.delete(waiting);
       return pack();
     };
-    waiting.answer = this.#ask(begin, topK, this.#bridge.closing);
+    waiting.answer = this.#ask({ type: 'classify', topK }, begin, this.#bridge.closing);
     waiting.answer.catch(() => {}); // All who waited may have given up.
     return waiting.answer;
   }
 
-  async #ask(pack: Pack, topK: number, signal: AbortSignal): Promise<Answer> {
+  async #ask<Q extends Question>(
+    question: Q,
+    pack: Pack,
+    signal: AbortSignal,
+  ): Promise<AnswerTo<Q>> {
     if (!this.#turns.take()) await this.#turns.wait(signal);
     const leave = () => this.#turns.leave();
     let parcel: Parcel;
@@ -132,13 +144,27 @@ export class ImageClassifier {
     }
     const { picture, transfer } = parcel;
     try {
-      const request = { type: 'classify', picture, topK } as const;
-      const answer = await this.#bridge.ask(request, signal, transfer, leave);
+      const request = { ...question, picture };
+      const answer = await this.#bridge.ask<Question['type']>(request, signal, transfer, leave);
       this.#info = answer.info ?? this.#info;
-      return answer;
+      return answer as AnswerTo<Q>;
     } catch (error) {
       free(parcel); // Nothing, if it has been sent.
       throw refused(error);
+    }
+  }
+
+  /** Where in a picture a class was seen: the map of what each place says for it. */
+  async explain(source: ImageSource, options: ExplainOptions = {}): Promise<Explanation> {
+    const index = checkIndex(options.index, this.#info.model.classes);
+    const { closing } = this.#bridge;
+    throwIfAborted(closing);
+    const { signal, release } = join(options.signal, closing);
+    try {
+      const pack = await prepare(source, signal);
+      return (await this.#ask({ type: 'explain', index }, pack, signal)).result;
+    } finally {
+      release();
     }
   }
 

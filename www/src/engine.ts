@@ -18,6 +18,7 @@ import type {
   Backend,
   BackendChoice,
   ClassifierInfo,
+  Explanation,
   ModelInfo,
   ModelOrigin,
 } from './options.js';
@@ -106,10 +107,19 @@ export class Engine {
     };
   }
 
-  async classify(pixels: Pixels, topK: number): Promise<Answer> {
+  classify({ rgba, width, height }: Pixels, topK: number): Promise<Answer> {
+    return this.#withFallback((session) => session.classify(rgba, width, height, topK));
+  }
+
+  explain({ rgba, width, height }: Pixels, index: number | undefined): Promise<Explanation> {
+    return this.#withFallback((session) => session.explain(rgba, width, height, index));
+  }
+
+  async #withFallback<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const run = () => this.#watch.guard(() => work(this.#session!));
     if (this.#choice.backend === 'webgpu') {
       try {
-        return await this.#run(pixels, topK);
+        return await run();
       } catch (error) {
         await this.#fallBack(`WebGPU failed on a picture (${clause(error)})`);
       }
@@ -120,16 +130,12 @@ export class Engine {
       this.#spare = undefined;
     }
     try {
-      return await this.#run(pixels, topK);
+      return await run();
     } catch (error) {
       throw new BackendError(
         `The ${this.#choice.backend} backend failed on this picture (${clause(error)}). Create a new classifier to go on.`,
       );
     }
-  }
-
-  #run({ rgba, width, height }: Pixels, topK: number): Promise<Answer> {
-    return this.#watch.guard(() => this.#session!.classify(rgba, width, height, topK));
   }
 
   /** Downloads and compiles what the chosen backend runs in; may run beside the model's download. */

@@ -22,6 +22,8 @@ export {
   type ClassifierInfo,
   type ClassifyOptions,
   type CreateOptions,
+  type ExplainOptions,
+  type Explanation,
   type LabelSource,
   type ModelInfo,
   type ModelOrigin,

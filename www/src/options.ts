@@ -90,6 +90,30 @@ export interface Classification {
   };
 }
 
+export interface ExplainOptions {
+  /** The class to explain, by its place in the model's list. Default: the likeliest. */
+  index?: number;
+  /** Gives the answer up; `explain` then rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Where in a picture a class was seen: its class activation map. It is exact, since the network ends in
+ * a mean over places and one linear layer.
+ */
+export interface Explanation {
+  /** The class that is explained. */
+  index: number;
+  label: string;
+  /** Places side by side, and one above the other. */
+  width: number;
+  height: number;
+  /** What each place says for the class, row by row; the mean is the class's logit. */
+  values: Float32Array;
+  /** The part of the picture that the places lie on, as shares of its width and height. */
+  seen: { x: number; y: number; width: number; height: number };
+}
+
 export interface ModelInfo {
   architecture: string;
   /** Whose conventions the weights follow, for example `keras` or `timm`. */
@@ -171,6 +195,14 @@ export function checkTopK(topK: unknown): number {
 export function checkMinScore(minScore: unknown): number {
   if (typeof minScore === 'number' && minScore >= 0 && minScore <= 1) return minScore;
   throw new OptionError(`minScore is ${quote(minScore)}. Give a number from 0 to 1.`);
+}
+
+export function checkIndex(index: unknown, classes: number): number | undefined {
+  if (index === undefined) return undefined;
+  if (typeof index === 'number' && Number.isInteger(index) && index >= 0 && index < classes) {
+    return index;
+  }
+  throw new OptionError(`index is ${quote(index)}. Give a whole number from 0 to ${classes - 1}.`);
 }
 
 /** A string is a list too, of its letters. */

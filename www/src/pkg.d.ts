@@ -32,6 +32,7 @@ declare module '#pkg/*' {
     static create(model: Uint8Array, backend: string): Promise<Session>;
     static createFromKeras(file: KerasFile, backend: string): Promise<Session>;
     classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<unknown>;
+    explain(rgba: Uint8Array, width: number, height: number, index?: number): Promise<unknown>;
     info(): unknown;
     setLabels(json: string): void;
     free(): void;

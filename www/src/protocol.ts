@@ -1,7 +1,13 @@
 // The messages between page and worker: the only thing that both sides know of each other.
 
 import type { PlainError } from './errors.js';
-import type { BackendChoice, Classification, ClassifierInfo, Progress } from './options.js';
+import type {
+  BackendChoice,
+  Classification,
+  ClassifierInfo,
+  Explanation,
+  Progress,
+} from './options.js';
 
 /** The model as it travels: an absolute address, or the bytes. */
 export type ModelSource = { sha256?: string } & (
@@ -33,6 +39,7 @@ export type Picture =
 export type Request =
   | ({ type: 'create'; id: number } & Creation)
   | { type: 'classify'; id: number; picture: Picture; topK: number }
+  | { type: 'explain'; id: number; picture: Picture; index?: number }
   | { type: 'cancel'; id: number };
 
 export type Reply =
@@ -42,6 +49,7 @@ export type Reply =
   | { type: 'created'; id: number; info: ClassifierInfo }
   /** `info` only where it has changed: it holds all labels. */
   | { type: 'classified'; id: number; result: Classification; info?: ClassifierInfo }
+  | { type: 'explained'; id: number; result: Explanation; info?: ClassifierInfo }
   | { type: 'failed'; id: number; error: PlainError }
   /** What was sent has been let go before any work on it. */
   | { type: 'cancelled'; id: number };

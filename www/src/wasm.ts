@@ -9,11 +9,12 @@ import * as threadedPlain from '#pkg/threads-simd128';
 import * as webgpu from '#pkg/webgpu';
 import { collect, open, read, type Download } from './fetch.js';
 import { READY, type Start } from './protocol.js';
-import type { Backend, ModelInfo, Prediction } from './options.js';
+import type { Backend, Explanation, ModelInfo, Prediction } from './options.js';
 
 /** A network on a backend. Calls must not overlap. */
 export interface Session {
   classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<Answer>;
+  explain(rgba: Uint8Array, width: number, height: number, index?: number): Promise<Explanation>;
   info(): SessionInfo;
   /** Takes the class names from JSON; throws what is wrong with it. */
   setLabels(json: string): void;
@@ -195,6 +196,7 @@ function wrap(built: Awaited<ReturnType<Module['Session']['create']>>): Session 
   return {
     setLabels: (json) => session.setLabels(json),
     classify: (...picture) => session.classify(...picture) as Promise<Answer>,
+    explain: (...picture) => session.explain(...picture) as Promise<Explanation>,
     info: () => withoutNulls(session.info() as object) as unknown as SessionInfo,
   };
 }

@@ -4,6 +4,7 @@
 import { readPixels } from './decode.js';
 import { Engine } from './engine.js';
 import { toPlain } from './errors.js';
+import type { ClassifierInfo } from './options.js';
 import type { Reply, Request } from './protocol.js';
 import { settle } from './settle.js';
 
@@ -27,18 +28,29 @@ async function handle(request: Exclude<Request, { type: 'cancel' }>): Promise<vo
   // A message that arrived during the last piece of work may cancel this one: let it in.
   await settle();
   if (cancelled.delete(request.id)) {
-    if (request.type === 'classify' && request.picture.kind === 'bitmap') {
+    if (request.type !== 'create' && request.picture.kind === 'bitmap') {
       request.picture.bitmap.close();
     }
     send({ type: 'cancelled', id: request.id });
     return;
   }
   try {
-    send(request.type === 'create' ? await create(request) : await classify(request));
+    send(await answer(request));
   } catch (error) {
     send({ type: 'failed', id: request.id, error: toPlain(error) });
   } finally {
     cancelled.delete(request.id);
+  }
+}
+
+function answer(request: Exclude<Request, { type: 'cancel' }>): Promise<Reply> {
+  switch (request.type) {
+    case 'create':
+      return create(request);
+    case 'classify':
+      return classify(request);
+    case 'explain':
+      return explain(request);
   }
 }
 
@@ -50,22 +62,33 @@ async function create({ id, ...what }: Request & { type: 'create' }): Promise<Re
 }
 
 async function classify({ id, picture, topK }: Request & { type: 'classify' }): Promise<Reply> {
-  if (!engine) throw new Error('A picture arrived before the model.');
+  const engine = loaded();
   const begin = performance.now();
   const pixels = await readPixels(picture);
   const decode = performance.now() - begin;
   const { predictions, known = true, timings } = await engine.classify(pixels, topK);
   const total = performance.now() - begin;
-  const { info } = engine;
-  const result = {
-    predictions,
-    known,
-    backend: info.backend,
-    timings: { decode, ...timings, total },
-  };
-  const changed = info.reason !== toldReason;
+  const { backend } = engine.info;
+  const result = { predictions, known, backend, timings: { decode, ...timings, total } };
+  return { type: 'classified', id, result, info: changed(engine) };
+}
+
+async function explain({ id, picture, index }: Request & { type: 'explain' }): Promise<Reply> {
+  const engine = loaded();
+  const result = await engine.explain(await readPixels(picture), index);
+  return { type: 'explained', id, result, info: changed(engine) };
+}
+
+function loaded(): Engine {
+  if (!engine) throw new Error('A picture arrived before the model.');
+  return engine;
+}
+
+/** What the page does not know yet of what runs. */
+function changed({ info }: Engine): ClassifierInfo | undefined {
+  const isNew = info.reason !== toldReason;
   toldReason = info.reason;
-  return { type: 'classified', id, result, info: changed ? info : undefined };
+  return isNew ? info : undefined;
 }
 
 function send(reply: Reply): void {

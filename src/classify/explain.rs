@@ -1,0 +1,103 @@
+//! Why: which places of a picture speak for a class.
+
+use burn::tensor::Device;
+#[cfg(feature = "plain")]
+use burn::tensor::{Tensor, TensorData};
+use serde::Serialize;
+
+use super::{Classifier, Network};
+use crate::error::{Error, Result};
+use crate::preprocess::RgbaView;
+
+/// A class activation map (Zhou et al., 2016). It is exact: the network ends in a mean over places and one
+/// linear layer, so that a logit is the mean of what the layer says of each place.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The class that is explained.
+    pub index: usize,
+    /// Its name.
+    pub label: String,
+    /// Places side by side.
+    pub width: usize,
+    /// Places one above the other.
+    pub height: usize,
+    /// What each place says for the class, row by row; the mean is the class's logit.
+    pub values: Vec<f32>,
+    /// The part of the picture that the places lie on: left, top, width and height, as shares of it.
+    pub seen: [f64; 4],
+}
+
+impl Classifier {
+    /// Which places of the picture speak for the class of this index; without one, for the likeliest.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such class, the picture is unusable or the backend fails.
+    pub async fn explain(&self, picture: RgbaView<'_>, index: Option<usize>) -> Result<Explanation> {
+        let classes = self.config.classes;
+        if let Some(index) = index.filter(|&index| index >= classes) {
+            return Err(Error::Option(format!(
+                "there is no class {index}; the model has {classes}, from 0 to {}",
+                classes.saturating_sub(1)
+            )));
+        }
+        if self.config.hidden.iter().any(|hidden| hidden.relu) {
+            return Err(Error::Option(
+                "this model has dense layers with ReLU before its classifier, so that no place of a picture speaks \
+                 for a class by itself; explain with a model whose classifier sees the mean over places"
+                    .into(),
+            ));
+        }
+        let size = self.preprocess.size;
+        let input = self.preprocess.apply(picture)?;
+        let shape = [1, input.len() / (size * size), size, size];
+        let (maps, [_, _, height, width]) =
+            self.network.class_maps(input, shape, &self.backend.device).await?;
+        if let Some(bad) = maps.iter().find(|value| !value.is_finite()) {
+            return Err(Error::Backend(format!(
+                "the network answered {bad}; {}",
+                self.network.doubt(&self.backend.device)
+            )));
+        }
+        // All maps are of one size: the largest sum is the largest mean.
+        let maps: Vec<&[f32]> = maps.chunks_exact(height * width).collect();
+        let sum = |index: usize| maps[index].iter().sum::<f32>();
+        let best = || (0..maps.len()).max_by(|&a, &b| sum(a).total_cmp(&sum(b)));
+        let index = index.or_else(best).unwrap_or_default();
+        Ok(Explanation {
+            index,
+            label: self.labels.get(index),
+            width,
+            height,
+            values: maps.get(index).map(|map| map.to_vec()).unwrap_or_default(),
+            seen: self.preprocess.seen(picture.width(), picture.height()),
+        })
+    }
+}
+
+impl Network {
+    /// What each place says for each class, `[B, classes, H', W']`, and that shape.
+    async fn class_maps(
+        &self,
+        pictures: Vec<f32>,
+        shape: [usize; 4],
+        device: &Device,
+    ) -> Result<(Vec<f32>, [usize; 4])> {
+        match self {
+            #[cfg(feature = "plain")]
+            Self::Plain(network) => {
+                let maps = network.class_maps(Tensor::from_data(TensorData::new(pictures, shape), device));
+                let shape = maps.dims();
+                let maps = maps.into_data_async().await.map_err(|error| {
+                    Error::Backend(format!("the backend failed while running the network: {error}"))
+                })?;
+                let maps = maps.try_into_vec_as::<f32>();
+                let maps = maps
+                    .map_err(|error| Error::Backend(format!("the backend gave back no maps: {error:?}")))?;
+                Ok((maps, shape))
+            }
+            #[cfg(feature = "cpu")]
+            Self::Fused(network) => network.class_maps(pictures, shape, device).await,
+        }
+    }
+}

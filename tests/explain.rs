@@ -1,0 +1,100 @@
+//! Class activation maps: exact, and the same on every way through the network.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use burn::tensor::{Device, Tensor, TensorData};
+use image::{Rgba, RgbaImage, imageops};
+use xception_web::backend::{Backend, BackendKind};
+use xception_web::classify::Classifier;
+use xception_web::fused::{Fused, Precision};
+use xception_web::picture::Picture;
+use xception_web::preprocess::RgbaView;
+use xception_web::weights::ModelFile;
+
+/// Sums of hundreds of products in another order, relative to the largest value.
+const TOLERANCE: f32 = 1e-4;
+
+fn photos() -> ModelFile {
+    ModelFile::parse(std::fs::read("www/models/photos.safetensors").unwrap()).unwrap()
+}
+
+fn close(found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len());
+    let scale = expected.iter().fold(1.0f32, |scale, x| scale.max(x.abs()));
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() <= TOLERANCE * scale, "{found} for {expected}, of up to {scale}");
+    }
+}
+
+/// The fused network's maps beside those of plain Burn modules, at a size with an odd number of places.
+#[test]
+fn the_fused_maps_are_those_of_the_plain_modules() {
+    let (file, device) = (photos(), Device::flex());
+    let shape = [2, 3, 75, 99];
+    let pictures: Vec<f32> =
+        (0..shape.iter().product()).map(|at: usize| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
+    let fused = Fused::new(&file.config, &|name| file.read(name), Precision::F32, &device).unwrap();
+    let (found, [b, classes, h, w]) =
+        pollster::block_on(fused.class_maps(pictures.clone(), shape, &device)).unwrap();
+    let plain = file.build(&device).unwrap().fold();
+    let expected = plain.class_maps(Tensor::from_data(TensorData::new(pictures.clone(), shape), &device));
+    assert_eq!(expected.dims(), [b, classes, h, w]);
+    assert!(h > 1 && w > h);
+    close(&found, &expected.into_data().try_into_vec_as::<f32>().unwrap());
+    // Their means are the logits.
+    let means: Vec<f32> =
+        found.chunks_exact(h * w).map(|map| map.iter().sum::<f32>() / (h * w) as f32).collect();
+    close(&means, &pollster::block_on(fused.logits(pictures, shape, &device)).unwrap());
+}
+
+#[test]
+fn the_likeliest_class_is_explained_or_the_one_that_is_asked_for() {
+    let backend = pollster::block_on(Backend::named(BackendKind::Cpu)).unwrap();
+    let classifier = pollster::block_on(Classifier::new(&photos(), backend)).unwrap();
+    let picture = Picture::decode(&std::fs::read("www/demo/samples/espresso.jpg").unwrap()).unwrap();
+    let view = picture.view().unwrap();
+    let logits = pollster::block_on(classifier.logits(view)).unwrap();
+    let best = &classifier.rank(&logits, 1)[0];
+    let found = pollster::block_on(classifier.explain(view, None)).unwrap();
+    assert_eq!((found.index, &found.label), (best.index, &best.label));
+    assert_eq!(found.values.len(), found.width * found.height);
+    for index in [0, 7, best.index] {
+        let found = pollster::block_on(classifier.explain(view, Some(index))).unwrap();
+        let mean = found.values.iter().sum::<f32>() / found.values.len() as f32;
+        close(&[mean], &[logits[index]]);
+    }
+    let refused = pollster::block_on(classifier.explain(view, Some(logits.len()))).unwrap_err();
+    let classes = logits.len();
+    let expected = format!("there is no class {classes}; the model has {classes}, from 0 to {}", classes - 1);
+    assert!(refused.to_string().contains(&expected), "{refused}");
+}
+
+/// What is moved to another corner is found there.
+#[test]
+fn the_map_follows_the_thing() {
+    let backend = pollster::block_on(Backend::named(BackendKind::Cpu)).unwrap();
+    let classifier = pollster::block_on(Classifier::new(&photos(), backend)).unwrap();
+    let cup = image::open("www/demo/samples/espresso.jpg").unwrap().to_rgba8();
+    let (width, height) = cup.dimensions();
+    let explain = |picture: &RgbaImage, index| {
+        let view = RgbaView::new(picture, picture.width() as usize, picture.height() as usize).unwrap();
+        pollster::block_on(classifier.explain(view, index)).unwrap()
+    };
+    let index = explain(&cup, None).index;
+    let corners = [(0, 0), (1, 0), (0, 1), (1, 1)];
+    for corner @ (left, top) in corners {
+        let mut grey = RgbaImage::from_pixel(2 * width, 2 * height, Rgba([128, 128, 128, 255]));
+        imageops::overlay(&mut grey, &cup, i64::from(left * width), i64::from(top * height));
+        let found = explain(&grey, Some(index));
+        let quarter = |(left, top): (u32, u32)| -> f32 {
+            let inside = |at: usize, size: usize, second: u32| (2 * at + 1 > size) == (second == 1);
+            let cells = found.values.iter().enumerate();
+            let cells = cells.filter(|(at, _)| {
+                inside(at % found.width, found.width, left) && inside(at / found.width, found.height, top)
+            });
+            cells.map(|(_, value)| value).sum()
+        };
+        let heaviest = corners.into_iter().max_by(|a, b| quarter(*a).total_cmp(&quarter(*b)));
+        assert_eq!(heaviest, Some(corner));
+    }
+}

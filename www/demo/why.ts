@@ -1,0 +1,143 @@
+// Why?: which parts of the picture speak for a label, as light on it, and in words.
+
+import type { Classification, Explanation } from 'xception-web';
+import { element } from './dom.js';
+import { heatOf, inWords, smooth } from './heat.js';
+import { announce } from './speech.js';
+
+const button = element<HTMLButtonElement>('why');
+const panel = element('why-panel');
+const choices = element('why-labels');
+const words = element('why-words');
+const canvas = element<HTMLCanvasElement>('why-map');
+const preview = element<HTMLImageElement>('preview');
+
+/** The long side of what is drawn: the map itself has few places, and is smooth between them. */
+const SIDE = 160;
+/** How dark it gets where nothing speaks for the label. */
+const DARKEST = 0.82;
+
+export interface WhyTakers {
+  /** The map of the picture that is shown. */
+  explain: (index: number, signal: AbortSignal) => Promise<Explanation>;
+  failed: (error: unknown) => void;
+}
+
+export class Why {
+  readonly #takers: WhyTakers;
+  #asking = new AbortController();
+  #answer: Classification | undefined;
+
+  constructor(takers: WhyTakers) {
+    this.#takers = takers;
+    button.addEventListener('click', () => {
+      const on = panel.hidden !== false;
+      this.#show(on);
+      if (on) this.#begin();
+    });
+    choices.addEventListener('change', ({ target }) => {
+      void this.#ask(Number((target as HTMLInputElement).value));
+    });
+    // The picture is laid out anew with the window.
+    new ResizeObserver(place).observe(element('drop-zone'));
+    preview.addEventListener('load', place);
+  }
+
+  /** An answer to a picture is shown; if one was explained before it, so is it. */
+  offer(answer: Classification): void {
+    this.#answer = answer;
+    button.hidden = answer.predictions.length === 0;
+    if (!panel.hidden) this.#begin();
+  }
+
+  /** Another picture is shown, and not answered yet. */
+  wait(): void {
+    this.#asking.abort();
+    canvas.hidden = true;
+    words.textContent = '';
+  }
+
+  /** There is nothing to explain: no picture, or a camera, whose picture is gone by then. */
+  clear(): void {
+    this.#asking.abort();
+    this.#answer = undefined;
+    button.hidden = true;
+    this.#show(false);
+  }
+
+  #show(on: boolean): void {
+    panel.hidden = !on;
+    button.setAttribute('aria-expanded', String(on));
+    if (on) return;
+    this.#asking.abort();
+    canvas.hidden = true;
+  }
+
+  #begin(): void {
+    canvas.hidden = true;
+    const shown = [...element('predictions').children] as HTMLElement[];
+    const worth = this.#answer?.predictions.filter((_, at) => !shown[at]?.hidden) ?? [];
+    choices.replaceChildren(...worth.map(({ index, label }, at) => choice(index, label, at === 0)));
+    if (worth[0]) void this.#ask(worth[0].index);
+  }
+
+  async #ask(index: number): Promise<void> {
+    this.#asking.abort();
+    const { signal } = (this.#asking = new AbortController());
+    try {
+      const map = await this.#takers.explain(index, signal);
+      if (signal.aborted) return;
+      const heat = heatOf(map);
+      draw(map, heat);
+      words.textContent = `${map.label}: ${inWords(map, heat)}`;
+      announce(words.textContent);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#show(false);
+      this.#takers.failed(error);
+    }
+  }
+}
+
+function choice(index: number, label: string, checked: boolean): HTMLElement {
+  const item = document.createElement('label');
+  const radio = document.createElement('input');
+  radio.type = 'radio';
+  radio.name = 'why';
+  radio.value = String(index);
+  radio.checked = checked;
+  item.append(radio, label);
+  return item;
+}
+
+/** Lit where the picture speaks for the label, dark elsewhere and where the network saw nothing. */
+function draw(map: Explanation, heat: Float32Array): void {
+  const { naturalWidth, naturalHeight } = preview;
+  const scale = SIDE / Math.max(naturalWidth, naturalHeight, 1);
+  canvas.width = Math.max(1, Math.round(naturalWidth * scale));
+  canvas.height = Math.max(1, Math.round(naturalHeight * scale));
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  const image = context.createImageData(canvas.width, canvas.height);
+  const { seen } = map;
+  const light = smooth(map, heat);
+  for (let row = 0, at = 3; row < canvas.height; row++) {
+    const y = ((row + 0.5) / canvas.height - seen.y) / seen.height;
+    for (let column = 0; column < canvas.width; column++, at += 4) {
+      const x = ((column + 0.5) / canvas.width - seen.x) / seen.width;
+      const inside = x >= 0 && x <= 1 && y >= 0 && y <= 1;
+      image.data[at] = 255 * DARKEST * (1 - (inside ? light(x, y) : 0));
+    }
+  }
+  context.putImageData(image, 0, 0);
+  canvas.hidden = false;
+  place();
+}
+
+/** Onto the picture, which is as large as its place allows and in the middle of it. */
+function place(): void {
+  const { naturalWidth, naturalHeight, clientWidth, clientHeight } = preview;
+  const scale = Math.min(clientWidth / naturalWidth, clientHeight / naturalHeight);
+  canvas.style.width = `${naturalWidth * scale}px`;
+  canvas.style.height = `${naturalHeight * scale}px`;
+}
