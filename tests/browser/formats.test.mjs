@@ -89,7 +89,11 @@ describe('each published format gets the same scores', { timeout: PATIENCE }, ()
         assert.ok(Math.abs(score - scores.get(index)) < SAME, `${index}: ${score}`);
       }
       const reader = site.requests.slice(requested).some((url) => url.endsWith('keras_bg.wasm'));
-      assert.equal(reader, /keras|\.h5$/.test(file), 'the reader of Keras’s files is fetched for those only');
+      assert.equal(
+        reader,
+        /keras|\.h5$/.test(file),
+        'the reader of Keras’s files is fetched for those only',
+      );
     });
   }
 
