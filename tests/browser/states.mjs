@@ -50,6 +50,13 @@ export const STATES = {
     return page;
   },
 
+  async why(site, options) {
+    const page = await STATES.answer(site, options);
+    await page.getByTestId('why').click();
+    await page.getByTestId('why-words').getByText(': ').waitFor();
+    return page;
+  },
+
   /** A drawing is nothing that the model of photographs knows. */
   async unknown(site, options) {
     const page = await open(site, options);

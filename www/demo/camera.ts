@@ -6,6 +6,7 @@ import { clearStage, showVideo, video } from './stage.js';
 
 const start = element<HTMLButtonElement>('webcam-start');
 const stop = element<HTMLButtonElement>('webcam-stop');
+const snap = element<HTMLButtonElement>('snap');
 const flip = element<HTMLButtonElement>('flip');
 const torch = element<HTMLButtonElement>('torch');
 const cameras = element<HTMLSelectElement>('cameras');
@@ -19,6 +20,8 @@ export interface CameraTakers {
   opening: () => void;
   /** It shows something. */
   opened: () => void;
+  /** A picture was taken; the camera is still on. */
+  taken: (picture: File) => void;
   closed: () => void;
   failed: (error: unknown) => void;
 }
@@ -37,6 +40,7 @@ export class Camera {
     this.#takers = takers;
     start.addEventListener('click', () => void this.#start());
     stop.addEventListener('click', () => this.stop());
+    snap.addEventListener('click', () => void this.#take());
     flip.addEventListener('click', () => {
       this.#facing = this.#facing === 'user' ? 'environment' : 'user';
       void this.#start();
@@ -75,6 +79,7 @@ export class Camera {
       const settings = track?.getSettings();
       if (settings?.facingMode) this.#facing = settings.facingMode as Facing;
       showVideo(settings?.facingMode !== 'environment');
+      snap.hidden = false;
       this.#takers.opened();
       this.#offerLight();
       // Their names are known only now that one was allowed.
@@ -85,6 +90,17 @@ export class Camera {
       this.stop();
       this.#takers.failed(error);
     }
+  }
+
+  /** What the camera sees now, as it is and not as in a mirror. */
+  async #take(): Promise<void> {
+    const canvas = document.createElement('canvas');
+    canvas.width = video.videoWidth;
+    canvas.height = video.videoHeight;
+    canvas.getContext('2d')?.drawImage(video, 0, 0);
+    const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
+    if (blob) this.#takers.taken(new File([blob], 'camera.png', { type: blob.type }));
+    else this.#takers.failed(new Error('The camera’s picture could not be taken. Try again.'));
   }
 
   /** Offers the cameras where there is a choice, and to turn round where they say how they face. */
@@ -121,10 +137,10 @@ export class Camera {
     document.body.classList.toggle('live', running);
     for (const other of others) other.hidden = running;
     stop.hidden = !running;
-    if (!running) flip.hidden = torch.hidden = cameras.hidden = true;
+    if (!running) snap.hidden = flip.hidden = torch.hidden = cameras.hidden = true;
     // A hidden button loses the keyboard: hand it to the other one.
     if (running && focused === start) stop.focus();
-    const own = [stop, flip, torch, cameras] as Element[];
+    const own = [stop, snap, flip, torch, cameras] as Element[];
     if (!running && focused && own.includes(focused)) start.focus();
   }
 }

@@ -225,6 +225,7 @@ const camera = new Camera({
     showBusy();
   },
   opened: () => void look(),
+  taken: (picture) => takePictures([picture]),
   closed: () => {
     looking.abort();
     clear();

@@ -1,0 +1,132 @@
+// Why?: the map of a class, from the package and on the page.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { NO_GPU, PATIENCE, SAMPLES, drop, labelsFor, ready, start } from './harness.mjs';
+
+/** Sums of hundreds of products in another order, relative to the largest value. */
+const TOLERANCE = 1e-4;
+
+const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
+describe('why', { timeout: PATIENCE }, () => {
+  let site;
+  before(async () => (site = await start({ flags: [...NO_GPU, ...FAKE_CAMERA] })));
+  after(() => site.stop());
+
+  test('the map follows a thing from corner to corner, and is the same on another backend', async () => {
+    const page = await site.open('/about/licence.txt');
+    const got = await page.evaluate(async () => {
+      const { ImageClassifier } = await import('/xception-web/index.js');
+      const classifier = await ImageClassifier.create({ backend: 'cpu' });
+      const cup = await createImageBitmap(await (await fetch('/samples/espresso.jpg')).blob());
+      const { index, label } = await classifier.explain(cup);
+      const [best] = (await classifier.classify(cup)).predictions;
+      const found = [];
+      let last;
+      for (const [left, top] of [
+        [0, 0],
+        [1, 0],
+        [0, 1],
+        [1, 1],
+      ]) {
+        const canvas = new OffscreenCanvas(2 * cup.width, 2 * cup.height);
+        const context = canvas.getContext('2d');
+        context.fillStyle = '#808080';
+        context.fillRect(0, 0, canvas.width, canvas.height);
+        context.drawImage(cup, left * cup.width, top * cup.height);
+        last = await classifier.explain(canvas, { index });
+        const { width, height, values } = last;
+        const sums = [0, 0, 0, 0];
+        for (const [at, value] of values.entries()) {
+          const right = 2 * (at % width) + 1 > width;
+          const below = 2 * Math.floor(at / width) + 1 > height;
+          sums[Number(right) + 2 * Number(below)] += value;
+        }
+        found.push(sums.indexOf(Math.max(...sums)));
+      }
+      const refused = await classifier.explain(cup, { index: 1e6 }).catch(({ message }) => message);
+      const plain = await ImageClassifier.create({ backend: 'ndarray' });
+      const canvas = new OffscreenCanvas(2 * cup.width, 2 * cup.height);
+      const context = canvas.getContext('2d');
+      context.fillStyle = '#808080';
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.drawImage(cup, cup.width, cup.height);
+      const other = await plain.explain(canvas, { index });
+      return {
+        same: index === best.index && label === best.label,
+        found,
+        refused,
+        values: [...last.values],
+        other: [...other.values],
+      };
+    });
+    assert.ok(got.same, 'the likeliest class is explained');
+    assert.deepEqual(got.found, [0, 1, 2, 3]);
+    assert.match(got.refused, /index is 1000000\. Give a whole number from 0 to/);
+    const scale = Math.max(...got.values.map(Math.abs));
+    for (const [i, value] of got.values.entries()) {
+      assert.ok(Math.abs(value - got.other[i]) <= TOLERANCE * scale, `${value}, ${got.other[i]}`);
+    }
+  });
+
+  test('lights the picture and says it in words, for any label, by the keyboard', async () => {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    assert.ok(await page.getByTestId('why').isHidden());
+    await page.locator('[data-sample="samples/espresso.jpg"]').click();
+    await labelsFor(page, 'espresso.jpg');
+    await page.getByTestId('why').focus();
+    await page.keyboard.press('Enter');
+    const words = page.getByTestId('why-words');
+    await words.getByText(/^espresso: (mostly the|all over)/).waitFor();
+    const map = page.locator('#why-map');
+    const { map: box, picture } = await page.evaluate(() => {
+      const box = (id) => document.getElementById(id).getBoundingClientRect();
+      const { naturalWidth, naturalHeight } = document.getElementById('preview');
+      return {
+        map: box('why-map'),
+        picture: { ...box('preview').toJSON(), naturalWidth, naturalHeight },
+      };
+    });
+    // As the picture lies in its place: in the middle, as large as fits.
+    const scale = Math.min(
+      picture.width / picture.naturalWidth,
+      picture.height / picture.naturalHeight,
+    );
+    assert.ok(Math.abs(box.width - picture.naturalWidth * scale) < 1);
+    assert.ok(Math.abs(box.height - picture.naturalHeight * scale) < 1);
+    const middle = ({ x, width, y, height }) => [x + width / 2, y + height / 2];
+    for (const [i, at] of middle(box).entries()) assert.ok(Math.abs(at - middle(picture)[i]) < 1);
+    // Lit somewhere, dark elsewhere.
+    const [least, most] = await map.evaluate((canvas) => {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      const alphas = data.filter((_, i) => i % 4 === 3);
+      return [Math.min(...alphas), Math.max(...alphas)];
+    });
+    assert.ok(least < 60 && most > 150, `${least} to ${most}`);
+    await page.getByRole('radio', { name: 'espresso' }).focus();
+    await page.keyboard.press('ArrowDown');
+    await words.getByText(/^(?!espresso).+: /).waitFor();
+    assert.equal(await page.getByTestId('announced').textContent(), await words.textContent());
+    await drop(page, join(SAMPLES, 'tabby.jpg'), { type: 'image/jpeg' });
+    await labelsFor(page, 'tabby.jpg');
+    await words.getByText(/ cat: /).waitFor();
+    await page.getByTestId('why').click();
+    assert.ok(await map.isHidden());
+  });
+
+  test('a camera’s picture can be taken, and explained', async () => {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    await page.getByTestId('webcam-start').click();
+    await labelsFor(page, 'webcam');
+    assert.ok(await page.getByTestId('why').isHidden());
+    await page.getByTestId('snap').click();
+    await labelsFor(page, 'camera.png');
+    assert.ok(await page.getByTestId('webcam-start').isVisible(), 'the camera is off');
+    await page.getByTestId('why').click();
+    await page.getByTestId('why-words').getByText(': ').waitFor();
+  });
+});
