@@ -60,7 +60,7 @@ impl Classifier {
             )));
         }
         // All maps are of one size: the largest sum is the largest mean.
-        let maps: Vec<&[f32]> = maps.chunks_exact(height * width).collect();
+        let maps: Vec<&[f32]> = maps.chunks_exact((height * width).max(1)).collect();
         let sum = |index: usize| maps[index].iter().sum::<f32>();
         let best = || (0..maps.len()).max_by(|&a, &b| sum(a).total_cmp(&sum(b)));
         let index = index.or_else(best).unwrap_or_default();
