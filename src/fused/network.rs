@@ -124,7 +124,7 @@ impl Fused {
     ///
     /// When `device` is not the one that the network was packed for, or fails.
     pub async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
-#[cfg(feature = "webgpu")]
+        #[cfg(feature = "webgpu")]
         if on_gpu(device) {
             return self.logits_on_gpu(pictures, shape, device).await;
         }
