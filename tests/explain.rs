@@ -30,7 +30,7 @@ fn close(found: &[f32], expected: &[f32]) {
 #[test]
 fn the_fused_maps_are_those_of_the_plain_modules() {
     let (file, device) = (photos(), Device::flex());
-    let shape = [2, 3, 75, 99];
+    let shape = [2, 3, 75, 131];
     let pictures: Vec<f32> =
         (0..shape.iter().product()).map(|at: usize| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
     let fused = Fused::new(&file.config, &|name| file.read(name), Precision::F32, &device).unwrap();
@@ -45,6 +45,20 @@ fn the_fused_maps_are_those_of_the_plain_modules() {
     let means: Vec<f32> =
         found.chunks_exact(h * w).map(|map| map.iter().sum::<f32>() / (h * w) as f32).collect();
     close(&means, &pollster::block_on(fused.logits(pictures, shape, &device)).unwrap());
+}
+
+#[cfg(feature = "webgpu")]
+#[test]
+fn a_gpu_gives_the_maps_that_the_cpu_gives() {
+    let explain = |kind| {
+        let backend = pollster::block_on(Backend::named(kind)).unwrap();
+        let classifier = pollster::block_on(Classifier::new(&photos(), backend)).unwrap();
+        let picture = Picture::decode(&std::fs::read("www/demo/samples/espresso.jpg").unwrap()).unwrap();
+        pollster::block_on(classifier.explain(picture.view().unwrap(), Some(7))).unwrap()
+    };
+    let [cpu, gpu] = [BackendKind::Cpu, BackendKind::Webgpu].map(explain);
+    assert!(cpu.width > 1 && (cpu.width, cpu.height, cpu.seen) == (gpu.width, gpu.height, gpu.seen));
+    close(&gpu.values, &cpu.values);
 }
 
 #[test]

@@ -171,6 +171,10 @@ impl Fused {
     ) -> Result<(Vec<f32>, [usize; 4])> {
         let maps = self.classify(self.feature_map(tensor(pictures, shape, device)));
         let shape = maps.dims();
+        #[cfg(feature = "webgpu")]
+        if on_gpu(device) {
+            return Ok((planes(&read(maps).await?, shape), shape));
+        }
         Ok((numbers(maps, device).await?, shape))
     }
 
@@ -284,6 +288,14 @@ async fn numbers(
     let x = x.try_into_primitive::<Flex>();
     let x = x.map_err(|error| Error::Backend(format!("the CPU gave no numbers: {error:?}")))?;
     Ok(Dense::of(x).slice().to_vec())
+}
+
+/// `[B, H, W, C]`, as [`read`] gives them, to `[B, C, H, W]`.
+#[cfg(feature = "webgpu")]
+fn planes(rows: &[f32], [b, c, h, w]: [usize; 4]) -> Vec<f32> {
+    let places = h * w;
+    let at = |place: usize| (place / (c * places) * places + place % places) * c + place / places % c;
+    (0..b * c * places).map(|place| rows[at(place)]).collect()
 }
 
 /// Whether tensors of `device` lie in a GPU's memory.
