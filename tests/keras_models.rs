@@ -313,6 +313,38 @@ fn names_of_keras_1_are_read() {
     }
 }
 
+/// KerasHub (`xception_41_imagenet`) names bridges, which Keras's own have only numbers for.
+#[test]
+fn names_of_keras_hub_are_read_and_missing_ones_named() {
+    let config = mini(Dialect::Keras);
+    let mut layers = keras_layers(&config, &timm_tensors(&config, "mini"));
+    let expected = ModelFile::parse(keras_legacy_file(&layers, Strings::Variable)).unwrap();
+    let mut block = String::new();
+    for (name, tensors) in &mut layers {
+        let part = match name.split_once("_").map(|(before, _)| before) {
+            Some("conv2d") => "conv",
+            Some("batch") => "bn",
+            _ => {
+                block = name.split_once("_").map_or(String::new(), |(block, _)| block.to_owned());
+                continue;
+            }
+        };
+        let old = std::mem::replace(name, format!("{block}_residual_{part}"));
+        tensors.iter_mut().for_each(|(tensor, ..)| *tensor = tensor.replace(&old, name));
+    }
+    assert!(layers.iter().any(|(name, _)| name == "block2_residual_conv"));
+    let file = ModelFile::parse(keras_legacy_file(&layers, Strings::Variable)).unwrap();
+    assert_eq!(file.config, expected.config);
+    let canonical = "exit.shortcut.norm.gamma";
+    assert_eq!(file.read(canonical).unwrap(), expected.read(canonical).unwrap());
+    for part in ["conv", "bn"] {
+        let gone = format!("block2_residual_{part}");
+        let left: Vec<_> = layers.iter().filter(|(name, _)| *name != gone).cloned().collect();
+        let said = ModelFile::parse(keras_legacy_file(&left, Strings::Variable)).unwrap_err().to_string();
+        assert!(said.contains(&gone), "without {gone}: {said}");
+    }
+}
+
 /// The guide's model with one thing changed in its configuration.
 fn changed(from: &str, to: &str) -> String {
     let (config, weights) = archive_parts(&keras_model("guide.keras"));
@@ -320,6 +352,17 @@ fn changed(from: &str, to: &str) -> String {
     let config = config.replace(from, to);
     let archive = stored_zip(&[("config.json", config.as_bytes()), ("model.weights.h5", &weights)]);
     ModelFile::parse(archive).err().map_or(String::new(), |error| error.to_string())
+}
+
+/// Its weights would pass for ones of another preprocessing and head.
+#[test]
+fn a_model_without_its_configuration_is_refused() {
+    let mut file = keras_model("spread.h5");
+    let name = b"model_config";
+    let at = (0..file.len()).find(|&at| file[at..].starts_with(name)).unwrap();
+    file[at + 6] = b'k';
+    let said = ModelFile::parse(file).unwrap_err().to_string();
+    assert!(said.contains("model_config"), "{said}");
 }
 
 #[test]

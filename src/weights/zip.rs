@@ -19,7 +19,7 @@ const MAX_COMMENT: usize = u16::MAX as usize;
 
 fn damaged(why: impl std::fmt::Display) -> Error {
     Error::Format(format!(
-        "the zip archive {why}; it is damaged, cut short or of neither PyTorch nor Keras: give it whole"
+        "the zip archive {why}; it is damaged, cut short or of neither PyTorch nor Keras: give it whole, or as safetensors"
     ))
 }
 

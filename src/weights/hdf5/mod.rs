@@ -132,29 +132,33 @@ fn contents(file: File, size: usize, json: Option<String>) -> Result<(Contents, 
         Some(json) => (Saved::Archive, Some(json)),
         None => (Saved::LegacyModel, model_config(&file)?),
     };
-    let (contents, used, folded) = match json {
-        Some(json) => {
+    let layers = match (&json, &legacy) {
+        (Some(_), _) => None,
+        // Its weights alone would be read with other preprocessing and another head.
+        (None, Some((path, _))) if !path.is_empty() => {
+            return Err(damaged("model_config", "there is none beside the model's weights"));
+        }
+        (None, Some((path, root))) => Some((Saved::Legacy, legacy_layers(path, root, &mut sizes)?)),
+        (None, None) => Some((Saved::Keras3, keras3_layers(&file, &mut sizes)?)),
+    };
+    let (contents, used, folded) = match (json, layers) {
+        (Some(json), _) => {
             let mut tensors = Stored { file: &file, legacy, sizes: &mut sizes, groups: HashMap::new() };
             let placed = place(&json, saved, &mut tensors)?;
-            (placed.contents, placed.used, placed.folded)
+            (Ok(placed.contents), placed.used, placed.folded)
         }
-        None => {
-            let (saved, mut layers) = match legacy {
-                Some((path, root)) => (Saved::Legacy, legacy_layers(&path, &root, &mut sizes)?),
-                None => (Saved::Keras3, keras3_layers(&file, &mut sizes)?),
-            };
+        (None, layers) => {
+            let (saved, mut layers) = layers.unwrap_or((saved, Vec::new()));
             layers.retain(|layer| !layer.tensors.is_empty());
-            let used: Vec<_> =
+            let used: Vec<String> =
                 layers.iter().flat_map(|layer| &layer.tensors).map(|(name, _)| name.clone()).collect();
-            // After the check below, whose error says more of a file with tensors beside its layers.
-            sizes.check(size)?;
-            check_unused(&file, &used)?;
-            (order::contents(saved, layers)?, used, HashMap::new())
+            // Whose error is told after those below, which say more of a file with tensors beside its layers.
+            (order::contents(saved, layers), used, HashMap::new())
         }
     };
     sizes.check(size)?;
     check_unused(&file, &used)?;
-    Ok((contents, KerasFile { file, folded }))
+    Ok((contents?, KerasFile { file, folded }))
 }
 
 /// What a whole model in the legacy format says of its graph.
@@ -320,14 +324,20 @@ fn string_list(group: &Group, name: &str) -> Result<Vec<String>> {
 
 /// Keras 3 names each layer by its class and a count of its own per class: `conv2d`, `conv2d_1`, …
 fn keras3_layers(file: &File, sizes: &mut Sizes) -> Result<Vec<Layer>> {
-    let Some((path, root)) = KERAS3_ROOTS.iter().find_map(|path| Some((path, file.group(path).ok()?))) else {
+    // A model may keep another as an attribute, as KerasHub's classifiers keep their backbone.
+    let groups = file.root().groups().map_err(|error| damaged("the structure", error))?;
+    let kept =
+        groups.iter().filter(|name| !TRAINING.contains(&name.as_str())).map(|name| format!("{name}/layers"));
+    let roots = KERAS3_ROOTS.map(str::to_owned).into_iter().chain(kept);
+    let mut containers: Vec<(String, Group)> =
+        roots.filter_map(|path| file.group(&path).ok().map(|group| (path, group))).collect();
+    if containers.is_empty() {
         return Err(Error::Format(
             "the HDF5 file holds no Keras weights (neither layer_names nor a group layers); save them with save_weights".into(),
         ));
-    };
+    }
     let mut layers = Vec::new();
     // The layers of nested models come with the others of their class, all of which such a model has within.
-    let mut containers = vec![(path.to_string(), root)];
     for at in 0..MAX_GROUPS {
         let Some((path, root)) = containers.get(at).cloned() else { break };
         for name in root.groups().map_err(|error| damaged(&path, error))? {
@@ -335,12 +345,19 @@ fn keras3_layers(file: &File, sizes: &mut Sizes) -> Result<Vec<Layer>> {
             if inner.matches('/').count() > MAX_DEPTH {
                 return Err(damaged(&inner, format!("groups lie deeper than {MAX_DEPTH} levels")));
             }
-            if let Ok(nested) = root.group(&format!("{name}/layers")) {
-                containers.push((format!("{inner}/layers"), nested));
+            // What is listed must be readable: of a file that is cut short, the end is missing.
+            let read = |group: &Group, name: &str| group.group(name).map_err(|error| damaged(&inner, error));
+            let group = read(&root, &name)?;
+            for part in group.groups().map_err(|error| damaged(&inner, error))? {
+                match part.as_str() {
+                    "layers" => containers.push((format!("{inner}/layers"), read(&group, "layers")?)),
+                    "vars" => {
+                        let tensors = variables(&format!("{inner}/vars"), &read(&group, "vars")?, sizes)?;
+                        layers.push(Layer { name: name.clone(), tensors });
+                    }
+                    _ => {}
+                }
             }
-            let Ok(group) = root.group(&format!("{name}/vars")) else { continue };
-            let tensors = variables(&format!("{inner}/vars"), &group, sizes)?;
-            layers.push(Layer { name, tensors });
         }
     }
     layers.sort_by_key(|layer| turn(&layer.name));

@@ -18,6 +18,9 @@ use crate::weights::names::Layout;
 /// Input side of the published weights (`keras.applications.Xception`).
 const INPUT_SIZE: usize = 299;
 
+/// How KerasHub's names of a block's bridge end, before `_conv` and `_bn`.
+const BRIDGE: &str = "_residual";
+
 /// Separable convolutions per block, fixed in `keras.applications.Xception`.
 const UNITS_PER_DOWN: usize = 2;
 const UNITS_PER_MIDDLE: usize = 3;
@@ -163,12 +166,17 @@ fn check_partners(convs: &[&Layer], separables: &[&Layer], norms: &[&Layer], den
     };
     let is_norm = |name: &str| norms.iter().any(|norm| norm.name == name);
     for kernel in kernels.iter().filter(|name| name.starts_with("block")) {
-        let norm = format!("{kernel}_bn");
+        // KerasHub names its bridges, too.
+        let norm = format!(
+            "{}_bn",
+            kernel.strip_suffix("_conv").filter(|kernel| kernel.ends_with(BRIDGE)).unwrap_or(kernel)
+        );
         if !is_norm(&norm) {
             return lacks(&norm);
         }
     }
     for kernel in norms.iter().filter_map(|norm| norm.name.strip_suffix("_bn")) {
+        let kernel = if kernel.ends_with(BRIDGE) { &format!("{kernel}_conv") } else { kernel };
         if kernel.starts_with("block") && !kernels.contains(kernel) {
             return lacks(kernel);
         }
