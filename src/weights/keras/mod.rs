@@ -1,8 +1,8 @@
 //! Keras's files: what the module that reads them tells the one that computes.
 //!
 //! In the browser these are two, so all that only Keras's files need is with the reader: [`order`], which finds an
-//! Xception by the order of its layers, and [`model`], [`layer`], [`walk`] and [`place`], which read the graph that a
-//! whole model describes.
+//! Xception by the order of its layers, and [`model`], [`layer`], [`steps`], [`walk`] and [`place`], which read the graph
+//! that a whole model describes.
 
 #[cfg(feature = "keras")]
 mod dense;
@@ -14,6 +14,8 @@ mod model;
 pub(super) mod order;
 #[cfg(feature = "keras")]
 pub(super) mod place;
+#[cfg(feature = "keras")]
+mod steps;
 #[cfg(feature = "keras")]
 mod walk;
 
