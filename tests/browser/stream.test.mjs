@@ -62,10 +62,19 @@ describe('a camera', { timeout: PATIENCE }, () => {
       new MutationObserver(() => answers++).observe(list, { childList: true, subtree: true });
     });
     await page.waitForFunction(() => answers >= 30); // Three answers of five rows, two texts each.
+    // The last seconds as a curve: one label, so one line that grows; and how many answers there are.
+    await page.waitForFunction(
+      () => document.querySelector('#curve-line').getAttribute('points').split(' ').length >= 4,
+    );
+    await page
+      .getByTestId('rate')
+      .getByText(/^\d+ a second$/)
+      .waitFor();
     await page.getByTestId('webcam-stop').click();
     await page.waitForFunction(() => tracks.every(({ readyState }) => readyState === 'ended'));
     assert.equal(await page.evaluate(() => document.querySelector('video').srcObject), null);
     assert.equal(await page.getByTestId('prediction').count(), 0, 'no answer to an empty stage');
+    assert.ok(await page.getByTestId('curve').isHidden());
     const after = await page.evaluate(() => answers);
     await page.waitForTimeout(500);
     assert.equal(await page.evaluate(() => answers), after, 'no answer comes after the stop');

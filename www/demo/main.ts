@@ -4,6 +4,7 @@ import { BACKENDS, ImageClassifier, PictureError, type BackendChoice } from 'xce
 import { bring, confirmed, listenForAddresses } from './addresses.js';
 import { answerText, clearAnswer, showAnswer, showBusy } from './answer.js';
 import { Camera } from './camera.js';
+import { clearCurve, showCurve } from './curve.js';
 import { element, messageOf } from './dom.js';
 import { showEngine, showModel, showTimings } from './facts.js';
 import { Film } from './film.js';
@@ -161,8 +162,12 @@ async function lookAt(
 function show(answer: Parameters<typeof showAnswer>[0], source: string): void {
   showAnswer(answer, source);
   showTimings(answer);
-  if (camera.runs) why.clear();
-  else why.offer(answer);
+  if (camera.runs) {
+    why.clear();
+    showCurve(answer);
+  } else {
+    why.offer(answer);
+  }
   if (classifier) showEngine(classifier.info);
   if (!loading) clearProgress();
 }
@@ -170,6 +175,7 @@ function show(answer: Parameters<typeof showAnswer>[0], source: string): void {
 /** What was said belongs to nothing that is shown. */
 function clear(): void {
   clearAnswer();
+  clearCurve();
   why.clear();
 }
 
