@@ -14,7 +14,7 @@ const DIST = fileURLToPath(new URL('../../www/dist/', import.meta.url));
  */
 const BUDGETS = {
   'site/index.html': 4.5,
-  'site/app.js': 8.6,
+  'site/app.js': 9,
   'site/style.css': 3.4,
   'site/courier.js': 1.6,
   'index.js': 8,
