@@ -7,6 +7,8 @@ export type Part = Explanation['seen'];
 
 /** Above this share of warm places there is no one part to name. */
 const ALL_OVER = 0.6;
+/** A share of the picture that is as good as all of it: rounding to pixels takes a little. */
+const WHOLE = 0.98;
 /** A place is warm from half way between the least and the most on. */
 const WARM = 0.5;
 /** Where the outer thirds end, which have names of their own. */
@@ -50,7 +52,10 @@ function weights(point: number): [number, number[]] {
 export function inWords(map: Explanation, heat: Float32Array): string {
   const { width, seen } = map;
   const warm = [...heat.entries()].filter(([, heat]) => heat >= WARM);
-  if (warm.length > ALL_OVER * heat.length) return 'all over the picture';
+  if (warm.length > ALL_OVER * heat.length) {
+    const whole = seen.width * seen.height > WHOLE;
+    return whole ? 'all over the picture' : 'all over the middle, which is all it saw';
+  }
   let [sum, x, y] = [0, 0, 0];
   for (const [at, heat] of warm) {
     sum += heat;

@@ -118,16 +118,22 @@ function draw(map: Explanation, heat: Float32Array): void {
   canvas.height = Math.max(1, Math.round(naturalHeight * scale));
   const context = canvas.getContext('2d');
   if (!context) return;
-  const image = context.createImageData(canvas.width, canvas.height);
+  const { width, height } = canvas;
   const { seen } = map;
   const light = smooth(map, heat);
-  for (let row = 0, at = 3; row < canvas.height; row++) {
-    const y = ((row + 0.5) / canvas.height - seen.y) / seen.height;
-    for (let column = 0; column < canvas.width; column++, at += 4) {
-      const x = ((column + 0.5) / canvas.width - seen.x) / seen.width;
-      const inside = x >= 0 && x <= 1 && y >= 0 && y <= 1;
-      image.data[at] = 255 * DARKEST * (1 - (inside ? light(x, y) : 0));
-    }
+  const lit = Float32Array.from({ length: width * height }, (_, at) => {
+    const x = (((at % width) + 0.5) / width - seen.x) / seen.width;
+    const y = ((Math.floor(at / width) + 0.5) / height - seen.y) / seen.height;
+    return x >= 0 && x <= 1 && y >= 0 && y <= 1 ? light(x, y) : -1;
+  });
+  // Smoothing flattens: the brightest point is as bright as the picture all the same.
+  const shown = lit.filter((value) => value >= 0);
+  const least = shown.reduce((a, b) => Math.min(a, b), 1);
+  const range = shown.reduce((a, b) => Math.max(a, b), 0) - least;
+  const image = context.createImageData(width, height);
+  for (const [at, value] of lit.entries()) {
+    const bright = value < 0 ? 0 : range > 0 ? (value - least) / range : 1;
+    image.data[4 * at + 3] = 255 * DARKEST * (1 - bright);
   }
   context.putImageData(image, 0, 0);
   canvas.hidden = false;
