@@ -26,7 +26,7 @@ fn close(found: &[f32], expected: &[f32]) {
     }
 }
 
-/// The fused network's maps beside those of plain Burn modules, at a size with an odd number of places.
+/// The fused network's maps beside those of plain Burn modules.
 #[test]
 fn the_fused_maps_are_those_of_the_plain_modules() {
     let (file, device) = (photos(), Device::flex());
