@@ -337,9 +337,15 @@ fn a_picture_may_come_from_standard_input_or_have_a_name_that_is_no_text() {
 fn the_help_of_every_command_that_reads_models_names_their_formats() {
     for command in ["classify", "convert", "inspect"] {
         let help = stdout(&[command, "--help"]);
-        for format in
-            ["own safetensors", "timm safetensors", ".pth", "pytorch_model.bin", "Keras .h5", ".weights.h5"]
-        {
+        for format in [
+            "own safetensors",
+            "timm safetensors",
+            ".pth",
+            "pytorch_model.bin",
+            "Keras .keras",
+            ".h5",
+            ".weights.h5",
+        ] {
             assert!(help.to_lowercase().contains(&format.to_lowercase()), "{command}: {format}: {help}");
         }
     }
