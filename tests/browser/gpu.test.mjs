@@ -100,7 +100,9 @@ test(
       const ready = Math.round(got.timings.start);
       console.log(`network built in ${ready} ms, ${JSON.stringify(got.counts[0])}`);
       got.counts.slice(1).forEach((counts, at) => {
-        console.log(`picture ${at + 1}: ${Math.round(got.times[at])} ms, ${JSON.stringify(counts)}`);
+        console.log(
+          `picture ${at + 1}: ${Math.round(got.times[at])} ms, ${JSON.stringify(counts)}`,
+        );
       });
       for (const counts of got.counts.slice(-COUNTED)) {
         assert.equal(counts.launches, LAUNCHES);
