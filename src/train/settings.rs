@@ -159,13 +159,19 @@ fn object<T: Serialize>(value: &T) -> Result<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::super::layout::FolderNames;
     use super::*;
 
     const EXAMPLE: &str = "src/train/examples/own.toml";
 
+    /// A file of its own, since tests run side by side; with its ending.
     fn written(name: &str, text: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("xception-settings-{}-{name}", std::process::id()));
+        static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let path =
+            std::env::temp_dir().join(format!("xception-settings-{}-{number}-{name}", std::process::id()));
         std::fs::write(&path, text).unwrap();
         path
     }
