@@ -17,6 +17,8 @@ const classifier = await ImageClassifier.create({
 const answer: Classification = await classifier.classify(new ImageData(1, 1), { topK: 3 });
 const both: Classification[] = await classifier.classifyAll(['a.png', new Blob()], {
   minScore: 0.5,
+  allow: ['cat', 3],
+  deny: ['n02123045'],
 });
 const known: boolean = answer.known;
 const synset: string | undefined = answer.predictions[0]?.synset;
@@ -41,6 +43,8 @@ export const used: unknown[] = [
 await ImageClassifier.create({ backend: 'gpu' });
 // @ts-expect-error threads are counted
 await ImageClassifier.create({ threads: 'all' });
+// @ts-expect-error a list of one is still a list
+await classifier.classify('a.png', { allow: 'cat' });
 // @ts-expect-error a number is no picture
 await classifier.classify(3);
 // @ts-expect-error a string is a list of letters

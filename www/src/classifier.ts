@@ -4,6 +4,7 @@
 import { abortable, join } from './abortable.js';
 import { Bridge } from './bridge.js';
 import { throwIfAborted } from './errors.js';
+import { filterOf } from './filter.js';
 import { readLabels } from './labels.js';
 import { modelSource } from './models.js';
 import {
@@ -96,6 +97,10 @@ export class ImageClassifier {
   async classify(source: ImageSource, options: ClassifyOptions = {}): Promise<Classification> {
     const topK = checkTopK(options.topK ?? 5);
     const minScore = checkMinScore(options.minScore ?? 0);
+    const { labels } = this.#info.model;
+    const filter = filterOf(options, labels);
+    // What is left out makes room for others.
+    const wanted = filter ? labels.length : topK;
     const { closing } = this.#bridge;
     throwIfAborted(closing);
     const { signal, release } = join(options.signal, closing);
@@ -103,9 +108,9 @@ export class ImageClassifier {
       const ready = prepare(source, signal);
       const pack = ready instanceof Promise ? await ready : ready;
       const { result } = isVideo(source)
-        ? await abortable(this.#ofVideo(source, pack, topK), signal)
-        : await this.#ask({ type: 'classify', topK }, pack, signal);
-      const { predictions } = result;
+        ? await abortable(this.#ofVideo(source, pack, wanted), signal)
+        : await this.#ask({ type: 'classify', topK: wanted }, pack, signal);
+      const predictions = filter?.(result.predictions).slice(0, topK) ?? result.predictions;
       return { ...result, predictions: predictions.filter(({ score }) => score >= minScore) };
     } finally {
       release();
@@ -192,6 +197,7 @@ export class ImageClassifier {
   ): AsyncGenerator<Classification, void, void> {
     checkTopK(options.topK ?? 5);
     checkMinScore(options.minScore ?? 0);
+    filterOf(options, this.#info.model.labels);
     return live((frame, how) => this.classify(frame, how), video, options, this.#bridge.closing);
   }
 

@@ -19,6 +19,7 @@ export {
   type Backend,
   type BackendChoice,
   type Classification,
+  type ClassName,
   type ClassifierInfo,
   type ClassifyOptions,
   type CreateOptions,

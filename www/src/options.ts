@@ -51,11 +51,18 @@ export interface CreateOptions {
 
 export type LabelSource = string | URL | Blob | readonly string[] | Record<string, unknown>;
 
+/** A class: its label (in any case), its synset, or its place in the model's list. */
+export type ClassName = string | number;
+
 export interface ClassifyOptions {
   /** How many predictions to return, best first. Default 5. */
   topK?: number;
   /** Leaves out predictions with a lower score, between 0 and 1. Default 0. */
   minScore?: number;
+  /** The only classes to name. Scores and `known` stay those among all classes. Default: every class. */
+  allow?: readonly ClassName[];
+  /** Classes not to name. Default: none. */
+  deny?: readonly ClassName[];
   /** Gives the answer up; `classify` then rejects with the signal's reason. */
   signal?: AbortSignal;
 }
