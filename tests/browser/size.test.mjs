@@ -17,7 +17,7 @@ const BUDGETS = {
   'site/app.js': 9,
   'site/style.css': 3.4,
   'site/courier.js': 1.6,
-  'index.js': 8,
+  'index.js': 8.6,
   'worker.js': 20,
   'thread.js': 6,
   'wasm/cpu_bg.wasm': 166,
