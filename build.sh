@@ -109,7 +109,7 @@ module() {
     # Reads Keras's HDF5 for all the others, which are half as large without.
     keras) package=xception-keras features="" usually="1 min from nothing, half a minute after an edit" ;;
     # It holds the CPU backend too: the GPU must first give its answer to a known picture.
-    webgpu) features=session,webgpu,cpu usually="11 min from nothing, 5 min after an edit" ;;
+    webgpu) features=session,webgpu,cpu usually="6 min from nothing, 2 min after an edit" ;;
   esac
   step "WebAssembly module $name ($profile)" "$usually" wasm_module "$name" "$package" "$features" "$profile"
 }
