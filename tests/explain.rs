@@ -2,6 +2,8 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use image::{Rgba, RgbaImage, imageops};
 use xception_web::backend::{Backend, BackendKind};
@@ -111,4 +113,34 @@ fn the_map_follows_the_thing() {
         let heaviest = corners.into_iter().max_by(|a, b| quarter(*a).total_cmp(&quarter(*b)));
         assert_eq!(heaviest, Some(corner));
     }
+}
+
+fn keras(name: &str) -> Classifier {
+    let file = ModelFile::parse(common::keras_model(name)).unwrap();
+    let backend = pollster::block_on(Backend::named(BackendKind::Cpu)).unwrap();
+    pollster::block_on(Classifier::new(&file, backend)).unwrap()
+}
+
+#[test]
+fn what_speaks_for_one_of_two_classes_speaks_against_the_other() {
+    let classifier = keras("guide.keras");
+    let picture = Picture::decode(&std::fs::read("www/demo/samples/espresso.jpg").unwrap()).unwrap();
+    let view = picture.view().unwrap();
+    let logits = pollster::block_on(classifier.logits(view)).unwrap();
+    let explain = |index| pollster::block_on(classifier.explain(view, index));
+    let [first, second] = [0, 1].map(|index| explain(Some(index)).unwrap());
+    assert!(first.index == 0 && second.index == 1 && first.label != second.label);
+    close(&first.values.iter().map(|value| -value).collect::<Vec<_>>(), &second.values);
+    close(&[second.values.iter().sum::<f32>() / second.values.len() as f32], &logits);
+    assert_eq!(explain(None).unwrap().index, classifier.rank(&logits, 1)[0].index);
+    assert!(explain(Some(2)).unwrap_err().to_string().contains("the model has 2"));
+}
+
+#[test]
+fn no_place_speaks_for_a_class_through_a_relu() {
+    let classifier = keras("deep.keras");
+    assert!(!classifier.explains());
+    let view = RgbaView::new(&[7; 4], 1, 1).unwrap();
+    let refused = pollster::block_on(classifier.explain(view, None)).unwrap_err().to_string();
+    assert!(refused.contains("ReLU"), "{refused}");
 }

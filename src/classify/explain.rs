@@ -21,27 +21,34 @@ pub struct Explanation {
     pub width: usize,
     /// Places one above the other.
     pub height: usize,
-    /// What each place says for the class, row by row; the mean is the class's logit.
+    /// What each place says for the class, row by row; the mean is the class's logit. Where one logit tells two classes
+    /// apart, what speaks for one of them speaks against the other.
     pub values: Vec<f32>,
-    /// The part of the picture that the places lie on: left, top, width and height, as shares of it.
+    /// The part of the picture that the places lie on: left, top, width and height, as shares of it; beyond it where the
+    /// picture is padded.
     pub seen: [f64; 4],
 }
 
 impl Classifier {
+    /// Whether places of a picture can speak for a class by themselves.
+    pub fn explains(&self) -> bool {
+        !self.config.hidden.iter().any(|hidden| hidden.relu)
+    }
+
     /// Which places of the picture speak for the class of this index; without one, for the likeliest.
     ///
     /// # Errors
     ///
-    /// When there is no such class, the picture is unusable or the backend fails.
+    /// When there is no such class, the model cannot be explained, the picture is unusable or the backend fails.
     pub async fn explain(&self, picture: RgbaView<'_>, index: Option<usize>) -> Result<Explanation> {
-        let classes = self.config.classes;
+        let classes = self.config.labels();
         if let Some(index) = index.filter(|&index| index >= classes) {
             return Err(Error::Option(format!(
                 "there is no class {index}; the model has {classes}, from 0 to {}",
                 classes.saturating_sub(1)
             )));
         }
-        if self.config.hidden.iter().any(|hidden| hidden.relu) {
+        if !self.explains() {
             return Err(Error::Option(
                 "this model has dense layers with ReLU before its classifier, so that no place of a picture speaks \
                  for a class by itself; explain with a model whose classifier sees the mean over places"
@@ -60,7 +67,12 @@ impl Classifier {
             )));
         }
         // All maps are of one size: the largest sum is the largest mean.
-        let maps: Vec<&[f32]> = maps.chunks_exact((height * width).max(1)).collect();
+        let mut maps: Vec<Vec<f32>> =
+            maps.chunks_exact((height * width).max(1)).map(<[f32]>::to_vec).collect();
+        if let [second] = &maps[..] {
+            let first = second.iter().map(|value| -value).collect();
+            maps.insert(0, first);
+        }
         let sum = |index: usize| maps[index].iter().sum::<f32>();
         let best = || (0..maps.len()).max_by(|&a, &b| sum(a).total_cmp(&sum(b)));
         let index = index.or_else(best).unwrap_or_default();
@@ -69,7 +81,7 @@ impl Classifier {
             label: self.labels.get(index),
             width,
             height,
-            values: maps.get(index).map(|map| map.to_vec()).unwrap_or_default(),
+            values: maps.into_iter().nth(index).unwrap_or_default(),
             seen: self.preprocess.seen(picture.width(), picture.height()),
         })
     }

@@ -214,8 +214,20 @@ impl Preprocess {
         Ok(normalize::normalize(&resized, self))
     }
 
-    /// The part of a picture of this size that the network sees: left, top, width and height, as shares of it.
+    /// The part of a picture of this size that the network sees: left, top, width and height, as shares of it, with what
+    /// is padded.
     pub fn seen(&self, width: usize, height: usize) -> [f64; 4] {
+        if self.fit == Fit::Pad {
+            let [(left, across), (top, down)] =
+                [width, height].map(|side| padding(side, width.max(height), self.size));
+            let share = |pixels: usize, of: usize| pixels as f64 / of as f64;
+            return [
+                -share(left, across),
+                -share(top, down),
+                share(self.size, across),
+                share(self.size, down),
+            ];
+        }
         let (columns, rows) = crop::axes(self.size, self.fit, width, height);
         let share = |part: usize, axis: &resize::Axis| part as f64 / axis.resized as f64;
         [
@@ -225,25 +237,22 @@ impl Preprocess {
             share(rows.kept, &rows),
         ]
     }
-}
 
-impl Preprocess {
     /// The picture at the side `size`, `[H, C, W]`.
     fn fitted(&self, opaque: &[u8], [width, height]: [usize; 2], size: usize) -> Vec<u8> {
         if self.fit != Fit::Pad {
             let (columns, rows) = crop::axes(size, self.fit, width, height);
             return resize::resize(opaque, columns, rows, self.filter);
         }
-        let longer = width.max(height) as u64;
-        // At least one pixel, and rounded down, as the crop's longer side is.
-        let side = |own: usize| ((own as u64 * size as u64 / longer) as usize).max(1);
-        let axis = |source: usize| {
-            let resized = side(source);
-            resize::Axis { source, resized: resized as u64, first: 0, kept: resized }
+        let [(left, columns), (top, rows)] =
+            [width, height].map(|side| padding(side, width.max(height), size));
+        let axis = |source, resized: usize| resize::Axis {
+            source,
+            resized: resized as u64,
+            first: 0,
+            kept: resized,
         };
-        let inner = resize::resize(opaque, axis(width), axis(height), self.filter);
-        let [columns, rows] = [side(width), side(height)];
-        let (left, top) = ((size - columns) / 2, (size - rows) / 2);
+        let inner = resize::resize(opaque, axis(width, columns), axis(height, rows), self.filter);
         let mut padded = vec![0; 3 * size * size];
         for (at, line) in inner.chunks_exact(columns).enumerate() {
             // Lines are planes of a row, one after the other.
@@ -252,6 +261,13 @@ impl Preprocess {
         }
         padded
     }
+}
+
+/// What stands before a side of a padded picture, and how long it is, within `size`. At least one pixel, and rounded
+/// down, as the crop's longer side is.
+fn padding(side: usize, longer: usize, size: usize) -> (usize, usize) {
+    let resized = ((side as u64 * size as u64 / longer as u64) as usize).max(1);
+    ((size - resized) / 2, resized)
 }
 
 /// Every pixel in its grey, R = G = B, before the resize: what Keras's `load_img(color_mode="grayscale")` does by
@@ -342,6 +358,9 @@ mod tests {
         assert_eq!(Preprocess::keras(299).seen(40, 30), [0.0, 0.0, 1.0, 1.0]);
         // Resized to 200×100, of which the middle 50×50 is kept.
         assert_eq!(Preprocess::timm(50, 0.5).seen(400, 200), [0.375, 0.25, 0.25, 0.5]);
+        // 6×3 of 6×6, below one line of black and above two.
+        let pad = Preprocess { fit: Fit::Pad, ..Preprocess::keras(6) };
+        assert_eq!(pad.seen(40, 20), [0.0, -1.0 / 3.0, 1.0, 2.0]);
     }
 
     #[test]

@@ -1,12 +1,20 @@
 // Why?: the map of a class, from the package and on the page.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { NO_GPU, PATIENCE, SAMPLES, drop, labelsFor, ready, start } from './harness.mjs';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { NO_GPU, PATIENCE, SAMPLES, drop, dropBytes, labelsFor, ready, start } from './harness.mjs';
 
 /** Sums of hundreds of products in another order, relative to the largest value. */
 const TOLERANCE = 1e-4;
+
+/** A model that Keras wrote, with ReLU in its head. */
+const DEEP = gunzipSync(
+  readFileSync(fileURLToPath(new URL('../fixtures/models/deep.h5.gz', import.meta.url))),
+);
 
 const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 
@@ -128,5 +136,29 @@ describe('why', { timeout: PATIENCE }, () => {
     assert.ok(await page.getByTestId('webcam-start').isVisible(), 'the camera is off');
     await page.getByTestId('why').click();
     await page.getByTestId('why-words').getByText(': ').waitFor();
+  });
+
+  test('a model whose head cannot be explained says so, and goes on', async () => {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    const got = await page.evaluate(async (bytes) => {
+      const { ImageClassifier } = await import('/xception-web/index.js');
+      const model = new Uint8Array(bytes);
+      const classifier = await ImageClassifier.create({ backend: 'cpu', model });
+      const picture = new ImageData(9, 9);
+      const refused = await classifier
+        .explain(picture)
+        .catch(({ code, message }) => code + message);
+      const { predictions } = await classifier.classify(picture);
+      return { refused, explains: classifier.info.model.explains, count: predictions.length };
+    }, Array.from(DEEP));
+    assert.match(got.refused, /^invalid-option.*ReLU/);
+    assert.equal(got.explains, false);
+    assert.ok(got.count > 0);
+    await dropBytes(page, DEEP, { name: 'deep.h5' });
+    await page.getByText('deep.h5').waitFor();
+    await drop(page, join(SAMPLES, 'espresso.jpg'), { type: 'image/jpeg' });
+    await labelsFor(page, 'espresso.jpg');
+    assert.ok(await page.getByTestId('why').isHidden());
   });
 });

@@ -162,12 +162,9 @@ async function lookAt(
 function show(answer: Parameters<typeof showAnswer>[0], source: string): void {
   showAnswer(answer, source);
   showTimings(answer);
-  if (camera.runs) {
-    why.clear();
-    showCurve(answer);
-  } else {
-    why.offer(answer);
-  }
+  if (camera.runs) showCurve(answer);
+  if (camera.runs || !classifier?.info.model.explains) why.clear();
+  else why.offer(answer);
   if (classifier) showEngine(classifier.info);
   if (!loading) clearProgress();
 }

@@ -57,7 +57,7 @@ export class Why {
     words.textContent = '';
   }
 
-  /** There is nothing to explain: no picture, or a camera, whose picture is gone by then. */
+  /** There is nothing to explain: no picture, a model that cannot, or a camera, whose picture is gone by then. */
   clear(): void {
     this.#asking.abort();
     this.#answer = undefined;

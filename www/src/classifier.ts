@@ -3,7 +3,7 @@
 
 import { abortable, join } from './abortable.js';
 import { Bridge } from './bridge.js';
-import { throwIfAborted } from './errors.js';
+import { OptionError, throwIfAborted } from './errors.js';
 import { filterOf } from './filter.js';
 import { readLabels } from './labels.js';
 import { modelSource } from './models.js';
@@ -161,7 +161,13 @@ export class ImageClassifier {
 
   /** Where in a picture a class was seen: the map of what each place says for it. */
   async explain(source: ImageSource, options: ExplainOptions = {}): Promise<Explanation> {
-    const index = checkIndex(options.index, this.#info.model.classes);
+    const { classes, explains } = this.#info.model;
+    const index = checkIndex(options.index, classes);
+    if (!explains) {
+      throw new OptionError(
+        'This model has dense layers with ReLU before its classifier, so that no place of a picture speaks for a class by itself. Explain with a model whose info.model.explains is true.',
+      );
+    }
     const { closing } = this.#bridge;
     throwIfAborted(closing);
     const { signal, release } = join(options.signal, closing);

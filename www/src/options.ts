@@ -129,6 +129,8 @@ export interface ModelInfo {
   parameters: number;
   /** The side of the square that the network sees, in pixels. */
   inputSize: number;
+  /** Whether `explain` works: not with dense layers with ReLU before the classifier. */
+  explains: boolean;
   labels: string[];
   title?: string;
   licence?: string;
