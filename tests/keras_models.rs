@@ -136,15 +136,22 @@ fn one_logit_is_two_classes_and_sigmoids_are_independent() {
     }
 }
 
+/// What a command prints, or what it complains of.
+fn xception(args: &[&str]) -> Result<String, String> {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap();
+    let said = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    if output.status.success() { Ok(said(output.stdout)) } else { Err(said(output.stderr)) }
+}
+
+fn scratch(name: &str) -> std::path::PathBuf {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 #[test]
 fn the_command_line_reads_models_and_says_what_it_assumes() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("keras-models");
-    std::fs::create_dir_all(&folder).unwrap();
-    let xception = |args: &[&str]| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
+    let folder = scratch("keras-models");
     let model = folder.join("guide.keras");
     std::fs::write(&model, keras_model("guide.keras")).unwrap();
     let labels = folder.join("labels.json");
@@ -152,7 +159,7 @@ fn the_command_line_reads_models_and_says_what_it_assumes() {
     let (model, labels) = (model.to_str().unwrap(), labels.to_str().unwrap());
     let picture = fixture("pictures/picture.png");
     let args = ["classify", "--model", model, "--labels", labels, "--backend", "cpu", "--json", "--logits"];
-    let said = xception(&[&args[..], &[picture.to_str().unwrap()]].concat());
+    let said = xception(&[&args[..], &[picture.to_str().unwrap()]].concat()).unwrap();
     let answers: serde_json::Value = serde_json::from_str(&said).unwrap();
     let logits: Vec<f32> =
         answers[0]["logits"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
@@ -161,7 +168,7 @@ fn the_command_line_reads_models_and_says_what_it_assumes() {
         (&answers[0]["predictions"][0]["label"], &answers[0]["predictions"][1]["label"]),
         (&"cat".into(), &"dog".into())
     );
-    let shown = xception(&["inspect", model]);
+    let shown = xception(&["inspect", model]).unwrap();
     for line in [
         "format        Keras 3 model archive",
         "dialect       keras, batch-norm epsilon 1e-3",
@@ -176,15 +183,9 @@ fn the_command_line_reads_models_and_says_what_it_assumes() {
 /// What weights alone do not say can be said.
 #[test]
 fn the_input_of_a_model_can_be_set() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("keras-settings");
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = scratch("keras-settings");
     let (model, own) = (folder.join("guide.weights.h5"), folder.join("own.safetensors"));
     std::fs::write(&model, keras_model("guide.weights.h5")).unwrap();
-    let xception = |args: &[&str]| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap();
-        let said = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        if output.status.success() { Ok(said(output.stdout)) } else { Err(said(output.stderr)) }
-    };
     let (model, own) = (model.to_str().unwrap(), own.to_str().unwrap());
     let set = ["--size", "40", "--crop", "pad", "--mean", "0.4,0.5,0.6", "--std", "0.25"];
     xception(&[&["convert", model, own][..], &set].concat()).unwrap();
@@ -212,11 +213,19 @@ fn the_input_of_a_model_can_be_set() {
     }
 }
 
+/// A temperature is fitted for a softmax.
+#[test]
+fn sigmoids_are_not_calibrated() {
+    let model = scratch("keras-sigmoids").join("deep.h5");
+    std::fs::write(&model, keras_model("deep.h5")).unwrap();
+    let said = xception(&["calibrate", model.to_str().unwrap()]).unwrap_err();
+    assert!(said.contains("ends in sigmoids") && said.lines().count() == 1, "{said}");
+}
+
 /// timm's `config.json` says of a fine-tuned file what its tensors do not.
 #[test]
 fn timms_configuration_says_how_pictures_are_prepared() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("timm-config");
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = scratch("timm-config");
     let (config, model) = (folder.join("config.json"), fixture("mini_timm.safetensors"));
     let inspect = |interpolation: &str| {
         let json = serde_json::json!({
@@ -227,14 +236,12 @@ fn timms_configuration_says_how_pictures_are_prepared() {
             },
         });
         std::fs::write(&config, json.to_string()).unwrap();
-        let args = ["inspect", model.to_str().unwrap(), "--labels", config.to_str().unwrap()];
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap();
-        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+        xception(&["inspect", model.to_str().unwrap(), "--labels", config.to_str().unwrap()])
     };
-    let shown = inspect("bicubic");
+    let shown = inspect("bicubic").unwrap();
     let line = "preprocess    shorter side resized, centre 75×75 kept at crop 0.9, bicubic, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]";
     assert!(shown.lines().any(|found| found == line), "{shown}");
-    assert!(inspect("lanczos").contains("bicubic and bilinear are read"));
+    assert!(inspect("lanczos").unwrap_err().contains("bicubic and bilinear are read"));
 }
 
 /// Weights without a classifier are read for their features, and say that they can name nothing.
@@ -244,8 +251,7 @@ fn files_without_a_classifier_are_for_features() {
     let mut layers = keras_layers(&config, &timm_tensors(&config, "mini"));
     let whole = ModelFile::parse(keras_legacy_file(&layers, Strings::Fixed)).unwrap();
     layers.pop();
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("keras-notop");
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = scratch("keras-notop");
     let path = folder.join("notop.h5");
     std::fs::write(&path, keras_legacy_file(&layers, Strings::Fixed)).unwrap();
     let file = ModelFile::parse(std::fs::read(&path).unwrap()).unwrap();
@@ -264,14 +270,12 @@ fn files_without_a_classifier_are_for_features() {
     assert_eq!(features(&file), features(&whole));
     assert!(file.convert(Dtype::F32).unwrap_err().to_string().contains("no classifier"));
     let picture = fixture("pictures/picture.png");
-    let run = |args: &[&str]| {
-        std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap()
-    };
     let path = path.to_str().unwrap();
-    let said = run(&["classify", "--model", path, "--backend", "cpu", picture.to_str().unwrap()]);
-    let said = String::from_utf8(said.stderr).unwrap();
+    let args = ["classify", "--model", path, "--backend", "cpu", picture.to_str().unwrap()];
+    let said = xception(&args).unwrap_err();
     assert!(said.contains("no classifier") && said.contains("train") && said.lines().count() == 1, "{said}");
-    let shown: serde_json::Value = serde_json::from_slice(&run(&["inspect", "--json", path]).stdout).unwrap();
+    let shown: serde_json::Value =
+        serde_json::from_str(&xception(&["inspect", "--json", path]).unwrap()).unwrap();
     assert_eq!(
         (&shown["classifier"], &shown["classes"], &shown["assumed"]["dialect"]),
         (&false.into(), &0.into(), &true.into())
