@@ -68,7 +68,7 @@ enum Names {
 }
 
 /// A JSON object as it stands, with keys that come twice: a map would take one of them without a word.
-pub(crate) struct Object<T>(pub(crate) Vec<(String, T)>);
+pub struct Object<T>(pub Vec<(String, T)>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -26,20 +26,20 @@
 compile_error!("a build needs a backend: choose one or more of the features cpu, ndarray and webgpu");
 
 pub mod backend;
-#[cfg(feature = "cli")]
+#[cfg(feature = "bundled")]
 pub mod bundled;
 pub mod calibration;
 pub mod classify;
 pub mod error;
 #[cfg(feature = "cpu")]
 pub mod fused;
+#[cfg(feature = "train")]
+pub mod inside;
 pub mod labels;
 pub mod model;
 #[cfg(feature = "picture")]
 pub mod picture;
 pub mod preprocess;
-#[cfg(all(feature = "train", not(target_family = "wasm")))]
-pub mod train;
 #[cfg(target_family = "wasm")]
 pub mod web;
 pub mod weights;
@@ -49,6 +49,6 @@ pub use error::{Error, Result};
 pub use xception_kernels as kernels;
 
 /// The examples of the README run too.
-#[cfg(all(doctest, feature = "cli"))]
+#[cfg(all(doctest, feature = "cpu", feature = "picture"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,20 +1,18 @@
 //! The ablation as a user runs it, much too small to say anything.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "common/command.rs"]
+mod command;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 
 fn ablate(out: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xception"))
-        .args(["ablate", "--out", out.to_str().unwrap()])
-        .args(args)
-        .output()
-        .unwrap()
+    command::xception().args(["ablate", "--out", out.to_str().unwrap()]).args(args).output().unwrap()
 }
 
 fn scratch(name: &str) -> PathBuf {

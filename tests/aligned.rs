@@ -1,5 +1,5 @@
 //! timm's aligned family from its own files: the logits of timm, as loaded and folded, on each backend.
-#![cfg(feature = "cli")]
+#![cfg(feature = "keras")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

@@ -1,13 +1,14 @@
 //! The command line as a user meets it: the built binary, its output and its failures.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 #[path = "cli/failures.rs"]
 mod failures;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use common::{
     LOGIT_TOLERANCE, PICTURE, Strings, distance, expected, fixture, keras_layers, keras_legacy_file,
@@ -31,7 +32,7 @@ const CLASSES: usize = 7;
 const JPEG_TOLERANCE: f32 = 0.3;
 
 fn xception(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xception"))
+    command::xception()
         .args(args)
         .env("RUST_BACKTRACE", "1")
         // Without it Mesa's Vulkan layer itself complains on stderr where no desktop runs.
@@ -315,7 +316,7 @@ fn a_picture_may_come_from_standard_input_or_have_a_name_that_is_no_text() {
     let folder = scratch("names", "good.png", &read_fixture(PNG));
     let odd = Path::new(&folder).with_file_name(OsStr::from_bytes(b"caf\xe9.png"));
     std::fs::write(&odd, read_fixture(PNG)).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_xception"))
+    let output = command::xception()
         .args(["classify", "--model", &path(MODELS[0]), "--backend", "cpu", "--json", "--logits", "-"])
         .args([odd.as_path(), &odd.with_extension("gif")])
         .stdin(std::fs::File::open(fixture(PNG)).unwrap())

@@ -1,9 +1,11 @@
 //! What fewer bits cost the drawings' model: `xception convert --dtype …` and `xception eval --compare …`.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "common/command.rs"]
+mod command;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -22,7 +24,7 @@ const Q8_AGREEMENT: f64 = 0.99;
 const Q8_ACCURACY: f64 = 0.005;
 
 fn xception(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap()
+    command::xception().args(args).output().unwrap()
 }
 
 fn stdout(args: &[&str]) -> String {
@@ -121,7 +123,7 @@ fn fewer_bits_cost_the_drawings_model_next_to_nothing() {
 
 #[test]
 fn files_of_different_models_are_not_compared() {
-    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mini_timm.safetensors");
+    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/mini_timm.safetensors");
     let output = xception(&["eval", "--compare", other.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();

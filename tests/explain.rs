@@ -1,5 +1,5 @@
 //! Class activation maps: exact, and the same on every way through the network.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "cpu", feature = "picture"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

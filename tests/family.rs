@@ -1,8 +1,9 @@
 //! timm's aligned networks at full size, with weights by formula in files as timm publishes them: the logits of
 //! timm. `tests/fixtures/family.py` made those, by the rules that stand here once more.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
 use common::{
@@ -231,7 +232,7 @@ fn the_command_line_gives_timms_logits_and_says_what_it_assumed() {
     let model = folder.join("weights");
     std::fs::write(&model, timm_file(&tensors)).unwrap();
     let xception = |args: &[&str]| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap();
+        let output = command::xception().args(args).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };

@@ -1,5 +1,5 @@
 //! Folding the batch norms away changes the arithmetic, not the function.
-#![cfg(feature = "cli")]
+#![cfg(feature = "keras")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

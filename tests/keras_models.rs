@@ -1,8 +1,9 @@
 //! Whole Keras models are read by the graph that they describe, and answer as Keras does: `tests/fixtures/models.py`
 //! wrote the files, and what Keras said.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
 use common::{
@@ -138,7 +139,7 @@ fn one_logit_is_two_classes_and_sigmoids_are_independent() {
 
 /// What a command prints, or what it complains of.
 fn xception(args: &[&str]) -> Result<String, String> {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(args).output().unwrap();
+    let output = command::xception().args(args).output().unwrap();
     let said = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     if output.status.success() { Ok(said(output.stdout)) } else { Err(said(output.stderr)) }
 }

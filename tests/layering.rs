@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room of the library, a folder or file of `src/`, and the rooms that it may import. The kernels and the module
-/// for Keras's files are crates of their own: what those may import is in their manifests.
+/// Each room of the library, a folder or file of `src/`, and the rooms that it may import. The kernels, the trainer,
+/// the command line and the module for Keras's files are crates of their own: what those may import is in their
+/// manifests.
 const MAY_IMPORT: [(&str, &[&str]); 13] = [
     // One sentence per failure, for all.
     ("error", &[]),
@@ -25,29 +26,14 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     // Chosen without a model.
     ("backend", &["error", "fused", "kernels"]),
     ("classify", &["backend", "calibration", "error", "fused", "labels", "model", "preprocess", "weights"]),
-    (
-        "train",
-        &[
-            "backend",
-            "bundled",
-            "calibration",
-            "classify",
-            "error",
-            "fused",
-            "kernels",
-            "labels",
-            "model",
-            "picture",
-            "preprocess",
-            "weights",
-        ],
-    ),
+    // What the trainer, a crate, may take of the inside.
+    ("inside", &["error", "fused", "labels", "model", "picture", "preprocess"]),
     // The boundary to JavaScript decides nothing.
     ("web", &["backend", "classify", "error", "kernels", "labels", "preprocess", "weights"]),
 ];
 
-/// What else lies in `src/`: crates of their own, and the command line.
-const CRATES: [&str; 2] = ["bin", "kernels"];
+/// What lies in `src/` and is a crate of its own.
+const CRATES: [&str; 3] = ["cli", "kernels", "train"];
 
 fn files(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
@@ -175,6 +161,17 @@ fn what_is_not_listed_is_found() {
     }
     assert_eq!(imports("use crate::Result;\nuse super::block::Block;", "model", &rooms), ["error"]);
     assert_eq!(imports("use crate::*;", "model", &rooms), ["*"]);
+}
+
+#[test]
+fn every_test_belongs_to_a_package() {
+    let manifests =
+        ["Cargo.toml", "src/cli/Cargo.toml"].map(|name| fs::read_to_string(root().join(name)).unwrap());
+    for entry in fs::read_dir(root().join("tests")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let listed = manifests.iter().any(|manifest| manifest.contains(&format!("tests/{name}\"")));
+        assert!(listed || !name.ends_with(".rs"), "no package names tests/{name} as its test");
+    }
 }
 
 #[test]

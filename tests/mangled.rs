@@ -1,6 +1,6 @@
 //! Model files and pictures come from strangers: whatever is in one, the answer is a network, a picture or an error,
 //! never a panic, and memory stays within the file's size and a fixed bound.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "keras", feature = "picture"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

@@ -1,6 +1,6 @@
 //! The full network answers as `keras.applications.Xception` and timm's `legacy_xception` do, on every
 //! backend that runs natively, as loaded and folded.
-#![cfg(feature = "cli")]
+#![cfg(feature = "keras")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

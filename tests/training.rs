@@ -1,10 +1,12 @@
 //! Training on a user's own pictures, as a user does it: folders in, a model file out.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "common/command.rs"]
+mod command;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use image::{Rgb, RgbImage};
 use safetensors::SafeTensors;
@@ -33,11 +35,7 @@ tail = [24]
 "#;
 
 fn xception(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xception"))
-        .args(args)
-        .env("XDG_RUNTIME_DIR", env!("CARGO_TARGET_TMPDIR"))
-        .output()
-        .unwrap()
+    command::xception().args(args).env("XDG_RUNTIME_DIR", env!("CARGO_TARGET_TMPDIR")).output().unwrap()
 }
 
 fn text(path: &Path) -> &str {
@@ -208,7 +206,7 @@ fn a_run_goes_on_when_nobody_reads() {
     fs::write(&tiny, TINY).unwrap();
     let (run, out) = (scratch.join("run"), scratch.join("own.safetensors"));
     let args = ["--data", text(&data), "--run", text(&run), "--out", text(&out), "--config", text(&tiny)];
-    let mut train = Command::new(env!("CARGO_BIN_EXE_xception"))
+    let mut train = command::xception()
         .arg("train")
         .args(args)
         .stdout(Stdio::piped())

@@ -1,7 +1,8 @@
 //! Foreign files load strictly and mean what their makers meant; the own format keeps what it is given.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 #[path = "weights/keras.rs"]
 mod keras;
@@ -10,7 +11,7 @@ mod own;
 
 use burn::tensor::Device;
 use common::{
-    BATCH, LOGIT_TOLERANCE, MINI_SIZES, Stored, distance, expected_for, logits, mini, network_input,
+    BATCH, LOGIT_TOLERANCE, MINI_SIZES, Stored, distance, expected_for, fixture, logits, mini, network_input,
     read_fixture, timm_file, timm_tensors,
 };
 use xception_web::Error;
@@ -219,7 +220,8 @@ fn the_command_line_says_which_file_it_is_whose_tensor_is_wrong() {
     std::fs::write(&path, timm_file(&changed)).unwrap();
     let path = path.to_str().unwrap();
     let output = format!("{path}.converted");
-    let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pictures/picture.png");
+    let picture = fixture("pictures/picture.png");
+    let picture = picture.to_str().unwrap();
     for arguments in [
         &["classify", "--backend", "cpu", "--model", path, picture][..],
         #[cfg(feature = "ndarray")]
@@ -227,8 +229,7 @@ fn the_command_line_says_which_file_it_is_whose_tensor_is_wrong() {
         &["eval", "--model", path],
         &["convert", path, &output],
     ] {
-        let ran =
-            std::process::Command::new(env!("CARGO_BIN_EXE_xception")).args(arguments).output().unwrap();
+        let ran = command::xception().args(arguments).output().unwrap();
         let said = String::from_utf8(ran.stderr).unwrap();
         assert_eq!(ran.status.code(), Some(1), "{arguments:?}: {said}");
         assert!(said.starts_with(&format!("error: {path}: the tensor bn2.running_var holds -1;")), "{said}");

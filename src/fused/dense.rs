@@ -7,7 +7,7 @@ use burn::backend::ops::FloatTensorOps;
 use burn::tensor::TensorData;
 
 /// A tensor's numbers, contiguous.
-pub(crate) struct Dense(FlexTensor);
+pub struct Dense(FlexTensor);
 
 impl Dense {
     /// Copies only what lies in another order than its shape's.

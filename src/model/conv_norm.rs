@@ -6,7 +6,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
 /// Weight of a new batch in the running statistics while training.
-pub(crate) const BATCH_NORM_MOMENTUM: f64 = 0.1;
+pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
 
 /// What a [`ConvNorm`] is made of.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Backend, BackendKind};
-use crate::error::{Error, Result};
+use xception_web::backend::{Backend, BackendKind};
+use xception_web::error::{Error, Result};
 
 /// What `--device` names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

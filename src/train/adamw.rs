@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
     #[cfg(feature = "webgpu")]
-    use crate::train::accelerator::Accelerator;
+    use crate::accelerator::Accelerator;
 
     #[test]
     fn it_is_burns() {

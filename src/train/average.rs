@@ -4,8 +4,8 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 
-use crate::error::{Error, Result};
-use crate::model::Xception;
+use xception_web::error::{Error, Result};
+use xception_web::model::Xception;
 
 /// The mean so far, tensor by tensor in the network's order.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ mod tests {
     use burn::tensor::{Device, Distribution};
 
     use super::*;
-    use crate::model::{Dialect, XceptionConfig};
+    use xception_web::model::{Dialect, XceptionConfig};
 
     #[test]
     fn the_average_of_one_model_is_that_model() {

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::curves::curves;
 use super::output;
-use crate::error::{Error, Result};
-use crate::model::Xception;
+use xception_web::error::{Error, Result};
+use xception_web::model::Xception;
 
 const CONFIG: &str = "config.json";
 const KEPT: &str = "run.json";

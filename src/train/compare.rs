@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::eval::{CAMERA, HARD_SIDE, Question, drawings, plain, positions, through_a_camera};
 use super::icons::IconSet;
-use crate::classify::Classifier;
-use crate::error::{Error, Result};
-use crate::preprocess::RgbaView;
+use xception_web::classify::Classifier;
+use xception_web::error::{Error, Result};
+use xception_web::preprocess::RgbaView;
 
 /// A picture that the two files name differently.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -12,11 +12,12 @@ use super::icons::{IconSet, UNSEEN_SET};
 use super::random::{Random, Stream};
 use super::render::render;
 use super::texture;
-use crate::calibration::Calibration;
-use crate::classify::Classifier;
-use crate::error::{Error, Result};
-use crate::picture::Picture;
-use crate::preprocess::RgbaView;
+use xception_web::calibration::Calibration;
+use xception_web::classify::Classifier;
+use xception_web::error::{Error, Result};
+use xception_web::inside::square;
+use xception_web::picture::Picture;
+use xception_web::preprocess::RgbaView;
 
 /// Pictures in the training styles: half of them to fit on, half to judge by.
 const PICTURES: u64 = 2400;
@@ -202,7 +203,7 @@ fn other_drawings(dir: &Path, seed: u64) -> Result<Vec<Picture>> {
     Random::new(seed, Stream::Others.number(), 0).shuffle(&mut names);
     let others = names.iter().take(OUTSIDE).map(|name| {
         let drawing = render(&set.svg(name)?, texture::SIDE)?;
-        Ok(Picture::of_square(in_front(&drawing, [255; 3]), texture::SIDE))
+        Ok(square(in_front(&drawing, [255; 3]), texture::SIDE))
     });
     others.collect()
 }

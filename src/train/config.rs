@@ -9,9 +9,9 @@ use super::mix::Mix;
 use super::schedule::Budget;
 use super::step::LABEL_SMOOTHING;
 use super::vary::Variation;
-use crate::error::{Error, Result};
-use crate::model::{Dialect, XceptionConfig};
-use crate::preprocess::{Filter, Fit, MAX_SIZE, Preprocess};
+use xception_web::error::{Error, Result};
+use xception_web::model::{Dialect, XceptionConfig};
+use xception_web::preprocess::{Filter, Fit, MAX_SIZE, Preprocess};
 
 /// Side of the drawings' network's input, at the end of training and in use.
 pub const SIDE: usize = 64;

@@ -1,7 +1,7 @@
 //! A run's log as curves.
 
 use super::plot::{Line, lines, svg};
-use crate::error::Result;
+use xception_web::error::Result;
 
 /// Pixels of the drawing; three charts above each other.
 const SIZE: (u32, u32) = (720, 780);

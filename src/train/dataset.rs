@@ -13,7 +13,7 @@ use super::icons::{IconSet, TRAINING_SETS};
 use super::random::{Random, Stream};
 use super::render::render;
 use super::vector::redrawn;
-use crate::error::Result;
+use xception_web::error::Result;
 
 /// Pixels of a drawing kept in memory; somewhat more than the network's input is enough.
 const DRAWING_SIDE: usize = 96;
@@ -164,12 +164,12 @@ pub fn ahead(batches: usize, make: impl Fn(usize) -> Batch + Send + 'static) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::icons::DEFAULT_DIR;
+    use super::super::icons::INSTALLED;
     use super::*;
 
     #[test]
     fn a_sample_depends_on_its_numbers_alone_and_stays_in_bounds() {
-        let drawings = Drawings::read(Path::new(DEFAULT_DIR), 1).unwrap();
+        let drawings = Drawings::read(Path::new(INSTALLED), 1).unwrap();
         let whole = drawings.batch(40, 7, 3, 0, 64);
         let again = drawings.epoch(40, 7, 3, 4, 16).into_iter().flat_map(|batch| batch.pixels);
         assert!(whole.pixels.iter().copied().eq(again));

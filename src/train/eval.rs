@@ -9,9 +9,9 @@ use super::classes::CLASSES;
 use super::hard;
 use super::icons::IconSet;
 use super::render::{Drawing, render};
-use crate::classify::Classifier;
-use crate::error::{Error, Result};
-use crate::preprocess::RgbaView;
+use xception_web::classify::Classifier;
+use xception_web::error::{Error, Result};
+use xception_web::preprocess::RgbaView;
 
 /// Side of the pictures that are judged.
 const SIDE: usize = 256;

@@ -23,8 +23,8 @@ use super::score::{Score, Scored};
 use super::start::beginning;
 use super::step::{in_use, step, validate};
 use super::supply::Supply;
-use crate::error::Result;
-use crate::model::Xception;
+use xception_web::error::Result;
+use xception_web::model::Xception;
 
 /// Steps between two looks at the weights for their average where a GPU has them: reading them back took a third of a
 /// step on an NVIDIA H200.
@@ -178,14 +178,14 @@ mod tests {
     use super::super::classes::{CLASSES, labels};
     use super::super::config::preprocess;
     use super::super::dataset::Drawings;
-    use super::super::icons::DEFAULT_DIR;
+    use super::super::icons::INSTALLED;
     use super::super::mix::plain;
     use super::super::schedule::Budget;
     use super::super::step::pictures;
     use super::*;
-    use crate::labels::Labels;
-    use crate::model::{Dialect, XceptionConfig};
-    use crate::weights::{About, Dtype, save};
+    use xception_web::labels::Labels;
+    use xception_web::model::{Dialect, XceptionConfig};
+    use xception_web::weights::{About, Dtype, save};
 
     fn config() -> TrainConfig {
         let network = XceptionConfig {
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_resumed_run_ends_like_one_that_went_through() {
-        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 1).unwrap());
+        let (config, drawings) = (config(), Drawings::read(Path::new(INSTALLED), 1).unwrap());
         let drawings = Supply::Drawings(drawings);
         let paths = [folder("through"), folder("resumed")];
 
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_checkpoint_interval_does_not_change_the_weights_for_the_same_batches() {
-        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 0).unwrap());
+        let (config, drawings) = (config(), Drawings::read(Path::new(INSTALLED), 0).unwrap());
         let batches: Vec<_> = (0..6)
             .map(|i| drawings.batch(config.side, 1, 0, i * config.batch as u64, config.batch))
             .collect();
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_fresh_networks_running_statistics_begin_with_its_first_batch() {
-        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 0).unwrap());
+        let (config, drawings) = (config(), Drawings::read(Path::new(INSTALLED), 0).unwrap());
         let mut batch = drawings.batch(config.side, 1, 0, 0, config.batch);
         let drawings = Supply::Drawings(drawings);
         let (path, kept) = (folder("settled"), Kept { labels: labels(), out: PathBuf::new() });
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_few_steps_on_the_same_pictures_reduce_the_loss() {
-        let (config, drawings) = (config(), Drawings::read(Path::new(DEFAULT_DIR), 1).unwrap());
+        let (config, drawings) = (config(), Drawings::read(Path::new(INSTALLED), 1).unwrap());
         let device = Device::flex().autodiff();
         let mut model = fresh(&config.network, &device, 1);
         let (mut optimizer, mut engine) = (AdamW::init(1e-4), None);

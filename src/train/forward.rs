@@ -6,11 +6,11 @@ use burn::tensor::{Tensor, s};
 
 use super::ops;
 use super::step::remember;
-use crate::kernels::Act;
-use crate::model::block::Block;
-use crate::model::conv_norm::ConvNorm;
-use crate::model::separable::SeparableConv;
-use crate::model::{Dialect, Xception, XceptionConfig};
+use xception_kernels::Act;
+use xception_web::model::block::Block;
+use xception_web::model::conv_norm::ConvNorm;
+use xception_web::model::separable::SeparableConv;
+use xception_web::model::{Dialect, Xception, XceptionConfig};
 
 /// Logits of a batch, by the batch's own statistics, which also enter the running ones.
 ///

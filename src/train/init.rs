@@ -5,8 +5,8 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::random::{Random, Stream};
-use crate::model::conv_norm::BATCH_NORM_MOMENTUM;
-use crate::model::{Xception, XceptionConfig};
+use xception_web::inside::BATCH_NORM_MOMENTUM;
+use xception_web::model::{Xception, XceptionConfig};
 
 /// The network of `config` on `device`: kernels uniform within one over the root of their inputs, as
 /// Burn and PyTorch do; batch norms as they start everywhere, the bias at zero.

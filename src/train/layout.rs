@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result, short};
-use crate::labels::{Labels, Object};
-use crate::picture::Picture;
+use xception_web::error::{Error, Result};
+use xception_web::inside::{Object, short};
+use xception_web::labels::Labels;
+use xception_web::picture::Picture;
 
 /// File names that are taken for pictures, by their ends in any case.
 const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];

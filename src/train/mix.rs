@@ -10,7 +10,7 @@ use super::dataset::{Batch, byte};
 use super::learn::Target;
 use super::random::{Random, Stream};
 use super::texture::texture;
-use crate::error::Result;
+use xception_web::error::Result;
 
 /// Numbers of a pixel.
 const COLOURS: usize = 3;

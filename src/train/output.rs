@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use xception_web::error::{Error, Result};
 
 /// Writes beside the file and renames, so that no reader ever sees half of it and a crash leaves what was
 /// there.

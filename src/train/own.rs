@@ -15,9 +15,9 @@ use super::eval::Shown;
 use super::layout::{self, Broken, Class, FolderNames, Layout, decode};
 use super::random::{Random, Stream};
 use super::sheet::TILE;
-use crate::classify::Classifier;
-use crate::error::{Error, Result};
-use crate::picture::Picture;
+use xception_web::classify::Classifier;
+use xception_web::error::{Error, Result};
+use xception_web::picture::Picture;
 
 /// Fewer pictures say too little of scores: half of them are fitted on, half judge.
 const CALIBRATED: usize = 40;

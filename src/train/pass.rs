@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use super::accelerator::Accelerator;
 use super::config::TrainConfig;
 use super::forward;
-use crate::model::{Xception, XceptionConfig};
+use xception_web::model::{Xception, XceptionConfig};
 
 /// The ways that there are; all give the same function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,13 +71,13 @@ mod on_a_gpu {
     use burn::optim::AdamWConfig;
 
     use super::super::dataset::{Batch, Drawings};
-    use super::super::icons::DEFAULT_DIR;
+    use super::super::icons::INSTALLED;
     use super::super::init::fresh;
     use super::super::mix::plain;
     use super::super::schedule::Budget;
     use super::super::step::step;
     use super::*;
-    use crate::model::{Dialect, XceptionConfig};
+    use xception_web::model::{Dialect, XceptionConfig};
 
     /// Two sums of some thousand products in another order, and a step of Adam in between.
     const TOLERANCE: f64 = 2e-3;
@@ -112,7 +112,7 @@ mod on_a_gpu {
 
     #[test]
     fn a_gpu_takes_the_steps_that_the_cpu_takes() {
-        let batch = Drawings::read(Path::new(DEFAULT_DIR), 0).unwrap().batch(24, 1, 0, 0, 8);
+        let batch = Drawings::read(Path::new(INSTALLED), 0).unwrap().batch(24, 1, 0, 0, 8);
         let [cpu, gpu] = [Accelerator::Cpu, Accelerator::Webgpu].map(config);
         assert_eq!([Pass::of(&cpu), Pass::of(&gpu)], [Pass::Ours, Pass::Operations]);
         let (cpu, gpu) = (losses(&cpu, &batch), losses(&gpu, &batch));

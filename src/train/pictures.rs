@@ -15,9 +15,9 @@ use super::dataset::{Batch, ahead, byte};
 use super::layout::{Broken, Class, FolderNames, Layout, decode};
 use super::random::{Random, Stream};
 use super::vary::{Photograph, Room, Variation};
-use crate::error::Result;
-use crate::labels::Labels;
-use crate::picture::Picture;
+use xception_web::error::Result;
+use xception_web::labels::Labels;
+use xception_web::picture::Picture;
 
 /// A picture's shorter side is kept at so many times the network's: a part of it is shown at most of this size.
 const KEPT: f64 = 1.15;

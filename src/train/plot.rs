@@ -5,7 +5,7 @@ use std::ops::Range;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::error::{Error, Result};
+use xception_web::error::{Error, Result};
 
 /// Colours that people with any colour vision tell apart (Okabe and Ito, 2008).
 pub const COLOURS: [RGBColor; 6] = [

@@ -2,7 +2,7 @@
 
 use resvg::{tiny_skia, usvg};
 
-use crate::error::{Error, Result};
+use xception_web::error::{Error, Result};
 
 /// A square picture with straight (not premultiplied) alpha, 4 bytes a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]

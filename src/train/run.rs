@@ -14,9 +14,9 @@ use super::pictures::Pictures;
 use super::progress::Progress;
 use super::start::beginning;
 use super::supply::{Described, Supply};
-use crate::error::{Error, Result};
-use crate::model::Xception;
-use crate::weights::{Dtype, save};
+use xception_web::error::{Error, Result};
+use xception_web::model::Xception;
+use xception_web::weights::{Dtype, save};
 
 /// What was said of a run's own pictures, in its folder.
 const DESCRIBED: &str = "described.json";

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::error::{Error, Result};
+use xception_web::error::{Error, Result};
 
 /// What a step, or several, made of its pictures.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,8 +9,8 @@ use super::accelerator::Accelerator;
 use super::config::TrainConfig;
 use super::schedule::Budget;
 use super::start;
-use crate::error::{Error, Result};
-use crate::model::XceptionConfig;
+use xception_web::error::{Error, Result};
+use xception_web::model::XceptionConfig;
 
 /// For own pictures: enough for some classes, in a quarter of an hour or so.
 const DEFAULT_OWN_SAMPLES: u64 = 48_000;
@@ -164,7 +164,7 @@ mod tests {
     use super::super::layout::FolderNames;
     use super::*;
 
-    const EXAMPLE: &str = "src/train/examples/own.toml";
+    const EXAMPLE: &str = "examples/own.toml";
 
     /// A file of its own, since tests run side by side; with its ending.
     fn written(name: &str, text: &str) -> PathBuf {
@@ -198,19 +198,18 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "cli")]
     #[test]
     fn the_recipe_of_the_bundled_photographs_is_that_of_its_file() {
-        let config = settings(Some(Path::new("src/train/examples/photos.toml")), &Flags::default()).unwrap();
-        let file = crate::bundled::PHOTOS.file().unwrap();
+        let config = settings(Some(Path::new("examples/photos.toml")), &Flags::default()).unwrap();
+        let file = xception_web::bundled::PHOTOS.file().unwrap();
         let classes = file.config.classes;
         assert_eq!(XceptionConfig { classes, ..config.network }, file.config);
         assert_eq!((config.side, config.detail), (file.preprocess.size, file.preprocess.detail));
         // The second part takes over what the first one's file says.
-        let from = Flags { from: Some("www/models/photos.safetensors".into()), ..Flags::default() };
-        let tuned = settings(Some(Path::new("src/train/examples/photos-tuned.toml")), &from).unwrap();
+        let from = Flags { from: Some("../../www/models/photos.safetensors".into()), ..Flags::default() };
+        let tuned = settings(Some(Path::new("examples/photos-tuned.toml")), &from).unwrap();
         assert_eq!((tuned.side, tuned.detail), (config.side, config.detail));
-        let names = FolderNames::read(Path::new("src/train/examples/photos.tsv")).unwrap();
+        let names = FolderNames::read(Path::new("examples/photos.tsv")).unwrap();
         for (index, label) in file.labels.names().iter().enumerate() {
             assert_eq!(file.labels.synset(index).and_then(|synset| names.get(synset)), Some(label.as_str()));
         }

@@ -6,9 +6,9 @@ use burn::tensor::Device;
 
 use super::config::{TrainConfig, preprocess};
 use super::init::fresh;
-use crate::error::{Error, Result};
-use crate::model::{Xception, XceptionConfig};
-use crate::weights::ModelFile;
+use xception_web::error::{Error, Result};
+use xception_web::model::{Xception, XceptionConfig};
+use xception_web::weights::ModelFile;
 
 /// The weights of a run's beginning. A given model's head is kept only if its labels are `labels`, all of
 /// them in this order.

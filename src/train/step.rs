@@ -14,11 +14,11 @@ use super::dataset::{Batch, normalised};
 use super::learn::{Engine, Target};
 use super::pass::Pass;
 use super::score::{Score, Scored, right_answers};
-use crate::error::{Error, Result};
-use crate::fused::{Fused, Precision};
-use crate::model::block::Block;
-use crate::model::separable::SeparableConv;
-use crate::model::{Xception, XceptionConfig};
+use xception_web::error::{Error, Result};
+use xception_web::fused::{Fused, Precision};
+use xception_web::model::block::Block;
+use xception_web::model::separable::SeparableConv;
+use xception_web::model::{Xception, XceptionConfig};
 
 /// Probability that the target usually spreads over all classes.
 pub const LABEL_SMOOTHING: f32 = 0.1;

@@ -10,8 +10,8 @@ use super::classes;
 use super::config::TrainConfig;
 use super::dataset::{Batch, Drawings, Source};
 use super::pictures::Pictures;
-use crate::labels::Labels;
-use crate::weights::About;
+use xception_web::labels::Labels;
+use xception_web::weights::About;
 
 /// Drawings held out, and how many pictures are judged at once.
 const VALIDATION_SAMPLES: usize = 640;

@@ -6,7 +6,8 @@ use font8x8::UnicodeFonts;
 use super::background::{background, colour};
 use super::canvas::Canvas;
 use super::random::Random;
-use crate::picture::Picture;
+use xception_web::inside::square;
+use xception_web::picture::Picture;
 
 /// Their height and width.
 pub const SIDE: usize = 160;
@@ -143,7 +144,7 @@ fn mix(pixel: &mut [f32; 3], with: [f32; 3], share: f32) {
 }
 
 fn picture(canvas: &Canvas) -> Picture {
-    Picture::of_square(canvas.rgba(), canvas.side)
+    square(canvas.rgba(), canvas.side)
 }
 
 #[cfg(test)]

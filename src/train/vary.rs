@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::augment::hue_matrix;
 use super::dataset::byte;
 use super::random::Random;
-use crate::error::Result;
-use crate::preprocess::{Filter, RgbaView, resized};
+use xception_web::error::Result;
+use xception_web::inside::resized;
+use xception_web::preprocess::{Filter, RgbaView};
 
 /// At full `colour`: by how much brightness is raised or lowered, by which share contrast and saturation are, and by
 /// how many radians hues turn.
@@ -275,7 +276,7 @@ mod tests {
 
     use super::super::config::preprocess;
     use super::*;
-    use crate::picture::Picture;
+    use xception_web::picture::Picture;
 
     /// `preprocess` rounds to bytes after each of its two passes, and here the end alone is rounded.
     const ROUNDED: u8 = 1;

@@ -6,16 +6,16 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
+use xception_train::accelerator::Accelerator;
+use xception_train::adamw::AdamW;
+use xception_train::config::{TrainConfig, network};
+use xception_train::dataset::Batch;
+use xception_train::init::fresh;
+use xception_train::mix::plain;
+use xception_train::pass::Pass;
+use xception_train::schedule::Budget;
+use xception_train::step::step;
 use xception_web::model::{Dialect, Xception, XceptionConfig};
-use xception_web::train::accelerator::Accelerator;
-use xception_web::train::adamw::AdamW;
-use xception_web::train::config::{TrainConfig, network};
-use xception_web::train::dataset::Batch;
-use xception_web::train::init::fresh;
-use xception_web::train::mix::plain;
-use xception_web::train::pass::Pass;
-use xception_web::train::schedule::Budget;
-use xception_web::train::step::step;
 
 /// Classes of the bundled network.
 const CLASSES: usize = 150;
@@ -27,7 +27,7 @@ struct Trainer {
     config: TrainConfig,
     model: Xception,
     optimizer: ModuleOptimizer,
-    engine: Option<xception_web::train::learn::Engine>,
+    engine: Option<xception_train::learn::Engine>,
 }
 
 impl Trainer {

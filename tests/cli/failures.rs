@@ -89,7 +89,7 @@ fn bad_options_fail_with_one_sentence_that_lists_the_choices() {
 
 #[test]
 fn nobody_reading_on_is_no_failure() {
-    let mut inspect = Command::new(env!("CARGO_BIN_EXE_xception"))
+    let mut inspect = crate::command::xception()
         .args(["inspect", &path(MODELS[0]), "--tensors"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -114,11 +114,7 @@ fn answers_that_cannot_be_written_are_a_failure() {
         // Refuses what is written, as a full disk does, but is no pipe whose reader has seen enough.
         let (refusing, peer) = UnixDatagram::pair().unwrap();
         drop(peer);
-        let output = Command::new(env!("CARGO_BIN_EXE_xception"))
-            .args(&args)
-            .stdout(OwnedFd::from(refusing))
-            .output()
-            .unwrap();
+        let output = crate::command::xception().args(&args).stdout(OwnedFd::from(refusing)).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{args:?}: {errors}");
         assert!(errors.starts_with("error: cannot write to standard output: "), "{errors}");
@@ -128,7 +124,7 @@ fn answers_that_cannot_be_written_are_a_failure() {
 
 #[test]
 fn complaints_that_nobody_reads_are_no_panic() {
-    let mut classify = Command::new(env!("CARGO_BIN_EXE_xception"))
+    let mut classify = crate::command::xception()
         .args(["classify", "--model", &path(MODELS[0]), "--backend", "cpu", "nowhere.png", &path(PNG)])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

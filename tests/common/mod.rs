@@ -8,7 +8,7 @@ mod keras;
 mod parity;
 mod timm;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
@@ -37,7 +37,10 @@ pub const PICTURE: [usize; 2] = [431, 317];
 
 /// The path of a file beside the generating script.
 pub fn fixture(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests", "fixtures", name].iter().collect()
+    // The package whose test this is lies in the root, or below.
+    let mut folders =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("tests/fixtures"));
+    folders.find(|folder| folder.is_dir()).expect("the fixtures").join(name)
 }
 
 /// Its bytes.

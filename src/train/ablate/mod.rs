@@ -19,7 +19,7 @@ use self::summary::Summary;
 use self::trial::Outcome;
 use self::variant::{VARIANTS, Variant, find};
 use super::output::write;
-use crate::error::{Error, Result};
+use xception_web::error::{Error, Result};
 
 /// What to try.
 #[derive(Clone, Debug)]

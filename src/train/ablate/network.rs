@@ -14,8 +14,8 @@ use super::super::ops::pool;
 use super::super::step::remember;
 use super::variant::{Between, Kind, Variant};
 use super::widths::{MIDDLE_BLOCKS, MIDDLE_UNITS, TOWERS, Widths, tower};
-use crate::kernels::Act;
-use crate::model::Dialect;
+use xception_kernels::Act;
+use xception_web::model::Dialect;
 
 /// As in PyTorch, and in Xception as timm has it.
 const EPSILON: f64 = 1e-5;

@@ -11,7 +11,7 @@ use super::super::layout::FolderNames;
 use super::super::pictures::Pictures;
 use super::super::supply::{Described, Supply};
 use super::trial::{BATCH, SIDE};
-use crate::error::{Error, Result};
+use xception_web::error::{Error, Result};
 
 /// The drawings that are told apart: different shapes and colours, some of them alike.
 const LABELS: [&str; 24] = [

@@ -11,7 +11,7 @@ use super::summary::{Decision, Row, Spread, Summary, Verdict};
 use super::trial::{BATCH, RATE, SIDE};
 use super::variant::{REFERENCE, VARIANTS, find};
 use super::widths::TOLERANCE;
-use crate::error::Result;
+use xception_web::error::Result;
 
 /// Pixels of the plot.
 const SIZE: (u32, u32) = (1000, 380);

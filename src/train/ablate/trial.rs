@@ -16,7 +16,7 @@ use super::network::Network;
 use super::pools::{Pools, Subject};
 use super::variant::Variant;
 use super::widths::Widths;
-use crate::error::Result;
+use xception_web::error::Result;
 
 /// Side of the pictures.
 pub const SIDE: usize = 32;
@@ -132,14 +132,14 @@ mod tests {
     use std::path::Path;
 
     use super::super::super::dataset::Drawings;
-    use super::super::super::icons::{DEFAULT_DIR, TRAINING_SETS};
+    use super::super::super::icons::{INSTALLED, TRAINING_SETS};
     use super::super::pools::drawn;
     use super::super::variant::VARIANTS;
     use super::*;
 
     #[test]
     fn every_variant_can_learn_some_pictures_by_heart() {
-        let drawings = Drawings::read_some(Path::new(DEFAULT_DIR), &TRAINING_SETS[..1], &drawn().unwrap(), 0);
+        let drawings = Drawings::read_some(Path::new(INSTALLED), &TRAINING_SETS[..1], &drawn().unwrap(), 0);
         let batch = drawings.unwrap().batch(SIDE, 1, 0, 0, 16);
         let device = Device::flex().autodiff();
         for variant in &VARIANTS {

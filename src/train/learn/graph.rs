@@ -1,10 +1,10 @@
 //! The layers of a network as the engine goes through them, with the size of every map between them.
 
-use crate::error::{Error, Result};
-use crate::kernels::PANEL_LANES;
-use crate::model::block::{BlockConfig, Lead};
-use crate::model::conv_norm::ConvNormConfig;
-use crate::model::{Dialect, XceptionConfig};
+use xception_kernels::PANEL_LANES;
+use xception_web::error::{Error, Result};
+use xception_web::model::block::{BlockConfig, Lead};
+use xception_web::model::conv_norm::ConvNormConfig;
+use xception_web::model::{Dialect, XceptionConfig};
 
 /// Channels in whole panels.
 pub const fn panels(channels: usize) -> usize {

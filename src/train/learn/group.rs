@@ -7,8 +7,8 @@ use super::kernel::Matrix;
 use super::norm::Norms;
 use super::vectors::{Before, Reading, lanes};
 use super::{Packed, vectors};
-use crate::kernels::panels::{Panels, depthwise, depthwise_taps, outer, product};
-use crate::kernels::{PANEL_LANES, TAPS};
+use xception_kernels::panels::{Panels, depthwise, depthwise_taps, outer, product};
+use xception_kernels::{PANEL_LANES, TAPS};
 
 /// Numbers of a layer's output that are worked on at once; they and what they are made of stay in a core's cache.
 const CHUNK: usize = 24 * 1024;

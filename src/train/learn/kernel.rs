@@ -1,7 +1,7 @@
 //! Kernels in the order in which the products read them, and gradients back in the module's order.
 
 use super::graph::panels;
-use crate::kernels::{PANEL_LANES, TAPS};
+use xception_kernels::{PANEL_LANES, TAPS};
 
 /// A matrix from inputs to outputs, for both directions.
 #[derive(Clone, Debug, Default)]

@@ -1,10 +1,10 @@
 //! The training engine of the CPU: loss and gradients of a batch, in memory that is allocated once.
 //!
-//! The network is [`crate::model`]'s, and so are its weights; Burn's autodiff is the oracle that the engine is
+//! The network is [`xception_web::model`]'s, and so are its weights; Burn's autodiff is the oracle that the engine is
 //! tested against. What it does otherwise is the order of the work. A convolution writes its output before batch
 //! norm; whoever reads that applies scale, shift and ReLU on the way, so that a separable convolution, its batch
 //! norm and its ReLU take one pass over memory forwards and one backwards, and a product's operands are made in the
-//! cache. Pictures lie in panels of eight channels ([`crate::kernels::panels`]). A batch is divided into groups that
+//! cache. Pictures lie in panels of eight channels ([`xception_kernels::panels`]). A batch is divided into groups that
 //! threads take from each other; sums over groups are taken in their order, so that results do not depend on the
 //! number of threads.
 
@@ -22,9 +22,9 @@ use group::{Group, Pixels, window_panels};
 use kernel::{Matrix, taps, untap};
 use norm::Norms;
 
-use crate::error::{Error, Result};
-use crate::kernels::{PANEL_LANES, TAPS};
-use crate::model::XceptionConfig;
+use xception_kernels::{PANEL_LANES, TAPS};
+use xception_web::error::{Error, Result};
+use xception_web::model::XceptionConfig;
 
 /// Pictures of a group; threads compute groups side by side. Smaller ones would divide the work more evenly, and
 /// each has gradients of its own to be summed in the end.

@@ -2,7 +2,7 @@
 
 use super::graph::{Graph, Map, View};
 use super::vectors::{Lanes, Reading, lanes};
-use crate::kernels::PANEL_LANES;
+use xception_kernels::PANEL_LANES;
 
 /// All of a network's.
 pub struct Norms(Vec<Norm>);

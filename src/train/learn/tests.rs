@@ -3,10 +3,10 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData, Tolerance};
 
 use super::*;
-use crate::model::{Dialect, Xception};
-use crate::train::dataset::Batch;
-use crate::train::init::fresh;
-use crate::train::step::pictures;
+use crate::dataset::Batch;
+use crate::init::fresh;
+use crate::step::pictures;
+use xception_web::model::{Dialect, Xception};
 
 /// Odd channels that fill no panels, blocks of each kind.
 fn network(dialect: Dialect) -> XceptionConfig {

@@ -1,6 +1,6 @@
 //! Loops over the pixels of one panel: everything but the products and the depthwise convolutions.
 
-use crate::kernels::{PANEL_LANES, wide};
+use xception_kernels::{PANEL_LANES, wide};
 
 /// One number per channel of a panel.
 pub type Lanes = [f32; PANEL_LANES];

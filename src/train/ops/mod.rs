@@ -3,7 +3,7 @@
 //!
 //! Pictures lie here as `[B, H, W, C]`: channels are then contiguous, so the pointwise convolutions
 //! are single matrix products and everything else vectorises over channels. Values and gradients
-//! are those of the plain operations of [`crate::model`]; the tests prove it.
+//! are those of the plain operations of [`xception_web::model`]; the tests prove it.
 
 mod autodiff;
 #[cfg(feature = "webgpu")]
@@ -14,8 +14,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, backend_extension};
 use burn::tensor::{Tensor, s};
 
-use crate::kernels::Act;
-use crate::model::Dialect;
+use xception_kernels::Act;
+use xception_web::model::Dialect;
 
 /// Size and start of the windows of a 3×3 max-pool with stride 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

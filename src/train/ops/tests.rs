@@ -41,7 +41,7 @@ fn same_on_gpu<const D: usize>(
     w: &Tensor<D>,
     ours: impl Fn(Tensor<4>, Tensor<D>) -> Tensor<4>,
 ) {
-    use crate::train::accelerator::Accelerator;
+    use crate::accelerator::Accelerator;
     let [cpu, gpu] =
         [Accelerator::Cpu, Accelerator::Webgpu].map(|device| on(&device.open().unwrap(), x, w, &ours));
     assert_eq!(cpu.len(), gpu.len());

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::super::{PoolGeometry, TrainGradients};
 use super::{corner, depthwise, taps, tensor, window_max};
-use crate::fused::dense::Dense;
-use crate::kernels::wide;
+use xception_kernels::wide;
+use xception_web::inside::Dense;
 
 /// Row blocks of a weight gradient's product, each a job of its own.
 const PRODUCT_BLOCKS: usize = 8;

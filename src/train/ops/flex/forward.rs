@@ -9,8 +9,8 @@ use rayon::prelude::*;
 
 use super::super::{AdamWStep, PoolGeometry, TrainOps};
 use super::{corner, depthwise, tensor, window_max};
-use crate::fused::dense::Dense;
-use crate::kernels::wide;
+use xception_kernels::wide;
+use xception_web::inside::Dense;
 
 /// Numbers of a parameter that a thread takes at once.
 const PIECE: usize = 1 << 14;

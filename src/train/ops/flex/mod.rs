@@ -9,7 +9,7 @@ use burn::tensor::TensorData;
 use rayon::prelude::*;
 
 use super::PoolGeometry;
-use crate::kernels::wide;
+use xception_kernels::wide;
 
 fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))

@@ -1,6 +1,8 @@
 //! The trainer: drawings of things from icon sets, a seeded stream of augmented pictures, and the
 //! loop that fits the network to them. Native only. Start at [`run`].
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
 pub mod ablate;
 pub mod accelerator;
 pub mod adamw;

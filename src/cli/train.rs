@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use xception_train::accelerator::Accelerator;
+use xception_train::icons::DEFAULT_DIR;
+use xception_train::run::{self, Paths};
+use xception_train::schedule::Budget;
+use xception_train::settings::{Flags, settings};
+use xception_train::supply::Described;
 use xception_web::Result;
-use xception_web::train::accelerator::Accelerator;
-use xception_web::train::icons::DEFAULT_DIR;
-use xception_web::train::run::{self, Paths};
-use xception_web::train::schedule::Budget;
-use xception_web::train::settings::{Flags, settings};
-use xception_web::train::supply::Described;
 
 use super::Told;
 

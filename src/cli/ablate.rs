@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use xception_train::ablate::{self, Plan, report};
+use xception_train::icons::DEFAULT_DIR;
 use xception_web::Result;
-use xception_web::train::ablate::{self, Plan, report};
-use xception_web::train::icons::DEFAULT_DIR;
 
 use super::Told;
 

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use xception_train::confidence::{KEEP, Report, calibrate};
+use xception_train::icons::DEFAULT_DIR;
+use xception_train::layout::FolderNames;
+use xception_train::own::{Calibrating, calibrate_own};
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::calibration::{Activation, Calibration};
 use xception_web::classify::Classifier;
-use xception_web::train::confidence::{KEEP, Report, calibrate};
-use xception_web::train::icons::DEFAULT_DIR;
-use xception_web::train::layout::FolderNames;
-use xception_web::train::own::{Calibrating, calibrate_own};
 use xception_web::{Error, Result};
 
 use super::convert::dtype;

@@ -4,17 +4,17 @@ use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, RgbImage};
+use xception_train::compare::{Comparison, Disagreement, compare};
+use xception_train::eval::{CAMERA, Evaluation, evaluate, evaluate_hard};
+use xception_train::hard::{SEED, TAKES};
+use xception_train::icons::{DEFAULT_DIR, UNSEEN_SET};
+use xception_train::layout::FolderNames;
+use xception_train::output::prepare;
+use xception_train::own::{Measured, OfClass, measure};
+use xception_train::sheet::sheet;
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::classify::Classifier;
 use xception_web::labels::Labels;
-use xception_web::train::compare::{Comparison, Disagreement, compare};
-use xception_web::train::eval::{CAMERA, Evaluation, evaluate, evaluate_hard};
-use xception_web::train::hard::{SEED, TAKES};
-use xception_web::train::icons::{DEFAULT_DIR, UNSEEN_SET};
-use xception_web::train::layout::FolderNames;
-use xception_web::train::output::prepare;
-use xception_web::train::own::{Measured, OfClass, measure};
-use xception_web::train::sheet::sheet;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
 
