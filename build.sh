@@ -258,6 +258,7 @@ tests() {
   step "native tests" "20 min from nothing" cargo test --release --features $all
   build wasm
   step "browser tests" "10 min" browser_tests
+  step "three engines" "1 min" npm run --silent --prefix www test:engines
   step "package tests" "1 min" npm run --silent --prefix www test:package
 }
 

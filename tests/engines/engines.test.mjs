@@ -1,0 +1,236 @@
+// Three engines, one answer: what the package and the page do in Chromium, Firefox and WebKitGTK, against
+// what the command line says of the same files. What an engine lacks stands in its line below, and a test
+// fails when that has changed.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { serve } from '../../www/serve.mjs';
+import { chromium } from './chromium.mjs';
+import { SCRIPT } from './driver.mjs';
+import { firefox } from './firefox.mjs';
+import { SHARED_MEMORY, webkit } from './webkit.mjs';
+
+const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const FIXTURES = at('tests/fixtures/pictures/');
+
+/**
+ * f32 sums in the order of another instruction set. It holds for JPEGs too: all of these decode them to the
+ * same numbers. 9e-7 is the most that was seen, of either.
+ */
+const SAME = 1e-4;
+
+const EVERYTHING = {
+  threads: true,
+  relaxedSimd: true,
+  webgpu: false,
+  VideoFrame: true,
+  OffscreenCanvas: true,
+  videoFrameCallback: true,
+};
+
+const ENGINES = [
+  {
+    name: 'Chromium',
+    launch: chromium,
+    has: { ...EVERYTHING, webgpu: true },
+    // Without a GPU: the object is there, and no adapter answers.
+    auto: /^The browser found no WebGPU adapter/,
+    runtime: 'relaxed-simd+threads',
+  },
+  {
+    name: 'Firefox',
+    launch: firefox,
+    has: EVERYTHING,
+    auto: /^This browser offers no WebGPU here/,
+    runtime: 'relaxed-simd+threads',
+  },
+  {
+    name: 'WebKitGTK',
+    launch: webkit,
+    has: { ...EVERYTHING, threads: false, relaxedSimd: false },
+    auto: /^This browser offers no WebGPU here/,
+    runtime: 'simd128',
+  },
+  {
+    name: 'WebKitGTK with the shared memory that Safari has',
+    launch: () => webkit(SHARED_MEMORY),
+    has: { ...EVERYTHING, relaxedSimd: false },
+    auto: /^This browser offers no WebGPU here/,
+    runtime: 'simd128+threads',
+  },
+];
+
+const PHOTOS = ['espresso', 'galaxies', 'rocket', 'tabby', 'uniform'].map(
+  (name) => `/samples/${name}.jpg`,
+);
+/** Baseline and progressive, of every way to store colours; one lies on its side, and says so. */
+const JPEGS = ['420', '422', '444', 'gray', 'progressive'].map(
+  (kind) => `/fixtures/jpeg-${kind}.jpg`,
+);
+const PNGS = ['jpeg-420.png', 'jpeg-gray.png', 'picture.png', 'umbrella.png'].map(
+  (name) => `/fixtures/${name}`,
+);
+const OTHERS = ['picture.webp', 'picture.gif', 'picture.bmp'].map((name) => `/fixtures/${name}`);
+const LIES = '/fixtures/orientation_6.jpg';
+const ALL = [...PHOTOS, ...JPEGS, ...PNGS, ...OTHERS, LIES];
+
+const TYPES = {
+  '.bmp': 'image/bmp',
+  '.gif': 'image/gif',
+  '.jpg': 'image/jpeg',
+  '.mjs': 'text/javascript',
+  '.png': 'image/png',
+  '.webp': 'image/webp',
+};
+
+/** What the command line says of the files, by their addresses here. */
+function byCommandLine() {
+  const xception = process.env.XCEPTION ?? at('target/release/xception');
+  assert.ok(
+    existsSync(xception),
+    `${xception} is not there: cargo build --release --bin xception makes it.`,
+  );
+  const files = ALL.map((address) =>
+    address.replace('/fixtures/', FIXTURES).replace('/samples/', at('www/demo/samples/')),
+  );
+  const args = ['classify', '--json', '--backend', 'cpu', ...files];
+  const answers = JSON.parse(execFileSync(xception, args, { encoding: 'utf8' }));
+  return Object.fromEntries(answers.map(({ predictions }, i) => [ALL[i], predictions]));
+}
+
+/** The fixtures and the tests' own script beside the site, as a server would send them. */
+function besides(request, response) {
+  const [, fixture] = /^\/fixtures\/([\w.-]+)$/.exec(request.url) ?? [];
+  const path =
+    request.url === SCRIPT ? at('tests/engines/pages.mjs') : fixture && FIXTURES + fixture;
+  if (!path) return false;
+  response.writeHead(200, {
+    'Content-Type': TYPES[extname(path)],
+    'Cross-Origin-Resource-Policy': 'same-origin',
+  });
+  response.end(readFileSync(path));
+  return true;
+}
+
+/** The largest difference between the scores of the same classes, which must be the same in order. */
+function difference(got, wanted, address) {
+  const order = (predictions) => predictions.map(({ index }) => index);
+  assert.deepEqual(order(got), order(wanted), `the five likeliest of ${address}`);
+  return Math.max(...got.map(({ score }, i) => Math.abs(score - wanted[i].score)));
+}
+
+describe('three engines', { timeout: 300_000 }, () => {
+  /** On an isolated page, as the package's README serves it; and on a plain one. */
+  let isolated, plain, wanted;
+  const origin = (server) => `http://localhost:${server.address().port}`;
+  before(async () => {
+    wanted = byCommandLine();
+    isolated = await serve({ first: besides });
+    const none = {
+      'Cross-Origin-Opener-Policy': undefined,
+      'Cross-Origin-Embedder-Policy': undefined,
+    };
+    plain = await serve({ first: besides, headers: none });
+  });
+  after(() => {
+    for (const server of [isolated, plain]) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  for (const { name, launch, has, auto, runtime } of ENGINES) {
+    describe(name, () => {
+      let browser;
+      before(async () => {
+        browser = await launch();
+        await browser.open(`${origin(isolated)}/about/licence.txt`);
+      });
+      after(() => browser?.close());
+
+      test('has what is known of it, and no more', async () => {
+        assert.deepEqual(await browser.run('has'), has);
+      });
+
+      test('chooses the fastest that it can run, and says why', async () => {
+        const info = await browser.run('load', { threads: 2 });
+        assert.match(info.reason, auto);
+        const threads = has.threads ? 2 : 1;
+        assert.deepEqual(
+          { ...info, reason: undefined },
+          { backend: 'cpu', runtime, threads, isolated: true, reason: undefined },
+        );
+      });
+
+      test('names pictures as the command line does', async () => {
+        const answers = await browser.run('classify', ALL);
+        const most = { jpeg: 0, lossless: 0 };
+        for (const address of ALL) {
+          const kind = address.endsWith('.jpg') ? 'jpeg' : 'lossless';
+          const far = difference(answers[address], wanted[address], address);
+          most[kind] = Math.max(most[kind], far);
+          assert.ok(far < SAME, `${address}: off by ${far}`);
+        }
+        console.log(`${name}: off by at most ${most.jpeg} of JPEG, by ${most.lossless} of others`);
+      });
+
+      test('gives one answer for one picture, whatever shows it', async () => {
+        const { address, ...others } = await browser.run('everySource', '/fixtures/umbrella.png');
+        assert.equal('VideoFrame' in others, has.VideoFrame);
+        for (const [source, answer] of Object.entries(others)) {
+          assert.deepEqual(answer, address, source);
+        }
+      });
+
+      test('follows a video', async () => {
+        await browser.run('load', { model: 'drawings', backend: 'cpu' });
+        assert.deepEqual(await browser.run('frames', '/samples/cat.svg', 3), ['cat', 'cat', 'cat']);
+      });
+
+      test('tells what went wrong by class and code', async () => {
+        assert.deepEqual(await browser.run('failures'), {
+          text: 'PictureError undecodable true',
+          empty: 'PictureError empty true',
+          number: 'OptionError invalid-option true',
+          missing: 'DownloadError http-error true',
+          model: 'ModelError invalid-model true',
+          abort: 'AbortError',
+          meanwhile: 'DisposedError disposed true',
+          disposed: 'DisposedError disposed true',
+        });
+      });
+
+      test('keeps a model, starts again and again, and lets go', async () => {
+        const { from, bytes, digits, left } = await browser.run('kept', 3);
+        assert.deepEqual(from, ['network', 'cache', 'cache']);
+        assert.ok(bytes > 1e6);
+        assert.deepEqual({ digits, left }, { digits: 64, left: 0 });
+      });
+
+      test('runs the page: a sample, a file that is chosen, one that is dropped', async () => {
+        await browser.open(`${origin(isolated)}/?backend=cpu`);
+        await browser.click('[data-sample="samples/espresso.jpg"]');
+        const labels = wanted['/samples/espresso.jpg'].map(({ label }) => label);
+        assert.deepEqual(await browser.until('shown', 'espresso.jpg'), labels);
+        await browser.open(`${origin(isolated)}/?backend=cpu&model=drawings`);
+        await browser.type('[data-testid=file-input]', `${FIXTURES}umbrella.png`);
+        assert.equal((await browser.until('shown', 'umbrella.png'))[0], 'umbrella');
+        await browser.run('drop', '/samples/cat.svg', 'cat.svg');
+        assert.equal((await browser.until('shown', 'cat.svg'))[0], 'cat');
+      });
+
+      test('does with one thread on a page that is not isolated', async () => {
+        await browser.open(`${origin(plain)}/about/licence.txt`);
+        const info = await browser.run('load', { backend: 'cpu', threads: 2 });
+        assert.deepEqual([info.threads, info.isolated], [1, false]);
+        const [espresso] = PHOTOS;
+        const answers = await browser.run('classify', [espresso]);
+        assert.ok(difference(answers[espresso], wanted[espresso], espresso) < SAME);
+      });
+    });
+  }
+});
