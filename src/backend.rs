@@ -125,6 +125,15 @@ impl Backend {
         }
     }
 
+    /// Pixels and output channels that one unit of a product makes on this adapter.
+    pub fn tile(&self) -> Option<[usize; 2]> {
+        match self.kind {
+            #[cfg(feature = "webgpu")]
+            BackendKind::Webgpu => Some(crate::fused::tile_of_adapter()),
+            _ => None,
+        }
+    }
+
     /// The CPU, because the GPU cannot be used.
     ///
     /// # Errors

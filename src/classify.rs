@@ -1,6 +1,8 @@
 //! RGBA in, labels out: the one path that the page, the package and the command line share.
 
 mod explain;
+#[cfg(feature = "webgpu")]
+mod proof;
 
 use burn::tensor::Device;
 #[cfg(feature = "plain")]
@@ -21,6 +23,8 @@ use crate::preprocess::{Preprocess, RgbaView};
 use crate::weights::ModelFile;
 
 pub use explain::Explanation;
+#[cfg(feature = "webgpu")]
+pub use proof::rehearse;
 
 /// One class and how sure the network is of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -110,6 +114,9 @@ pub struct Classifier {
     labels: Labels,
     calibration: Calibration,
     backend: Backend,
+    /// What a GPU is held to.
+    #[cfg(feature = "webgpu")]
+    proof: Option<proof::Proof>,
 }
 
 impl Classifier {
@@ -135,14 +142,30 @@ impl Classifier {
     ///
     /// When the weights cannot be read, there is no classifier among them, or the GPU gives a wrong answer.
     pub async fn new(file: &ModelFile, backend: Backend) -> Result<Self> {
+        let classifier = Self::unproven(file, backend).await?;
+        classifier.prove().await?;
+        Ok(classifier)
+    }
+
+    /// The same without the test: [`Classifier::prove`] is for the caller to ask for.
+    ///
+    /// # Errors
+    ///
+    /// When the weights cannot be read, or there is no classifier among them.
+    #[allow(clippy::unused_async, reason = "a build without a GPU has nothing to wait for")]
+    pub async fn unproven(file: &ModelFile, backend: Backend) -> Result<Self> {
         file.check_classifier()?;
+        #[cfg(feature = "webgpu")]
+        let proof = match backend.kind {
+            // Before the GPU's network is built: never are both in memory.
+            BackendKind::Webgpu => Some(proof::Proof::of(file).await?),
+            _ => None,
+        };
         let network = match backend.kind {
-            #[cfg(feature = "webgpu")]
-            BackendKind::Webgpu => proven(file, &backend.device).await?,
             #[cfg(feature = "ndarray")]
             BackendKind::Ndarray => Network::plain(file, &backend.device)?,
             #[cfg(feature = "cpu")]
-            BackendKind::Cpu => {
+            BackendKind::Cpu | BackendKind::Webgpu => {
                 let precision = if file.is_quantized() { Precision::Q8 } else { Precision::F32 };
                 Network::fused(file, precision, &backend.device)?
             }
@@ -156,7 +179,37 @@ impl Classifier {
             labels: file.labels.clone(),
             calibration: file.calibration,
             backend,
+            #[cfg(feature = "webgpu")]
+            proof,
         })
+    }
+
+    /// Has a GPU compile all shaders of this network, for an answer that counts for nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the GPU fails.
+    #[allow(clippy::unused_async, reason = "a build without a GPU has nothing to wait for")]
+    pub async fn compile(&self) -> Result<()> {
+        #[cfg(feature = "webgpu")]
+        if self.proof.is_some() {
+            proof::compile(&self.network, self.config.channels(), &self.backend.device).await?;
+        }
+        Ok(())
+    }
+
+    /// Holds a GPU to the CPU's answers to known pictures, at any time; the CPU has nothing to prove.
+    ///
+    /// # Errors
+    ///
+    /// When the GPU fails or gives another answer.
+    #[allow(clippy::unused_async, reason = "a build without a GPU has nothing to wait for")]
+    pub async fn prove(&self) -> Result<()> {
+        #[cfg(feature = "webgpu")]
+        if let Some(proof) = &self.proof {
+            proof.hold(&self.network, &self.backend.device).await?;
+        }
+        Ok(())
     }
 
     /// Which backend runs, and why.
@@ -272,52 +325,6 @@ async fn run(network: &Network, input: Vec<f32>, size: usize, device: &Device) -
         Some(bad) => Err(Error::Backend(format!("the network answered {bad}; {}", network.doubt(device)))),
         None => Ok(logits),
     }
-}
-
-/// Side of the picture of the known-answer test: small, so that it costs little, but large enough that
-/// every layer sees more than one pixel of the full network.
-#[cfg(feature = "webgpu")]
-const PROOF_SIZE: usize = 71;
-
-/// The pictures of the known-answer test, in order: one at first, the same when its launches are recorded, since drivers
-/// are known that are right only the first time, and another by that record, which must not answer for the first.
-#[cfg(feature = "webgpu")]
-const PROOF_PICTURES: [usize; 3] = [0, 0, 1];
-
-/// How far the GPU's logits may be from the CPU's, relative to the largest logit. Sums in another order
-/// differ by about 1e-5; a skipped or miscompiled shader by all of it.
-#[cfg(feature = "webgpu")]
-const PROOF_TOLERANCE: f32 = 1e-2;
-
-/// The network on a GPU that has given the CPU's answers to known pictures. A shader that fails to
-/// compile in a browser is otherwise only logged, and stale memory read as the answer.
-#[cfg(feature = "webgpu")]
-async fn proven(file: &ModelFile, device: &Device) -> Result<Network> {
-    let picture = |number: usize| -> Vec<f32> {
-        let numbers = 0..file.config.channels() * PROOF_SIZE * PROOF_SIZE;
-        numbers.map(|at| (at * (37 + 2 * number) % 211) as f32 / 105.0 - 1.0).collect()
-    };
-    let on_cpu = Backend::fallback("known-answer test")?;
-    // In single precision whatever the file keeps, as the GPU computes: pixels in 7 bits are off by more.
-    let network = Network::fused(file, Precision::F32, &on_cpu.device)?;
-    let mut expected = Vec::new();
-    for number in 0..=PROOF_PICTURES[PROOF_PICTURES.len() - 1] {
-        expected.push(run(&network, picture(number), PROOF_SIZE, &on_cpu.device).await?);
-    }
-    drop(network);
-    let network = Network::fused(file, Precision::F32, device)?;
-    for number in PROOF_PICTURES {
-        let found = run(&network, picture(number), PROOF_SIZE, device).await?;
-        let expected = &expected[number];
-        let scale = expected.iter().fold(1.0f32, |scale, logit| scale.max(logit.abs()));
-        let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        if worst > PROOF_TOLERANCE * scale {
-            return Err(Error::Backend(format!(
-                "it gave a wrong answer to a known picture (off by {worst:.3} in logits of up to {scale:.1})"
-            )));
-        }
-    }
-    Ok(network)
 }
 
 #[cfg(test)]

@@ -33,6 +33,14 @@ pub fn warm_up() {
     crate::kernels::warm_up()
 }
 
+/// Brings the GPU up and has it compile what nearly every model needs, while the model is on its way.
+#[cfg(feature = "webgpu")]
+#[wasm_bindgen]
+pub async fn rehearse() -> Result<(), JsError> {
+    let backend = Backend::named(crate::backend::BackendKind::Webgpu).await?;
+    Ok(crate::classify::rehearse(&backend).await?)
+}
+
 /// How many threads stand ready, the caller among them.
 #[cfg(target_feature = "atomics")]
 #[wasm_bindgen]
@@ -79,7 +87,8 @@ pub struct Session {
 #[wasm_bindgen]
 impl Session {
     /// Parses the model and builds its network on `backend` (`cpu`, `ndarray` or `webgpu`). The bytes must not
-    /// change until then, and are not needed afterwards.
+    /// change until then, and are not needed afterwards. On a GPU it is launched once, so that all shaders are asked
+    /// for, and has proved nothing yet.
     pub async fn create(model: Uint8Array, backend: String) -> Result<Session, JsError> {
         let file = ModelFile::open(Box::new(JsBytes(model.clone())))?;
         // Hashed while the network is built.
@@ -100,6 +109,12 @@ impl Session {
         let read =
             move |path: &str| keras.read(path).map_err(|error| Error::Weights(String::from(error.message())));
         Ok(Self::of(&ModelFile::from_keras(contents, read)?, &backend).await?)
+    }
+
+    /// Holds a GPU to the CPU's answers to known pictures.
+    #[cfg(feature = "webgpu")]
+    pub async fn prove(&self) -> Result<(), JsError> {
+        Ok(self.classifier.prove().await?)
     }
 
     /// What the model file says of itself, and the backend that runs.
@@ -176,13 +191,15 @@ impl Session {
             BackendRequest::Named(kind) => Backend::named(kind).await?,
             BackendRequest::Auto => Backend::choose(request).await?,
         };
-        let classifier = Classifier::new(file, backend).await?;
+        let classifier = Classifier::unproven(file, backend).await?;
+        classifier.compile().await?;
         let chosen = classifier.backend();
         let info = serde_json::json!({
             "backend": chosen.kind.name(),
             "reason": chosen.reason,
             "runtime": chosen.runtime(),
             "threads": chosen.threads(),
+            "tile": chosen.tile(),
             "architecture": file.config.architecture,
             "dialect": file.config.dialect.name(),
             "format": file.format,

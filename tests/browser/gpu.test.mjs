@@ -2,9 +2,16 @@
 // what is made anew or sent for each picture, by counting the calls that reach WebGPU.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { fullXception } from './full.mjs';
 import { PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const CLASSES = 1000;
 const SIDE = 299;
@@ -118,3 +125,63 @@ test(
     }
   },
 );
+
+/** Of the drawings' numbers 0.9 million are in int8, and so a byte instead of four. */
+const SAVED = 2_500_000;
+/** Of a score: rounding to eight bits, which changes few answers (`xception eval --compare`). */
+const Q8_TOLERANCE = 0.1;
+
+/** A file of the drawings' model with numbers of this type. */
+function drawings(dtype) {
+  const folder = mkdtempSync(join(tmpdir(), 'xception-web-q8-'));
+  const file = join(folder, 'model.safetensors');
+  try {
+    const model = join(ROOT, 'www/models/drawings.safetensors');
+    const command = join(ROOT, 'target/release/xception');
+    execFileSync(command, ['convert', model, file, '--dtype', dtype]);
+    return readFileSync(file);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('weights of q8 files stay in int8 on the GPU', { timeout: PATIENCE }, async () => {
+  const site = await start({
+    flags: SOFTWARE_GPU,
+    worker: HOOKS,
+    first({ url }, response) {
+      if (!url.startsWith('/as-')) return false;
+      response.end(drawings(url.slice('/as-'.length)));
+      return true;
+    },
+  });
+  try {
+    const page = await site.open('/about/licence.txt');
+    const [f32, q8] = await page.evaluate(async () => {
+      const { ImageClassifier } = await import('/xception-web/index.js');
+      const all = [];
+      for (const model of ['/as-f32', '/as-q8']) {
+        const classifier = await ImageClassifier.create({ model, backend: 'webgpu' });
+        const { predictions, backend } = await classifier.classify('/samples/cat.svg');
+        const channel = new BroadcastChannel('gpu-counts');
+        const { bytes } = await new Promise((resolve) => {
+          channel.onmessage = ({ data }) => resolve(data);
+          channel.postMessage('take');
+        });
+        channel.close();
+        const { reason } = classifier.info;
+        classifier.dispose();
+        all.push({ backend, reason, bytes, ...predictions[0] });
+      }
+      return all;
+    });
+    for (const { backend, reason, label } of [f32, q8]) {
+      assert.deepEqual([backend, label], ['webgpu', 'cat'], reason);
+    }
+    assert.ok(Math.abs(f32.score - q8.score) < Q8_TOLERANCE, `${f32.score}, in q8 ${q8.score}`);
+    console.log(`sent to the GPU: ${f32.bytes} bytes, of the q8 file ${q8.bytes}`);
+    assert.ok(f32.bytes - q8.bytes > SAVED, `${f32.bytes} bytes, of the q8 file ${q8.bytes}`);
+  } finally {
+    await site.stop();
+  }
+});

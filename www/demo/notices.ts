@@ -30,7 +30,8 @@ export function showProgress(progress: Progress, name: string): void {
   const here = model?.total !== undefined && model.loaded >= model.total;
   const part = here ? parts.get('runtime') : model;
   const { loaded = 0, total } = part ?? {};
-  if (progress.stage === 'start' || !total) {
+  const compiling = progress.stage === 'shaders' && here;
+  if (progress.stage === 'start' || compiling || !total) {
     bar.removeAttribute('value');
   } else {
     bar.max = total;
@@ -38,7 +39,11 @@ export function showProgress(progress: Progress, name: string): void {
   }
   const size = total ? `${inMegabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
   const what = part === model ? name : 'the program';
-  text.textContent = progress.stage === 'start' ? `Starting ${name}` : `Loading ${what}: ${size}`;
+  if (compiling) {
+    text.textContent = `Preparing the GPU: ${progress.loaded} of ${progress.total} programs`;
+  } else {
+    text.textContent = progress.stage === 'start' ? `Starting ${name}` : `Loading ${what}: ${size}`;
+  }
 }
 
 export function clearProgress(): void {

@@ -2,6 +2,11 @@
 // file's SHA-256 was is kept longer than its bytes: what comes from the same address later is held to it.
 
 const NAME = 'xception-web-models';
+/**
+ * Beside the models, and forgotten with all of them: which backend is the faster.
+ * @internal
+ */
+export const SPEEDS = 'xception-web-speeds';
 const DIGEST = 'x-sha256';
 
 /** A model kept on this device. */
@@ -55,6 +60,7 @@ export async function store(url: string, { bytes, sha256 }: Kept): Promise<void>
 
 /** Forgets one address, or all. */
 export async function forget(url?: string): Promise<void> {
+  if (url === undefined && (await has(SPEEDS))) await caches.delete(SPEEDS);
   if (!(await has())) return;
   if (url === undefined) await caches.delete(NAME);
   else await (await caches.open(NAME)).delete(url);
@@ -82,9 +88,9 @@ function lengthOf(kept: Response | undefined): number {
 }
 
 /** Whether there is anything to look into; asking creates nothing. */
-async function has(): Promise<boolean> {
+async function has(name = NAME): Promise<boolean> {
   try {
-    return await caches.has(NAME);
+    return await caches.has(name);
   } catch {
     return false; // On plain http:// there is nothing to ask, and a sandboxed frame is refused an answer.
   }

@@ -11,41 +11,48 @@ import {
 } from './errors.js';
 import type { Pixels } from './decode.js';
 import { download } from './fetch.js';
-import { Watch, nameOf, probe } from './gpu.js';
+import { choose, faster, type Choice } from './choice.js';
+import { Watch, nameOf } from './gpu.js';
 import { assertPromised, discard, keep, readModel, type Report } from './keep.js';
-import type {
-  AdapterInfo,
-  Backend,
-  BackendChoice,
-  ClassifierInfo,
-  Explanation,
-  ModelInfo,
-  ModelOrigin,
-} from './options.js';
+import type { Backend, ClassifierInfo, Explanation, ModelInfo, ModelOrigin } from './options.js';
 import type { Creation } from './protocol.js';
-import { loadRuntime, type Answer, type Runtime, type Session } from './wasm.js';
+import { Second } from './second.js';
+import { Shaders } from './shaders.js';
+import { keepSpeeds, repeats, trial, type Trial } from './speeds.js';
+import { loadRuntime, type Answer, type Computer, type Runtime, type Session } from './wasm.js';
 
-interface Choice {
-  backend: Backend;
-  reason: string;
-  adapter?: AdapterInfo;
-}
+/** What computes. */
+type Runs = Pick<ClassifierInfo, 'runtime' | 'threads' | 'tile'>;
 
 /** What a model of 1000 classes without names of its own is taken to know. */
 const IMAGENET_CLASSES = 1000;
+/** Milliseconds of use after which the GPU is held to its answers once more. */
+const PROBATION = 60_000;
 
 /** A model on a backend, with the CPU behind it when that backend is the GPU. */
 export class Engine {
   readonly #watch: Watch;
   readonly #want: Creation;
   readonly #report: Report;
+  readonly #shaders: Shaders;
   readonly #timings = { model: 0, runtime: 0, start: 0, total: 0 };
   #choice: Choice;
+  /** In this worker. */
   #session: Session | undefined;
+  /** The GPU once more, where it came back after a loss. */
+  #second: Second | undefined;
   /** Of the module that runs. */
   #url = '';
+  /** The CPU's program, which can be brought up once. */
+  #cpu: Promise<Runtime> | undefined;
+  /** What the GPU answered to a picture of no meaning. */
+  #trial: Trial | undefined;
+  /** When the GPU has to prove itself again. */
+  #proveAt: number | undefined;
   #model!: ModelInfo;
-  #runtime = { runtime: '', threads: 1 };
+  #runtime: Runs = { runtime: '', threads: 1 };
+  /** The same of the GPU, after a loss. */
+  #ofGpu: Runs | undefined;
   #origin!: ModelOrigin;
   /**
    * Kept while the GPU runs, so that falling back downloads nothing. As a Blob the browser may
@@ -58,16 +65,21 @@ export class Engine {
     this.#want = want;
     this.#choice = choice;
     this.#report = report;
+    this.#shaders = new Shaders(
+      (loaded, total) => report({ stage: 'shaders', loaded, total }),
+      (message) => watch.failGpu(message),
+    );
   }
 
   static async create(want: Creation, report: Report): Promise<Engine> {
     const begin = performance.now();
     const loading = readModel(want.model, report);
     loading.catch(() => {}); // Awaited below; choosing may take longer than failing.
-    const engine = new Engine(new Watch(), want, await choose(want.backend), report);
+    const engine = new Engine(new Watch(), want, await choose(want), report);
     if (engine.#choice.backend !== 'webgpu') await engine.#watch.leaveGpu();
     let runtime = engine.#load(begin);
     runtime.catch(() => {});
+    if (engine.#choice.contest) engine.#loadCpu().catch(() => {});
     const loaded = await loading;
     const { bytes: model, origin } = loaded;
     engine.#timings.model = performance.now() - begin;
@@ -76,13 +88,15 @@ export class Engine {
         try {
           await engine.#start(await runtime, model);
           engine.#spare = new Blob([model]);
+          await engine.#compete(model);
         } catch (error) {
-          if (error instanceof OptionError || isWrong(error)) throw error;
+          if (want.alone || error instanceof OptionError || isWrong(error)) throw error;
           await engine.#fallBack(`WebGPU failed to start (${clause(error)})`);
+          engine.#session = undefined;
           runtime = engine.#load(begin);
         }
       }
-      if (engine.#choice.backend !== 'webgpu') await engine.#start(await runtime, model);
+      if (!engine.#session) await engine.#start(await runtime, model);
     } catch (error) {
       if (error instanceof ModelError) await discard(origin);
       throw error;
@@ -93,13 +107,14 @@ export class Engine {
   }
 
   get info(): ClassifierInfo {
-    const { backend, reason, adapter } = this.#choice;
+    const { backend, reason, adapter, speeds } = this.#choice;
     return {
       backend,
       requested: this.#want.backend,
       reason,
       adapter,
-      ...this.#runtime,
+      speeds,
+      ...(this.#second && backend === 'webgpu' ? this.#ofGpu! : this.#runtime),
       isolated: self.crossOriginIsolated,
       model: this.#model,
       origin: this.#origin,
@@ -115,13 +130,26 @@ export class Engine {
     return this.#withFallback((session) => session.explain(rgba, width, height, index));
   }
 
-  async #withFallback<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  async #withFallback<T>(work: (computer: Computer) => Promise<T>): Promise<T> {
     const run = () => this.#watch.guard(() => work(this.#session!));
-    if (this.#choice.backend === 'webgpu') {
+    if (this.#second) {
       try {
+        return await this.#useSecond(this.#second, work);
+      } catch (error) {
+        this.#second.close();
+        this.#second = undefined;
+        await this.#fallBack(`WebGPU failed again (${clause(error)})`);
+      }
+    } else if (this.#choice.backend === 'webgpu') {
+      try {
+        await this.#proveAgain();
         return await run();
       } catch (error) {
+        if (this.#want.alone) throw error;
+        const { lost } = this.#watch;
         await this.#fallBack(`WebGPU failed on a picture (${clause(error)})`);
+        this.#ofGpu = this.#runtime;
+        if (lost) void this.#tryAgain(this.#spare!);
       }
     }
     if (this.#spare) {
@@ -138,44 +166,131 @@ export class Engine {
     }
   }
 
+  /** A driver may err only later: after a while the GPU is held to its answers once more. */
+  async #proveAgain(): Promise<void> {
+    const now = performance.now();
+    this.#proveAt ??= now + PROBATION;
+    if (now < this.#proveAt) return;
+    this.#proveAt = Infinity;
+    await this.#watch.guard(async () => {
+      if (this.#trial && !(await repeats(this.#session!, this.#trial))) {
+        throw new BackendError('it no longer answers a picture as it did at first');
+      }
+      await this.#session!.prove();
+    });
+  }
+
+  /** After a loss; until it is there, and if it does not come, the CPU answers. */
+  async #tryAgain(model: Blob): Promise<void> {
+    this.#second = await Second.start(this.#want, model).catch(() => undefined);
+  }
+
+  async #useSecond<T>(second: Second, work: (computer: Computer) => Promise<T>): Promise<T> {
+    const answer = await work(second);
+    if (this.#choice.backend !== 'webgpu') {
+      const { adapter } = this.#choice;
+      const reason = `The GPU device was lost and came back: ${adapter ? nameOf(adapter) : 'WebGPU'}.`;
+      this.#choice = { ...this.#choice, backend: 'webgpu', reason };
+    }
+    return answer;
+  }
+
   /** Downloads and compiles what the chosen backend runs in; may run beside the model's download. */
   async #load(begin: number): Promise<Runtime> {
     const { backend } = this.#choice;
-    const runtime = await loadRuntime(
+    const runtime = await (backend === 'cpu' ? this.#loadCpu() : this.#fetch(backend));
+    this.#timings.runtime = performance.now() - begin;
+    if (backend === 'webgpu') {
+      await this.#watch.guard(() => this.#shaders.rehearse(() => runtime.rehearse()));
+    }
+    return runtime;
+  }
+
+  #loadCpu(): Promise<Runtime> {
+    this.#cpu ??= this.#fetch('cpu').catch((error: unknown) => {
+      this.#cpu = undefined; // Perhaps later.
+      throw error;
+    });
+    return this.#cpu;
+  }
+
+  #fetch(backend: Backend): Promise<Runtime> {
+    // Where two are loaded, one is told of.
+    const told = backend === this.#choice.backend;
+    return loadRuntime(
       backend,
-      (loaded, total) => this.#report({ stage: 'runtime', loaded, total }),
+      (loaded, total) => told && this.#report({ stage: 'runtime', loaded, total }),
       this.#want.threads,
     ).catch((error: unknown) => {
       if (error instanceof DownloadError) throw error;
       throw new BackendError(`The ${backend} backend could not be loaded (${clause(error)}).`);
     });
-    this.#timings.runtime = performance.now() - begin;
-    return runtime;
   }
 
   async #start(runtime: Runtime, model: Uint8Array): Promise<void> {
     const begin = performance.now();
     this.#report({ stage: 'start', loaded: 0 });
+    const { backend, contest, adapter } = this.#choice;
     try {
-      const { backend } = this.#choice;
       this.#url = runtime.url;
-      const session = await this.#watch.guard(() => runtime.open(model, backend));
-      this.#session = session;
-      await this.#name(session);
+      const open = () => runtime.open(model, backend);
+      const session = await this.#watch.guard(() =>
+        backend === 'webgpu' ? this.#shaders.rehearse(open) : open(),
+      );
+      if (backend === 'webgpu') {
+        await this.#watch.guard(() => session.prove());
+        // On a software adapter pictures cost much, and the first no more than later ones.
+        if (contest || !adapter?.software) {
+          this.#trial = await this.#watch.guard(() => trial(session));
+        }
+      }
+      await this.#adopt(session);
     } catch (error) {
       const known = [DownloadError, OptionError].some((kind) => error instanceof kind);
       // The GPU may fail by itself. Where the CPU stops, it stumbled over the file.
-      const ownFault = error instanceof BackendError && this.#choice.backend === 'webgpu';
+      const ownFault = error instanceof BackendError && backend === 'webgpu';
       throw known || ownFault ? error : new ModelError(messageOf(error));
     }
-    const { runtime: name, threads = 1, ...info } = this.#session.info();
-    this.#runtime = {
-      runtime: name ?? (this.#choice.backend === 'webgpu' ? 'webgpu' : 'simd128'),
-      threads,
-    };
-    assertPromised(this.#want.model, info);
-    this.#model = info;
     this.#timings.start = performance.now() - begin;
+  }
+
+  /** From here on this one answers. */
+  async #adopt(session: Session): Promise<void> {
+    await this.#name(session);
+    const { runtime, threads = 1, tile, ...info } = session.info();
+    assertPromised(this.#want.model, info);
+    this.#session = session;
+    this.#runtime = {
+      runtime: runtime ?? (this.#choice.backend === 'webgpu' ? 'webgpu' : 'simd128'),
+      threads,
+      tile: tile && { pixels: tile[0], channels: tile[1] },
+    };
+    this.#model = info;
+  }
+
+  /** Where the GPU runs and the choice is free, the CPU may prove faster. */
+  async #compete(model: Uint8Array): Promise<void> {
+    const { contest, adapter } = this.#choice;
+    if (!contest || !adapter || !this.#trial) return;
+    const webgpu = this.#trial.milliseconds;
+    try {
+      const runtime = await this.#loadCpu();
+      const session = await this.#watch.guard(() => runtime.open(model, 'cpu'));
+      const cpu = (await this.#watch.guard(() => trial(session))).milliseconds;
+      await keepSpeeds(contest, { webgpu, cpu });
+      this.#choice = faster(adapter, { webgpu, cpu });
+      if (this.#choice.backend === 'webgpu') {
+        session.free();
+      } else {
+        await this.#watch.leaveGpu(this.#url);
+        this.#url = runtime.url;
+        this.#spare = undefined;
+        await this.#adopt(session);
+      }
+    } catch (error) {
+      if (this.#choice.backend !== 'webgpu') throw error;
+      // The GPU goes on.
+    }
   }
 
   /** Gives the classes the names asked for, or ImageNet's where they are missing. */
@@ -197,38 +312,12 @@ export class Engine {
   /** What failed on the GPU is left as it is: freeing it would call into a broken module. */
   async #fallBack(why: string): Promise<void> {
     await this.#watch.leaveGpu(this.#url);
-    this.#choice = { ...this.#choice, backend: 'cpu', reason: `${why}; running on the CPU.` };
+    const { adapter, speeds } = this.#choice;
+    this.#choice = { backend: 'cpu', reason: `${why}; running on the CPU.`, adapter, speeds };
   }
 }
 
 /** Another backend would say so again. */
 function isWrong(error: unknown): boolean {
   return error instanceof ModelError && error.code === 'wrong-model';
-}
-
-async function choose(requested: BackendChoice): Promise<Choice> {
-  if (requested === 'cpu' || requested === 'ndarray') {
-    return { backend: requested, reason: `The ${requested} backend was asked for by name.` };
-  }
-  const found = await probe();
-  const asked = requested === 'webgpu' ? 'WebGPU was asked for by name' : undefined;
-  if (!found.adapter) {
-    const reason = asked ? `${asked}, but ${found.missing}` : capital(found.missing);
-    return { backend: 'cpu', reason: `${reason}; running on the CPU.` };
-  }
-  const { adapter } = found;
-  if (asked) {
-    return { backend: 'webgpu', reason: `${asked}; adapter: ${nameOf(adapter)}.`, adapter };
-  }
-  return adapter.software
-    ? {
-        backend: 'cpu',
-        reason: `The only WebGPU adapter is a software one (${nameOf(adapter)}), slower than the CPU backend; running on the CPU.`,
-        adapter,
-      }
-    : { backend: 'webgpu', reason: `A GPU answered: ${nameOf(adapter)}.`, adapter };
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

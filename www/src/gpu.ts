@@ -47,11 +47,14 @@ export class Watch {
   /** The address of a module that runs no more. */
   #left = '';
   #guarding = 0;
+  #devices: GPUDevice[] = [];
+  /** Whether the device went away, which another might not. */
+  lost = false;
 
   constructor() {
     this.#watchDevices();
-    self.addEventListener('error', ({ error }) => this.#trap(error));
-    self.addEventListener('unhandledrejection', ({ reason }) => this.#trap(reason));
+    self.addEventListener('error', (event) => this.#trap(event, event.error));
+    self.addEventListener('unhandledrejection', (event) => this.#trap(event, event.reason));
   }
 
   /** Runs `work`; rejects as soon as, or if by its end, something has failed. */
@@ -69,12 +72,17 @@ export class Watch {
     }
   }
 
-  /** From here on the GPU no longer counts, nor what has failed so far, nor its module at `url`. */
+  /**
+   * From here on the GPU no longer counts, nor what has failed so far, nor its module at `url`. Its
+   * memory is let go of.
+   */
   async leaveGpu(url = ''): Promise<void> {
     await lull();
     this.#gpu = false;
     this.#left = url;
     this.#failure = undefined;
+    for (const device of this.#devices) device.destroy();
+    this.#devices = [];
   }
 
   #fail(message: string): void {
@@ -82,13 +90,20 @@ export class Watch {
     this.#wake(this.#failure);
   }
 
-  #failGpu(message: string): void {
+  #lose(message: string): void {
+    this.lost ||= this.#gpu;
+    this.failGpu(`the GPU device was lost (${message})`);
+  }
+
+  /** The GPU has failed, unless it is left already. */
+  failGpu(message: string): void {
     // The rest of such a message is the chain of calls that led there.
     if (this.#gpu) this.#fail(message.split('\n', 1)[0] ?? message);
   }
 
-  #trap(reason: unknown): void {
+  #trap(event: Event, reason: unknown): void {
     if (!(reason instanceof WebAssembly.RuntimeError)) return;
+    event.preventDefault(); // It is told of, in a sentence; the page need not see it a hundred times.
     // What the GPU's module still had to do may fail long after the CPU has taken over. Some browsers
     // do not say which module a trap is from; the CPU's can come only while it works.
     const late = this.#guarding === 0 || reason.stack?.includes(this.#left);
@@ -99,12 +114,16 @@ export class Watch {
 
   #watchDevices(): void {
     if (typeof GPUAdapter === 'undefined') return;
-    const fail = (message: string) => this.#failGpu(message);
+    const fail = (message: string) => this.failGpu(message);
+    const take = (device: GPUDevice) => {
+      this.#devices.push(device);
+      device.addEventListener('uncapturederror', ({ error }) => fail(error.message));
+      void device.lost.then(({ message }) => this.#lose(message));
+    };
     const requestDevice = GPUAdapter.prototype.requestDevice;
     GPUAdapter.prototype.requestDevice = async function (descriptor) {
       const device = await requestDevice.call(this, descriptor);
-      device.addEventListener('uncapturederror', ({ error }) => fail(error.message));
-      void device.lost.then(({ message }) => fail(`the GPU device was lost (${message})`));
+      take(device);
       const popErrorScope = device.popErrorScope;
       device.popErrorScope = async function () {
         const error = await popErrorScope.call(this);

@@ -30,5 +30,6 @@ export {
   type ModelOrigin,
   type Prediction,
   type Progress,
+  type Speeds,
 } from './options.js';
 export type { ImageSource } from './source.js';

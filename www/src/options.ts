@@ -7,16 +7,19 @@ export type Backend = 'webgpu' | 'cpu' | 'ndarray';
 
 export const BACKENDS = ['auto', 'webgpu', 'cpu', 'ndarray'] as const;
 
-/** `auto` takes WebGPU where a hardware adapter answers, the CPU otherwise. */
+/** `auto` takes WebGPU where a hardware adapter answers and is faster, the CPU otherwise. */
 export type BackendChoice = (typeof BACKENDS)[number];
 
 /** How far `create` is. `total` is absent when it cannot be known (a compressed transfer). */
 export interface Progress {
-  /** `model`: the weights; `runtime`: the WebAssembly; `start`: building the network. */
-  stage: 'model' | 'runtime' | 'start';
-  /** Bytes so far. */
+  /**
+   * `model`: the weights; `runtime`: the WebAssembly; `shaders`: what the GPU runs, compiled beside both;
+   * `start`: building the network.
+   */
+  stage: 'model' | 'runtime' | 'shaders' | 'start';
+  /** Bytes so far; of `shaders`, how many are compiled. */
   loaded: number;
-  /** Bytes in all; never less than `loaded`. */
+  /** The same in all; never less than `loaded`. More shaders may turn out to be needed. */
   total?: number;
 }
 
@@ -159,6 +162,12 @@ export interface AdapterInfo {
   software: boolean;
 }
 
+/** Milliseconds that the network takes for a picture. */
+export interface Speeds {
+  webgpu: number;
+  cpu: number;
+}
+
 export interface ClassifierInfo {
   /** The backend that runs now. */
   backend: Backend;
@@ -168,6 +177,10 @@ export interface ClassifierInfo {
   reason: string;
   /** The WebGPU adapter, where one answered. */
   adapter?: AdapterInfo;
+  /** What `auto` chose by, where it had a choice: tried once for each adapter, model and build, and kept on this device. */
+  speeds?: Speeds;
+  /** On WebGPU: how many pixels and output channels a unit of the large products makes on this kind of adapter. */
+  tile?: { pixels: number; channels: number };
   /** What computes: `simd128` or `relaxed-simd`, either perhaps with `+threads`, or `webgpu`. */
   runtime: string;
   /** Threads in use. */

@@ -14,6 +14,9 @@ declare module '#pkg/*' {
   /** In the modules for the CPU only. */
   export function warmUp(): void;
 
+  /** In the module for WebGPU only. */
+  export function rehearse(): Promise<void>;
+
   /** In the modules with threads only. */
   export function work(): void;
   export function workFailed(): void;
@@ -34,6 +37,8 @@ declare module '#pkg/*' {
     classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<unknown>;
     explain(rgba: Uint8Array, width: number, height: number, index?: number): Promise<unknown>;
     info(): unknown;
+    /** In the module for WebGPU only. */
+    prove?(): Promise<void>;
     setLabels(json: string): void;
     free(): void;
   }

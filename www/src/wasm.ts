@@ -12,16 +12,27 @@ import { READY, type Start } from './protocol.js';
 import type { Backend, Explanation, ModelInfo, Prediction } from './options.js';
 
 /** A network on a backend. Calls must not overlap. */
-export interface Session {
+export interface Computer {
   classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<Answer>;
   explain(rgba: Uint8Array, width: number, height: number, index?: number): Promise<Explanation>;
+}
+
+/** One in this worker. */
+export interface Session extends Computer {
   info(): SessionInfo;
+  /** Holds a GPU to the CPU's answers to known pictures; throws where it fails. */
+  prove(): Promise<void>;
+  free(): void;
   /** Takes the class names from JSON; throws what is wrong with it. */
   setLabels(json: string): void;
 }
 
 /** The model, and what computes it where the module says so. */
-export type SessionInfo = ModelInfo & { runtime?: string; threads?: number };
+export type SessionInfo = ModelInfo & {
+  runtime?: string;
+  threads?: number;
+  tile?: [number, number];
+};
 
 export interface Answer {
   predictions: Prediction[];
@@ -33,6 +44,9 @@ export interface Answer {
 export interface Runtime {
   /** Of the WebAssembly, as it stands in the traces of its errors. */
   url: string;
+  /** Has a GPU compile what nearly every model needs. */
+  rehearse(): Promise<void>;
+  /** On a GPU a network that has launched all of its shaders once, and proved nothing yet. */
   open(model: Uint8Array, backend: Backend): Promise<Session>;
 }
 
@@ -68,7 +82,7 @@ const MOST_THREADS = 8;
  * How many threads of those wanted there can be; memory is shared on isolated pages only. Of many
  * logical processors half share their arithmetic with another.
  */
-function possibleThreads(wanted?: number): number {
+export function possibleThreads(wanted?: number): number {
   const logical = navigator.hardwareConcurrency;
   wanted ??= logical > 4 ? Math.ceil(logical / 2) : logical;
   const shared = self.crossOriginIsolated && typeof SharedArrayBuffer !== 'undefined';
@@ -134,6 +148,9 @@ export async function loadRuntime(
   if (backend === 'cpu' && 'warmUp' in module) module.warmUp();
   return {
     url,
+    rehearse: async () => {
+      if ('rehearse' in module) await module.rehearse();
+    },
     open: async (model, backend) => {
       if (!isKeras(model)) return wrap(await module.Session.create(model, backend));
       const file = await openKeras(model);
@@ -192,11 +209,16 @@ async function openKeras(model: Uint8Array): Promise<keras.KerasFile> {
 }
 
 function wrap(built: Awaited<ReturnType<Module['Session']['create']>>): Session {
-  const session = built as typeof built & { setLabels(json: string): void };
+  const session = built as typeof built & {
+    setLabels(json: string): void;
+    prove?(): Promise<void>;
+  };
   return {
     setLabels: (json) => session.setLabels(json),
     classify: (...picture) => session.classify(...picture) as Promise<Answer>,
     explain: (...picture) => session.explain(...picture) as Promise<Explanation>,
+    prove: async () => session.prove?.(),
+    free: () => session.free(),
     info: () => withoutNulls(session.info() as object) as unknown as SessionInfo,
   };
 }

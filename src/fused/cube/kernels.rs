@@ -53,6 +53,14 @@ fn relu<N: Size>(x: Vector<f32, N>, #[comptime] yes: bool) -> Vector<f32, N> {
     y
 }
 
+/// ReLU with a `floor` of zero, nothing with minus infinity: a shader serves both, and each costs more to compile than
+/// it does to run.
+#[cube]
+fn at_least<N: Size>(x: Vector<f32, N>, floor: f32) -> Vector<f32, N> {
+    let floor = Vector::new(floor);
+    select_many(x.less_than(&floor), floor, x)
+}
+
 /// The largest of the 3×3 window of an output pixel, with stride 2, which begins `above` and `left` before its own.
 #[cube]
 fn largest<N: Size>(
@@ -136,7 +144,7 @@ fn finish<N: Size>(
     channel: usize,
     residual: &ComptimeOption<&Tensor<Vector<f32, N>>>,
     scale: &ComptimeOption<&Tensor<Vector<f32, N>>>,
-    #[comptime] act: bool,
+    floor: f32,
 ) -> Vector<f32, N> {
     let mut y = sum;
     #[comptime]
@@ -151,7 +159,7 @@ fn finish<N: Size>(
         }
         ComptimeOption::None => {}
     }
-    relu::<N>(y, act)
+    at_least::<N>(y, floor)
 }
 
 /// A 1×1 convolution: `x` `[pixels, inner]` by panels of weights `[K, PANEL]`, or of `words` `[K / 4, PANEL]` that hold
@@ -175,10 +183,10 @@ pub fn points<M: Size, N: Size>(
     columns: usize,
     above: usize,
     left: usize,
+    floor: f32,
     #[comptime] tile: Tile,
     #[comptime] stride: usize,
     #[comptime] lead: bool,
-    #[comptime] act: bool,
 ) {
     let across = (columns + comptime!(SIDE * tile.columns - 1)) / comptime!(SIDE * tile.columns);
     let cube = ABSOLUTE_POS / UNITS;
@@ -248,7 +256,7 @@ pub fn points<M: Size, N: Size>(
                     let at = pixel * columns + channel;
                     let sum = sums.index(comptime!(row * tile.columns + j)).read();
                     let sum = worth::<N>(sum, &steps, channel) + shift;
-                    y[at] = finish::<N>(sum, at, channel, &residual, &scale, act);
+                    y[at] = finish::<N>(sum, at, channel, &residual, &scale, floor);
                 }
             }
         }
@@ -295,10 +303,10 @@ pub fn windows<M: Size, N: Size>(
     by_row: usize,
     by_column: usize,
     by_channel: usize,
+    stride: usize,
+    floor: f32,
     #[comptime] tile: Tile,
-    #[comptime] stride: usize,
     #[comptime] lead: bool,
-    #[comptime] act: bool,
 ) {
     let across = (columns + comptime!(SIDE * tile.columns - 1)) / comptime!(SIDE * tile.columns);
     let cube = ABSOLUTE_POS / UNITS;
@@ -376,7 +384,7 @@ pub fn windows<M: Size, N: Size>(
                     let at = pixel * columns + channel;
                     let sum = sums.index(comptime!(row * tile.columns + j)).read();
                     let sum = worth::<N>(sum, &steps, channel) + shift;
-                    y[at] = finish::<N>(sum, at, channel, &residual, &scale, act);
+                    y[at] = finish::<N>(sum, at, channel, &residual, &scale, floor);
                 }
             }
         }
@@ -394,10 +402,10 @@ pub fn depthwise<N: Size>(
     lines: usize,
     channels: usize,
     padding: usize,
+    lead: f32,
+    floor: f32,
     #[comptime] count: usize,
     #[comptime] stride: usize,
-    #[comptime] lead: bool,
-    #[comptime] act: bool,
 ) {
     let at = ABSOLUTE_POS;
     let across = (places.columns + comptime!(count - 1)) / count;
@@ -430,7 +438,7 @@ pub fn depthwise<N: Size>(
                 let place = first * stride + i;
                 let inside = place >= padding && place < places.width + padding;
                 let place = min(max(place, padding) - padding, places.width - 1);
-                let value = relu::<N>(x[(start + place) * channels + channel], lead);
+                let value = at_least::<N>(x[(start + place) * channels + channel], lead);
                 let value = select(inside, value, Vector::new(0.0f32));
                 #[unroll]
                 for pixel in 0..count {
@@ -446,7 +454,7 @@ pub fn depthwise<N: Size>(
     for pixel in 0..count {
         if first + pixel < places.columns {
             y[(line * places.columns + first + pixel) * channels + channel] =
-                relu::<N>(sums.index(pixel).read(), act);
+                at_least::<N>(sums.index(pixel).read(), floor);
         }
     }
 }

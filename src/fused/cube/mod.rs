@@ -18,8 +18,8 @@ use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, Weight
 use crate::kernels::{Act, STEP, TAPS};
 use kernels::{PlacesLaunch, SIDE, Tile, UNITS};
 pub(super) use record::{Recorder, Turn};
-use tile::tile;
-pub use tile::{Sides, TILES, set_software, set_tile};
+use tile::{Product, tile};
+pub use tile::{Sides, TILES, set_software, set_tile, tile_of_adapter};
 
 /// Channels that are read at once, where they divide so.
 const LANES: usize = 4;
@@ -103,6 +103,11 @@ fn is_relu(act: Act) -> bool {
     act == Act::Relu
 }
 
+/// Below what nothing is let through.
+fn floor(act: Act) -> f32 {
+    if is_relu(act) { 0.0 } else { f32::NEG_INFINITY }
+}
+
 /// What is added to a product, as it lies.
 fn added(residual: ResidualInput<CubeBackend>) -> [Option<CubeTensor>; 2] {
     match residual {
@@ -143,10 +148,10 @@ fn depthwise(
             lines,
             channels,
             geometry.padding,
+            floor(geometry.lead),
+            floor(between),
             NEIGHBOURS,
             geometry.stride,
-            is_relu(geometry.lead),
-            is_relu(between),
         );
     }
     y
@@ -168,7 +173,7 @@ fn points(
     let y = Pixels::empty(&x.tensor, [b, rows, columns, outputs]);
     let lanes = lanes(&[c, outputs]);
     let pixels = b * rows * columns;
-    let (tile, taken) = tile(pixels, c, lanes);
+    let (tile, taken) = tile(Product::Points, pixels, c, lanes);
     let Packed { values, words, steps, depth } = Packed::of(weights, c);
     let [residual, scale] = added(residual);
     let (pooled, before) = pooled.map_or((None, [0; 2]), |(pixels, before)| (Some(pixels), before));
@@ -198,10 +203,10 @@ fn points(
             outputs / lanes,
             before[0],
             before[1],
+            floor(geometry.act),
             tile,
             geometry.stride,
             is_relu(geometry.lead),
-            is_relu(geometry.act),
         );
     }
     y
@@ -221,7 +226,7 @@ fn windows(
     let y = Pixels::empty(&x, [b, rows, columns, outputs]);
     let lanes = lanes(&[outputs]);
     let pixels = b * rows * columns;
-    let (tile, taken) = tile(pixels, c, lanes);
+    let (tile, taken) = tile(Product::Windows, pixels, c, lanes);
     // A picture of three planes is read as it comes, number by number; vectors need channels side by side.
     let x = if taken == 1 { x } else { Pixels::of(x).channels_first() };
     let strides: Vec<usize> = x.meta.strides().iter().copied().collect();
@@ -256,10 +261,10 @@ fn windows(
             strides[2] / taken,
             strides[3] / taken,
             by_channel,
-            tile,
             geometry.stride,
+            floor(geometry.act),
+            tile,
             is_relu(geometry.lead),
-            is_relu(geometry.act),
         );
     }
     y

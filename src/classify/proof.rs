@@ -1,0 +1,95 @@
+//! The known-answer test of a GPU, and what gets its shaders compiled before that.
+//!
+//! A shader that fails to compile in a browser is only logged, and stale memory read as the answer.
+
+use burn::tensor::Device;
+
+use super::{Network, run};
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::fused::Precision;
+use crate::model::{Dialect, XceptionConfig};
+use crate::preprocess::Preprocess;
+use crate::weights::ModelFile;
+
+/// Side of the known pictures: small, so that they cost little, but large enough that every layer sees more than one
+/// pixel of the full network.
+const SIDE: usize = 71;
+
+/// Which known picture is shown, in order: one at first, the same once more, since drivers are known that are right only
+/// the first time, and another by the recorded launches, which must not answer for the first.
+const PICTURES: [usize; 3] = [0, 0, 1];
+
+/// How far the GPU's logits may be from the CPU's, relative to the largest logit. Sums in another order differ by about
+/// 1e-5; weights of q8 files that are rounded anew after a batch norm by less than this; a skipped or miscompiled shader
+/// by all of it.
+const TOLERANCE: f32 = 1e-2;
+
+/// The CPU's logits of the known pictures.
+#[derive(Debug)]
+pub(super) struct Proof {
+    expected: Vec<Vec<f32>>,
+    channels: usize,
+}
+
+fn picture(number: usize, channels: usize) -> Vec<f32> {
+    let numbers = 0..channels * SIDE * SIDE;
+    numbers.map(|at| (at * (37 + 2 * number) % 211) as f32 / 105.0 - 1.0).collect()
+}
+
+impl Proof {
+    /// Computes what a GPU must answer.
+    pub async fn of(file: &ModelFile) -> Result<Self> {
+        let channels = file.config.channels();
+        let on_cpu = Backend::fallback("known-answer test")?;
+        // In single precision whatever the file keeps, as the GPU computes: pixels in 7 bits are off by more.
+        let network = Network::fused(file, Precision::F32, &on_cpu.device)?;
+        let mut expected = Vec::new();
+        for number in 0..=PICTURES[PICTURES.len() - 1] {
+            expected.push(run(&network, picture(number, channels), SIDE, &on_cpu.device).await?);
+        }
+        Ok(Self { expected, channels })
+    }
+
+    /// Compares what the GPU answers.
+    pub async fn hold(&self, network: &Network, device: &Device) -> Result<()> {
+        for number in PICTURES {
+            let found = run(network, picture(number, self.channels), SIDE, device).await?;
+            let expected = &self.expected[number];
+            let scale = expected.iter().fold(1.0f32, |scale, logit| scale.max(logit.abs()));
+            let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            if worst > TOLERANCE * scale {
+                return Err(Error::Backend(format!(
+                    "it gave a wrong answer to a known picture (off by {worst:.3} in logits of up to {scale:.1})"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Launches the network once.
+pub(super) async fn compile(network: &Network, channels: usize, device: &Device) -> Result<()> {
+    network.logits(picture(0, channels), [1, channels, SIDE, SIDE], device).await.map(drop)
+}
+
+/// Has a GPU compile the shaders that nearly every network of the family uses, before there is one: those of a network
+/// of the paper's structure with a few channels.
+///
+/// # Errors
+///
+/// When the GPU fails.
+pub async fn rehearse(backend: &Backend) -> Result<()> {
+    let config = XceptionConfig {
+        stem: [8, 8],
+        entry: vec![vec![8, 8], vec![8, 8]],
+        middle_blocks: 1,
+        exit: vec![8, 8],
+        tail: vec![8, 8],
+        ..XceptionConfig::mini(Dialect::Keras, 4)
+    };
+    let channels = config.channels();
+    let file = ModelFile::seeded(config, Preprocess::keras(SIDE))?;
+    let network = Network::fused(&file, Precision::F32, &backend.device)?;
+    compile(&network, channels, &backend.device).await
+}

@@ -1,0 +1,97 @@
+// Where `auto` has a choice it takes what is faster, and knows it the next time. The software adapter
+// says for these tests that it is hardware.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
+
+const HARDWARE = `
+  for (const [name, value] of Object.entries({ isFallbackAdapter: false, architecture: 'test' })) {
+    Object.defineProperty(GPUAdapterInfo.prototype, name, { get: () => value });
+  }`;
+
+/** Milliseconds, far more than the software adapter takes for a small picture. */
+const SLOW = 1000;
+
+/** The CPU's module looks at the clock before and after its work, and here takes its time for it. */
+const SLOW_CPU = `
+  const { instantiate } = WebAssembly;
+  WebAssembly.instantiate = (module, imports) => {
+    const isGpu = WebAssembly.Module.exports(module).some(({ name }) => name === 'rehearse');
+    for (const functions of isGpu ? [] : Object.values(imports)) {
+      const clock = Object.keys(functions).find((name) => name.startsWith('__wbg_now'));
+      const now = functions[clock];
+      if (!now) continue;
+      functions[clock] = (...given) => {
+        const end = performance.now() + ${SLOW};
+        while (performance.now() < end);
+        return now(...given);
+      };
+    }
+    return instantiate.call(WebAssembly, module, imports);
+  };`;
+
+/** What two classifiers say, one after the other, and how often the GPU's module was asked for in all. */
+async function twice(worker) {
+  const site = await start({ flags: SOFTWARE_GPU, worker });
+  try {
+    const page = await site.open('/about/licence.txt');
+    const infos = [];
+    for (let i = 0; i < 2; i++) {
+      infos.push(
+        await page.evaluate(async () => {
+          const { ImageClassifier } = await import('/xception-web/index.js');
+          const stages = new Set();
+          const onProgress = ({ stage }) => stages.add(stage);
+          const classifier = await ImageClassifier.create({ model: 'drawings', onProgress });
+          const { predictions, backend } = await classifier.classify('/samples/cat.svg');
+          const { info } = classifier;
+          classifier.dispose();
+          return { ...info, stages: [...stages], answered: backend, label: predictions[0].label };
+        }),
+      );
+    }
+    const gpuModules = site.requests.filter((url) => url.includes('webgpu_bg.wasm')).length;
+    for (const { answered, backend, label } of infos) {
+      assert.deepEqual([answered, label], [backend, 'cat']);
+    }
+    return { infos, gpuModules };
+  } finally {
+    await site.stop();
+  }
+}
+
+test(
+  'a GPU that is slower than the CPU is tried once, and not taken',
+  { timeout: PATIENCE },
+  async () => {
+    const { infos, gpuModules } = await twice(HARDWARE);
+    const [{ backend, reason, speeds, adapter, runtime, tile }, later] = infos;
+    assert.equal(backend, 'cpu', reason);
+    assert.match(
+      reason,
+      /^The GPU \(.*test\) takes \d.* ms a picture of this model, the CPU \d.* ms a picture; running on the CPU\.$/,
+    );
+    assert.ok(speeds.webgpu > speeds.cpu && speeds.cpu > 0, JSON.stringify(speeds));
+    assert.equal(adapter.software, false);
+    assert.match(runtime, /simd/);
+    assert.equal(tile, undefined);
+    assert.deepEqual([later.backend, later.speeds, later.reason], ['cpu', speeds, reason]);
+    assert.equal(gpuModules, 1, 'the second time the figures are known');
+  },
+);
+
+test('a GPU that is faster is taken', { timeout: PATIENCE }, async () => {
+  const { infos } = await twice(HARDWARE + SLOW_CPU);
+  const [{ backend, reason, speeds, stages, runtime, tile }, later] = infos;
+  assert.equal(backend, 'webgpu', reason);
+  assert.match(
+    reason,
+    /^The GPU \(.*test\) takes \d.* ms a picture of this model, the CPU \d+ ms a picture\.$/,
+  );
+  assert.ok(speeds.cpu >= SLOW, JSON.stringify(speeds));
+  assert.ok(stages.includes('shaders'));
+  assert.equal(runtime, 'webgpu');
+  assert.ok(tile.pixels >= 1 && tile.channels >= 4, JSON.stringify(tile));
+  assert.deepEqual([later.backend, later.speeds, later.reason], ['webgpu', speeds, reason]);
+});
