@@ -93,3 +93,41 @@ pub async fn rehearse(backend: &Backend) -> Result<()> {
     let network = Network::fused(&file, Precision::F32, &backend.device)?;
     compile(&network, channels, &backend.device).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::BackendKind;
+    use crate::fused::Fused;
+    use crate::weights::Dtype;
+
+    /// A network of a few channels, one tensor of which is moved by `shift`.
+    fn shifted(file: &ModelFile, tensor: &str, shift: f32, precision: Precision, device: &Device) -> Network {
+        let read = |name: &str| {
+            let mut values = file.read(name)?;
+            if name == tensor {
+                values.iter_mut().for_each(|value| *value += shift);
+            }
+            Ok(values)
+        };
+        Network::Fused(Fused::new(&file.config, &read, precision, device).unwrap())
+    }
+
+    #[test]
+    fn a_network_with_another_tensor_is_found_out_and_eight_bits_are_not() {
+        let file =
+            ModelFile::seeded(XceptionConfig::mini(Dialect::Keras, 10), Preprocess::keras(SIDE)).unwrap();
+        let gpu = pollster::block_on(Backend::named(BackendKind::Webgpu)).unwrap().device;
+        let proof = pollster::block_on(Proof::of(&file)).unwrap();
+        let hold = |tensor: &str, shift: f32, precision| {
+            pollster::block_on(proof.hold(&shifted(&file, tensor, shift, precision, &gpu), &gpu))
+        };
+        hold("", 0.0, Precision::F32).unwrap();
+        let message = hold("stem.0.norm.beta", 0.5, Precision::F32).unwrap_err().to_string();
+        assert!(message.contains("wrong answer to a known picture"), "{message}");
+        let converted = ModelFile::parse(file.convert(Dtype::Q8).unwrap()).unwrap();
+        let proof = pollster::block_on(Proof::of(&converted)).unwrap();
+        let network = Network::fused(&converted, Precision::Q8, &gpu).unwrap();
+        pollster::block_on(proof.hold(&network, &gpu)).unwrap();
+    }
+}

@@ -62,8 +62,7 @@ const WORKER = `
   };
   const channel = new BroadcastChannel('fault');
   channel.onmessage = ({ data }) => {
-    if (data === 'told?') return;
-    armed = true;
+    armed = data;
     channel.postMessage(told);
   };
   const request = new XMLHttpRequest();
@@ -91,38 +90,41 @@ describe('a GPU', { timeout: PATIENCE }, () => {
   after(() => site.stop());
 
   /** A classifier under `name`, and what it says before and after the fault is armed. */
-  async function meet(name, more = 0) {
+  async function meet(name, { after = 0, again = false } = {}) {
     fault = name;
     const page = await site.open('/about/licence.txt');
-    const got = await page.evaluate(async (more) => {
-      const { ImageClassifier } = await import('/xception-web/index.js');
-      const classifier = await ImageClassifier.create({ model: 'drawings', backend: 'webgpu' });
-      const channel = new BroadcastChannel('fault');
-      const arm = () =>
-        new Promise((resolve) => {
-          channel.onmessage = ({ data }) => resolve(data);
-          channel.postMessage('arm');
-        });
-      const look = async () => {
-        const { predictions, backend } = await classifier.classify('/samples/cat.svg', { topK: 1 });
-        return { label: predictions[0].label, backend, reason: classifier.info.reason };
-      };
-      const looks = [await look(), await look(), await look()];
-      const told = await arm();
-      looks.push(await look());
-      // The GPU may come back, and go again.
-      for (let i = 0; more && looks.at(-1).backend === 'cpu'; i++) {
-        if (i === 600) break;
-        await new Promise((resolve) => setTimeout(resolve, 100));
+    const got = await page.evaluate(
+      async ([after, again]) => {
+        const { ImageClassifier } = await import('/xception-web/index.js');
+        const classifier = await ImageClassifier.create({ model: 'drawings', backend: 'webgpu' });
+        const channel = new BroadcastChannel('fault');
+        const arm = (armed = true) =>
+          new Promise((resolve) => {
+            channel.onmessage = ({ data }) => resolve(data);
+            channel.postMessage(armed);
+          });
+        const look = async () => {
+          const { predictions, backend } = await classifier.classify('/samples/cat.svg', {
+            topK: 1,
+          });
+          return { label: predictions[0].label, backend, reason: classifier.info.reason };
+        };
+        const looks = [await look(), await look(), await look()];
+        const told = await arm();
         looks.push(await look());
-      }
-      if (more) {
-        await arm();
-        looks.push(await look());
-      }
-      classifier.dispose();
-      return { looks, told };
-    }, more);
+        for (let i = 0; i < after; i++) looks.push(await look());
+        // The GPU comes back, and goes again.
+        if (again) {
+          await arm(false);
+          looks.push(await look());
+          await arm();
+          looks.push(await look(), await look());
+        }
+        classifier.dispose();
+        return { looks, told };
+      },
+      [after, again],
+    );
     await page.context().close();
     for (const { label, reason } of got.looks) assert.equal(label, 'cat', reason);
     return got;
@@ -142,14 +144,22 @@ describe('a GPU', { timeout: PATIENCE }, () => {
   });
 
   test('that is lost in the middle of a picture is tried once more', async () => {
-    const { looks } = await meet('lost', 1);
+    const { looks } = await meet('lost', { again: true });
     assert.equal(looks[2].backend, 'webgpu', looks[2].reason);
     assert.equal(looks[3].backend, 'cpu');
     assert.match(looks[3].reason, /WebGPU failed on a picture \(.*lost/);
-    assert.equal(looks.at(-2).backend, 'webgpu', looks.at(-2).reason);
-    assert.match(looks.at(-2).reason, /lost and came back/);
-    assert.equal(looks.at(-1).backend, 'cpu');
-    assert.match(looks.at(-1).reason, /WebGPU failed again \(.*lost/);
+    assert.equal(looks[4].backend, 'webgpu', looks[4].reason);
+    assert.match(looks[4].reason, /lost and came back/);
+    assert.deepEqual([looks[5].backend, looks[6].backend], ['cpu', 'cpu'], 'once, and not again');
+    assert.match(looks[6].reason, /WebGPU failed on a picture \(.*lost/);
+  });
+
+  test('that is lost again at once is left', async () => {
+    const { looks } = await meet('lost', { after: 2 });
+    assert.match(looks[3].reason, /WebGPU failed on a picture \(.*lost/);
+    assert.equal(looks[4].backend, 'cpu');
+    assert.match(looks[4].reason, /WebGPU failed again \(/);
+    assert.deepEqual([looks[5].backend, looks[5].reason], ['cpu', looks[4].reason]);
   });
 
   test('of the least limits that there are will do', async () => {

@@ -42,9 +42,10 @@ const oneAddress = {
   name: 'one-address',
   setup: ({ onLoad, onResolve }) => {
     onResolve({ filter: /^#pkg\// }, ({ path }) => {
-      const name = path.slice('#pkg/'.length);
+      // A second copy has an instance of its own.
+      const [, name, suffix = ''] = path.match(/^#pkg\/(.+?)(-again)?$/);
       return MODULES.includes(name)
-        ? { path: `${process.cwd()}/pkg/${name}/xception_web.js` }
+        ? { path: `${process.cwd()}/pkg/${name}/xception_web.js`, suffix: suffix && '?again' }
         : { path: name, namespace: 'absent' };
     });
     onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: ABSENT }));

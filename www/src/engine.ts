@@ -16,10 +16,9 @@ import { Watch, nameOf } from './gpu.js';
 import { assertPromised, discard, keep, readModel, type Report } from './keep.js';
 import type { Backend, ClassifierInfo, Explanation, ModelInfo, ModelOrigin } from './options.js';
 import type { Creation } from './protocol.js';
-import { Second } from './second.js';
 import { Shaders } from './shaders.js';
 import { keepSpeeds, repeats, trial, type Trial } from './speeds.js';
-import { loadRuntime, type Answer, type Computer, type Runtime, type Session } from './wasm.js';
+import { loadRuntime, type Answer, type Runtime, type Session } from './wasm.js';
 
 /** What computes. */
 type Runs = Pick<ClassifierInfo, 'runtime' | 'threads' | 'tile'>;
@@ -37,10 +36,7 @@ export class Engine {
   readonly #shaders: Shaders;
   readonly #timings = { model: 0, runtime: 0, start: 0, total: 0 };
   #choice: Choice;
-  /** In this worker. */
   #session: Session | undefined;
-  /** The GPU once more, where it came back after a loss. */
-  #second: Second | undefined;
   /** Of the module that runs. */
   #url = '';
   /** The CPU's program, which can be brought up once. */
@@ -51,14 +47,15 @@ export class Engine {
   #proveAt: number | undefined;
   #model!: ModelInfo;
   #runtime: Runs = { runtime: '', threads: 1 };
-  /** The same of the GPU, after a loss. */
-  #ofGpu: Runs | undefined;
   #origin!: ModelOrigin;
   /**
    * Kept while the GPU runs, so that falling back downloads nothing. As a Blob the browser may
    * hold it outside of this worker's memory.
    */
   #spare: Blob | undefined;
+  /** The same after the GPU was lost, until it is tried once more. */
+  #again: Blob | undefined;
+  #isSecond = false;
 
   private constructor(watch: Watch, want: Creation, choice: Choice, report: Report) {
     this.#watch = watch;
@@ -90,7 +87,7 @@ export class Engine {
           engine.#spare = new Blob([model]);
           await engine.#compete(model);
         } catch (error) {
-          if (want.alone || error instanceof OptionError || isWrong(error)) throw error;
+          if (error instanceof OptionError || isWrong(error)) throw error;
           await engine.#fallBack(`WebGPU failed to start (${clause(error)})`);
           engine.#session = undefined;
           runtime = engine.#load(begin);
@@ -114,7 +111,7 @@ export class Engine {
       reason,
       adapter,
       speeds,
-      ...(this.#second && backend === 'webgpu' ? this.#ofGpu! : this.#runtime),
+      ...this.#runtime,
       isolated: self.crossOriginIsolated,
       model: this.#model,
       origin: this.#origin,
@@ -130,26 +127,16 @@ export class Engine {
     return this.#withFallback((session) => session.explain(rgba, width, height, index));
   }
 
-  async #withFallback<T>(work: (computer: Computer) => Promise<T>): Promise<T> {
+  async #withFallback<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const run = () => this.#watch.guard(() => work(this.#session!));
-    if (this.#second) {
-      try {
-        return await this.#useSecond(this.#second, work);
-      } catch (error) {
-        this.#second.close();
-        this.#second = undefined;
-        await this.#fallBack(`WebGPU failed again (${clause(error)})`);
-      }
-    } else if (this.#choice.backend === 'webgpu') {
+    if (this.#again) await this.#comeBack(this.#again);
+    if (this.#choice.backend === 'webgpu') {
       try {
         await this.#proveAgain();
         return await run();
       } catch (error) {
-        if (this.#want.alone) throw error;
-        const { lost } = this.#watch;
+        if (this.#watch.lost && !this.#isSecond) this.#again = this.#spare;
         await this.#fallBack(`WebGPU failed on a picture (${clause(error)})`);
-        this.#ofGpu = this.#runtime;
-        if (lost) void this.#tryAgain(this.#spare!);
       }
     }
     if (this.#spare) {
@@ -180,19 +167,25 @@ export class Engine {
     });
   }
 
-  /** After a loss; until it is there, and if it does not come, the CPU answers. */
-  async #tryAgain(model: Blob): Promise<void> {
-    this.#second = await Second.start(this.#want, model).catch(() => undefined);
-  }
-
-  async #useSecond<T>(second: Second, work: (computer: Computer) => Promise<T>): Promise<T> {
-    const answer = await work(second);
-    if (this.#choice.backend !== 'webgpu') {
-      const { adapter } = this.#choice;
-      const reason = `The GPU device was lost and came back: ${adapter ? nameOf(adapter) : 'WebGPU'}.`;
-      this.#choice = { ...this.#choice, backend: 'webgpu', reason };
+  /** After a loss the GPU is tried once more, when the next picture comes. */
+  async #comeBack(model: Blob): Promise<void> {
+    this.#again = undefined;
+    this.#isSecond = true;
+    const [cpu, choice, url] = [this.#session, this.#choice, this.#url];
+    const { adapter, speeds } = choice;
+    const reason = `The GPU device was lost and came back${adapter ? `: ${nameOf(adapter)}` : ''}.`;
+    this.#watch.enterGpu();
+    try {
+      this.#choice = { backend: 'webgpu', reason, adapter, speeds };
+      const runtime = await this.#load(performance.now());
+      await this.#start(runtime, new Uint8Array(await model.arrayBuffer()));
+      this.#proveAt = undefined;
+      this.#spare = model;
+      cpu?.free();
+    } catch (error) {
+      await this.#fallBack(`WebGPU failed again (${clause(error)})`);
+      this.#url = url;
     }
-    return answer;
   }
 
   /** Downloads and compiles what the chosen backend runs in; may run beside the model's download. */
@@ -221,6 +214,7 @@ export class Engine {
       backend,
       (loaded, total) => told && this.#report({ stage: 'runtime', loaded, total }),
       this.#want.threads,
+      this.#isSecond,
     ).catch((error: unknown) => {
       if (error instanceof DownloadError) throw error;
       throw new BackendError(`The ${backend} backend could not be loaded (${clause(error)}).`);

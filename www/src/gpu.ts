@@ -95,6 +95,14 @@ export class Watch {
     this.failGpu(`the GPU device was lost (${message})`);
   }
 
+  /** What a GPU says counts again, and so do all traps. */
+  enterGpu(): void {
+    this.#gpu = true;
+    this.#left = '';
+    this.#failure = undefined;
+    this.lost = false;
+  }
+
   /** The GPU has failed, unless it is left already. */
   failGpu(message: string): void {
     // The rest of such a message is the chain of calls that led there.

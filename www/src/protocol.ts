@@ -28,8 +28,6 @@ export interface Creation {
   labels?: string;
   backend: BackendChoice;
   threads?: number;
-  /** Fail where this backend does, and leave the CPU to whoever asks. */
-  alone?: boolean;
 }
 
 /** A picture as it travels; `name` is for error messages. */

@@ -7,18 +7,15 @@ import * as relaxed from '#pkg/relaxed';
 import * as threaded from '#pkg/threads';
 import * as threadedPlain from '#pkg/threads-simd128';
 import * as webgpu from '#pkg/webgpu';
+import * as webgpuAgain from '#pkg/webgpu-again';
 import { collect, open, read, type Download } from './fetch.js';
 import { READY, type Start } from './protocol.js';
 import type { Backend, Explanation, ModelInfo, Prediction } from './options.js';
 
 /** A network on a backend. Calls must not overlap. */
-export interface Computer {
+export interface Session {
   classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<Answer>;
   explain(rgba: Uint8Array, width: number, height: number, index?: number): Promise<Explanation>;
-}
-
-/** One in this worker. */
-export interface Session extends Computer {
   info(): SessionInfo;
   /** Holds a GPU to the CPU's answers to known pictures; throws where it fails. */
   prove(): Promise<void>;
@@ -53,11 +50,17 @@ export interface Runtime {
 type Threaded = typeof threaded | typeof threadedPlain;
 type Module = typeof cpu | typeof ndarray | typeof relaxed | Threaded | typeof webgpu;
 
-/** The module for `backend`. Addresses are literal, so that bundlers find the files. */
-function choose(backend: Backend, threads: number): { module: Module; url: URL } {
+/**
+ * The module for `backend`. Addresses are literal, so that bundlers find the files. `again`: the GPU's
+ * runtime can be brought up once in a module; after that there is a second copy of it.
+ */
+function choose(backend: Backend, threads: number, again: boolean): { module: Module; url: URL } {
   switch (backend) {
     case 'webgpu':
-      return { module: webgpu, url: new URL('./wasm/webgpu_bg.wasm', import.meta.url) };
+      return {
+        module: again ? webgpuAgain : webgpu,
+        url: new URL('./wasm/webgpu_bg.wasm', import.meta.url),
+      };
     case 'ndarray':
       return { module: ndarray, url: new URL('./wasm/ndarray_bg.wasm', import.meta.url) };
     case 'cpu':
@@ -141,9 +144,10 @@ export async function loadRuntime(
   backend: Backend,
   onProgress: Progress,
   wanted?: number,
+  again = false,
 ): Promise<Runtime> {
   const threads = backend === 'cpu' ? possibleThreads(wanted) : 1;
-  const { module, url } = await instantiate(backend, threads, onProgress);
+  const { module, url } = await instantiate(backend, threads, onProgress, again);
   // While the model is still on its way.
   if (backend === 'cpu' && 'warmUp' in module) module.warmUp();
   return {
@@ -167,8 +171,9 @@ async function instantiate(
   backend: Backend,
   threads: number,
   onProgress: Progress,
+  again = false,
 ): Promise<{ module: Module; url: string }> {
-  const { module, url } = choose(backend, threads);
+  const { module, url } = choose(backend, threads, again);
   const { href } = url;
   const compiled = await compile({ url: href, what: 'the WebAssembly module', onProgress });
   let memory: WebAssembly.Memory;
