@@ -5,6 +5,8 @@
 #[path = "common/command.rs"]
 mod command;
 mod common;
+#[path = "keras_models/tfjs.rs"]
+mod tfjs;
 
 use common::{
     LOGIT_TOLERANCE, Strings, archive_parts, distance, fixture, keras_layers, keras_legacy_file, keras_model,
@@ -172,6 +174,8 @@ fn the_command_line_reads_models_and_says_what_it_assumes() {
     let shown = xception(&["inspect", model]).unwrap();
     for line in [
         "format        Keras 3 model archive",
+        "written by    Keras 3.15.1",
+        "unused        optimizer, layers/random_flip/seed_generator/vars/0 and 2 more: was left by training",
         "dialect       keras, batch-norm epsilon 1e-3",
         "preprocess    squashed to 40×40, bilinear, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5] (assumed as published: crop and filter)",
         "classes       1",

@@ -14,12 +14,14 @@ mod pickles;
 mod pictures;
 #[path = "mangled/safetensors.rs"]
 mod safetensors;
+#[path = "mangled/tfjs.rs"]
+mod tfjs;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use burn::tensor::Device;
-use common::{keras_model, read_fixture};
+use common::{keras_model, read_fixture, tfjs_model};
 use xception_web::weights::{Dtype, ModelFile};
 
 /// What reading may take beyond the file: a compressed HDF5 file may unpack to a full network
@@ -88,6 +90,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     let mut files: Vec<_> = names.map(|name| (name, read_fixture(name))).into();
     files.extend(["guide.keras", "guide.weights.h5", "deep.h5"].map(|name| (name, keras_model(name))));
     let own = ModelFile::parse(read_fixture(names[0])).unwrap();
+    files.push(("TensorFlow.js", tfjs_model("spread")));
     files.push(("own q8", own.convert(Dtype::Q8).unwrap()));
     files
 }
@@ -103,6 +106,7 @@ fn mangled_files_are_errors_within_bounds_and_never_panics() {
     names_given_twice();
     hdf5::asking_for_memory();
     configurations::asking_for_much();
+    tfjs::manifests_that_do_not_fit();
     pickles::storages_out_of_place();
     numbers_that_are_none();
     a_changed_tensor_of_a_pth_file();

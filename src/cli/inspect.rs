@@ -5,13 +5,15 @@ use xception_web::Result;
 use xception_web::calibration::Activation;
 use xception_web::model::config::Hidden;
 use xception_web::preprocess::{Filter, Fit, Preprocess};
-use xception_web::weights::{Assumed, ModelFile};
+use xception_web::weights::{Assumed, ModelFile, Unused};
 
 use super::adjust::Adjust;
 use super::{MODELS, labelled, model, print_json};
 
 /// Names shown of a long list of labels.
 const LABELS_SHOWN: usize = 8;
+/// The same of tensors that are not used.
+const UNUSED_SHOWN: usize = 2;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -39,6 +41,9 @@ pub fn run(args: Args) -> Result<()> {
     }
     let config = &file.config;
     println!("format        {}", file.format);
+    if let Some(writer) = &file.writer {
+        println!("written by    {writer}");
+    }
     println!("architecture  {}", config.architecture);
     println!("  stem        {:?}", config.stem);
     println!("  entry       {:?}", config.entry);
@@ -108,9 +113,7 @@ pub fn run(args: Args) -> Result<()> {
             println!("{name:13} {value}");
         }
     }
-    if !file.unused.is_empty() {
-        println!("unused        {} (known, and no part of the answer)", file.unused.join(", "));
-    }
+    print_unused(&file.unused);
     let tensors = file.tensors();
     println!("tensors       {}", tensors.len());
     if args.tensors {
@@ -121,6 +124,21 @@ pub fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
+/// A line for each reason.
+fn print_unused(unused: &[Unused]) {
+    let mut left: Vec<&Unused> = unused.iter().collect();
+    while let Some(why) = left.first().map(|unused| unused.why) {
+        let (same, others): (Vec<&Unused>, _) = left.into_iter().partition(|unused| unused.why == why);
+        let shown = same.iter().take(UNUSED_SHOWN).map(|unused| &*unused.name).collect::<Vec<_>>().join(", ");
+        let more = match same.len().saturating_sub(UNUSED_SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        println!("unused        {shown}{more}: {why}");
+        left = others;
+    }
+}
+
 /// The same as JSON; `assumed` says what of it the file does not.
 fn described(file: &ModelFile, own_labels: bool) -> Value {
     let mut assumed = json!(file.assumed);
@@ -129,6 +147,7 @@ fn described(file: &ModelFile, own_labels: bool) -> Value {
         file.tensors().into_iter().map(|(name, shape)| json!({"name": name, "shape": shape})).collect();
     json!({
         "format": file.format,
+        "writer": file.writer,
         "architecture": file.config.architecture,
         "config": file.config,
         "dialect": file.config.dialect.name(),

@@ -29,7 +29,7 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 use xception_web::labels::Labels;
 use xception_web::model::config::IMAGENET_CLASSES;
-use xception_web::weights::ModelFile;
+use xception_web::weights::{ModelFile, with_shards};
 use xception_web::{Error, Result, bundled};
 
 /// What names a model, as every command's help says it.
@@ -159,6 +159,9 @@ fn model(path: &str) -> Result<ModelFile> {
     if let Some(bundled) = bundled::find(path) {
         return bundled.file().map_err(|error| prefixed(path, error));
     }
+    if let Some(name) = path.strip_prefix("hf:") {
+        return Err(on_hub(name));
+    }
     let bytes = read(path).map_err(|error| match error {
         Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
             let names = bundled::ALL.map(|bundled| bundled.name).join(" or ");
@@ -168,7 +171,27 @@ fn model(path: &str) -> Result<ModelFile> {
         }
         other => other,
     })?;
+    let bytes = with_shards(Path::new(path), bytes).map_err(|error| prefixed(path, error))?;
     ModelFile::parse(bytes).map_err(|error| prefixed(path, error))
+}
+
+/// What to do about a model that is named as the page and the package take it: nothing here asks a network.
+fn on_hub(name: &str) -> Error {
+    let (path, revision) = name.split_once('@').unwrap_or((name, "main"));
+    let parts: Vec<&str> = path.splitn(3, '/').collect();
+    let (user, repo, file) = match parts[..] {
+        [user, repo] => (user, repo, "model.safetensors"),
+        [user, repo, file] => (user, repo, file),
+        _ => {
+            return Error::Option(format!(
+                "hf:{name} names no model; name one as hf:USER/REPO, or give a file"
+            ));
+        }
+    };
+    let folder = format!("https://huggingface.co/{user}/{repo}/resolve/{revision}");
+    Error::Option(format!(
+        "hf:{name} is on the Hugging Face hub, and the command line asks no network: download {folder}/{file} and give that file, with {folder}/config.json as --labels if there is one"
+    ))
 }
 
 /// The same error with the file's name before it.

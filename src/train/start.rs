@@ -8,7 +8,7 @@ use super::config::{TrainConfig, preprocess};
 use super::init::fresh;
 use xception_web::error::{Error, Result};
 use xception_web::model::{Xception, XceptionConfig};
-use xception_web::weights::ModelFile;
+use xception_web::weights::{ModelFile, with_shards};
 
 /// The weights of a run's beginning. A given model's head is kept only if its labels are `labels`, all of
 /// them in this order.
@@ -50,7 +50,7 @@ pub fn read(path: &Path) -> Result<ModelFile> {
         path: path.display().to_string(),
         source,
     })?;
-    let file = ModelFile::parse(bytes).map_err(named)?;
+    let file = with_shards(path, bytes).and_then(ModelFile::parse).map_err(named)?;
     if file.config.face.is_some() || !file.config.hidden.is_empty() {
         return Err(Error::Training(format!(
             "cannot start from {}: face networks and heads of several dense layers are only read; give a model that ends in one classifier",

@@ -10,6 +10,7 @@
 //! | PyTorch `.pth`, `pytorch_model.bin`, from before PyTorch 1.6 too; state dicts, checkpoints around one, whole modules | as timm's, under any one prefix | timm |
 //! | Keras legacy `.h5`, Keras 3 `.weights.h5`, weights alone | by layer order | Keras |
 //! | Keras models, `.keras` and legacy `.h5` | by the graph that the file describes | Keras |
+//! | TensorFlow.js layers models, `model.json` and its shards as one archive ([`with_shards`]) | the same | Keras |
 
 mod aligned;
 mod bytes;
@@ -28,9 +29,11 @@ mod seeded;
 mod source;
 mod spelling;
 mod strict;
+mod tfjs;
 mod timm;
 mod torch;
 mod unique;
+mod unused;
 mod write;
 mod zip;
 
@@ -38,11 +41,13 @@ use burn::tensor::Device;
 
 pub use bytes::FileBytes;
 pub use digest::Digest;
-#[cfg(feature = "keras")]
-pub use hdf5::KerasFile;
 pub use keras::Contents;
+#[cfg(feature = "keras")]
+pub use keras::KerasFile;
 pub use metadata::{About, Dtype};
 use serde::{Deserialize, Serialize};
+pub use tfjs::with_shards;
+pub use unused::Unused;
 
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
@@ -66,12 +71,14 @@ pub struct ModelFile {
     pub calibration: Calibration,
     /// Which format the file has, in words.
     pub format: &'static str,
+    /// By what it was written, where it says so.
+    pub writer: Option<String>,
     /// What the file cannot tell.
     pub assumed: Assumed,
     /// Whether it ends in features: there is no classifier, and one logit that is always 0 stands for it.
     pub headless: bool,
-    /// Names of tensors that are known to be in such files, and that no answer depends on.
-    pub unused: Vec<String>,
+    /// What is known to be in such files, and no answer depends on.
+    pub unused: Vec<Unused>,
     digest: Option<Digest>,
     source: Box<dyn TensorSource>,
     rows: Vec<Row>,
@@ -146,7 +153,7 @@ impl ModelFile {
             Self::from_hdf5(bytes)?
         } else if magic.starts_with(ZIP_MAGIC) {
             match zip::first_name(&*bytes) {
-                // Keras writes its metadata and configuration first, PyTorch its pickle.
+                // Keras writes its metadata and configuration first, and so does what packs TensorFlow.js's; PyTorch its pickle.
                 Some(name) if name.ends_with(".json") || name.ends_with(".h5") => Self::from_hdf5(bytes)?,
                 _ => torch::parse(bytes.whole()?)?,
             }

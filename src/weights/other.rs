@@ -3,8 +3,7 @@
 use crate::error::Error;
 
 /// What to give instead, in every message about a file of no known format.
-pub(super) const ALLOWED: &str =
-    "give a model as safetensors, PyTorch's .pth, or Keras's .keras, .h5 or .weights.h5";
+pub(super) const ALLOWED: &str = "give a model as safetensors, PyTorch's .pth, Keras's .keras, .h5 or .weights.h5, or TensorFlow.js's model.json with its shards";
 
 /// First bytes of pictures.
 const PICTURES: [(&[u8], &str); 4] =
@@ -25,7 +24,7 @@ pub(super) fn recognise(start: &[u8]) -> Option<Error> {
     } else if text.starts_with(b"<") {
         "a web page and no model: fetch the file itself by its download link, or"
     } else if text.starts_with(b"{") || text.starts_with(b"[") {
-        "JSON and no model, perhaps the settings or labels beside one;"
+        "JSON and no model by itself, perhaps the settings or labels beside one, or a model.json without its shards;"
     } else {
         return None;
     };

@@ -137,6 +137,10 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
         return Err(unreadable(format!("the header describes {described} bytes of tensors, {there} follow")));
     }
     check_counts(&header)?;
+    // What PyTorch's own `save_file` is told to say.
+    let of_torch =
+        header.metadata().as_ref().is_some_and(|map| map.get("format").is_some_and(|by| by == "pt"));
+    let writer = of_torch.then(|| "PyTorch".to_owned());
     let own = header.metadata().as_ref().and_then(|map| map.get(KEY)).cloned();
     let entry = |name: String| {
         let info = header.info(&name)?;
@@ -147,7 +151,7 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
     let source = Source::new(bytes.into(), entries);
     match own {
         Some(json) => parse_own(&json, data, source),
-        None => timm::published("timm safetensors", Box::new(source)),
+        None => timm::published("timm safetensors", writer, Box::new(source)),
     }
 }
 
@@ -214,6 +218,7 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
         about: metadata.about,
         calibration: metadata.calibration,
         format: "xception-web safetensors",
+        writer: None,
         assumed: Assumed::default(),
         headless: false,
         unused: Vec::new(),

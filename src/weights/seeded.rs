@@ -84,6 +84,7 @@ impl ModelFile {
             labels: Labels::default(),
             about: About { title: Some("Weights by formula, for benchmarks".into()), ..About::default() },
             format: "seeded",
+            writer: None,
             calibration: Calibration::default(),
             assumed: Assumed::default(),
             headless: false,

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::aligned;
 use super::source::TensorSource;
+use super::unused::{COUNTER, LOSS, SECOND_WAY, Unused};
 use crate::error::{Error, Result, short};
 
 /// Tensors at the beginning of timm's networks, by which what stands before all names is found.
@@ -23,8 +24,11 @@ const HEADS: [&str; 7] = ["fc", "fc.1", "last_linear", "last_linear.1", "head.fc
 /// Kernels of one pixel; files of the first ports have them as matrices.
 const POINTWISE: [&str; 4] = ["pointwise.weight", "skip.weight", "conv_pw.weight", "shortcut.weight"];
 
-/// What is known to be in files and in no answer: the deepfake detectors' second way out of the backbone.
-const UNUSED: [&str; 1] = ["adjust_channel."];
+/// What the deepfake detectors have beside the network.
+const UNUSED: &str = "adjust_channel.";
+
+/// What Lightning's users call the loss, which may have a weight for each class, beside the network.
+const LOSSES: [&str; 4] = ["criterion.", "loss.", "loss_fn.", "loss_func."];
 
 /// A tensor, as the file has it and as timm has it.
 struct Tensor {
@@ -39,14 +43,24 @@ pub(super) struct Spelled {
     tensors: Vec<Tensor>,
 }
 
-/// The tensors of `source` under timm's names and in their shapes, and the names of those that are known to be unused.
+/// The tensors of `source` under timm's names and in their shapes, and those that are known to be unused.
 ///
 /// # Errors
 ///
 /// When most names begin alike and one does not.
-pub(super) fn as_timms(source: Box<dyn TensorSource>) -> Result<(Spelled, Vec<String>)> {
-    let stored = source.tensors();
+pub(super) fn as_timms(source: Box<dyn TensorSource>) -> Result<(Spelled, Vec<Unused>)> {
+    let mut stored = source.tensors();
     let before = before_all(stored.iter().map(|(name, _)| name.as_str()));
+    let mut unused = Vec::new();
+    if !before.is_empty() {
+        stored.retain(|(name, _)| {
+            let is_loss = LOSSES.iter().any(|loss| name.starts_with(loss)) && !name.starts_with(&before);
+            if is_loss {
+                unused.push(Unused::new(name, LOSS));
+            }
+            !is_loss
+        });
+    }
     if let Some((name, _)) = stored.iter().find(|(name, _)| !name.starts_with(&before)) {
         return Err(Error::Weights(format!(
             "the file holds the tensor {} beside a network under {}, which has no place for it",
@@ -56,14 +70,16 @@ pub(super) fn as_timms(source: Box<dyn TensorSource>) -> Result<(Spelled, Vec<St
     }
     let names: HashSet<String> = stored.iter().map(|(name, _)| bare(name, &before).to_owned()).collect();
     let head = head(&names);
-    let (mut tensors, mut unused) = (Vec::new(), Vec::new());
+    let mut tensors = Vec::new();
     for (theirs, mut shape) in stored {
         let name = bare(&theirs, &before);
-        if is_counter(name, &shape, &names) {
-            continue;
-        }
-        if UNUSED.iter().any(|start| name.starts_with(start)) {
-            unused.push(theirs);
+        let why = match name {
+            _ if is_counter(name, &shape, &names) => Some(COUNTER),
+            _ if name.starts_with(UNUSED) => Some(SECOND_WAY),
+            _ => None,
+        };
+        if let Some(why) = why {
+            unused.push(Unused::new(theirs, why));
             continue;
         }
         let part = |head: &str| name.strip_prefix(head)?.strip_prefix('.');
@@ -164,7 +180,7 @@ mod tests {
         }
     }
 
-    fn spelled(names: &[(&str, &[usize])]) -> (Spelled, Vec<String>) {
+    fn spelled(names: &[(&str, &[usize])]) -> (Spelled, Vec<Unused>) {
         let names = names.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
         as_timms(Box::new(Names(names))).unwrap()
     }
@@ -180,6 +196,7 @@ mod tests {
             ("net.backbone.adjust_channel.0.weight", &[512, 2048, 1, 1]),
             ("net.backbone.last_linear.1.weight", &[2, 2048]),
             ("net.backbone.last_linear.1.bias", &[2]),
+            ("criterion.weight", &[2]),
         ]);
         let tensors = source.tensors();
         let names: Vec<_> = tensors.iter().map(|(name, _)| name.as_str()).collect();
@@ -193,7 +210,12 @@ mod tests {
         ];
         assert_eq!(names, expected);
         assert_eq!(tensors[3].1, [64, 32, 1, 1]);
-        assert_eq!(unused, ["net.backbone.adjust_channel.0.weight"]);
+        let expected = [
+            Unused::new("criterion.weight", LOSS),
+            Unused::new("net.backbone.bn1.num_batches_tracked", COUNTER),
+            Unused::new("net.backbone.adjust_channel.0.weight", SECOND_WAY),
+        ];
+        assert_eq!(unused, expected);
         assert_eq!(source.read("fc.bias").unwrap(), ["net.backbone.last_linear.1.bias".len() as f32]);
         assert!(source.read("net.backbone.last_linear.1.bias").is_err());
     }

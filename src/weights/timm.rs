@@ -21,7 +21,11 @@ const INPUT_SIZE: usize = 299;
 const CROP_PCT: f64 = 0.8975;
 
 /// The network of timm's whose tensors these are, with what its published weights expect of a picture.
-pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> Result<ModelFile> {
+pub(super) fn published(
+    format: &'static str,
+    writer: Option<String>,
+    source: Box<dyn TensorSource>,
+) -> Result<ModelFile> {
     let (source, unused) = spelling::as_timms(source)?;
     let tensors = source.tensors();
     let (config, rows, crop) = if aligned::is_aligned(tensors.iter().map(|(name, _)| name.as_str())) {
@@ -39,6 +43,7 @@ pub(super) fn published(format: &'static str, source: Box<dyn TensorSource>) -> 
         labels: Labels::default(),
         about: About::default(),
         format,
+        writer,
         calibration: Calibration::default(),
         assumed: Assumed::PUBLISHED,
         headless: false,

@@ -159,7 +159,7 @@ fn published(bytes: Vec<u8>, found: Found, storages: &Storages) -> Result<ModelF
     if total > bytes.len() {
         return Err(damaged(format!("holds tensors of {total} bytes in {}", bytes.len())));
     }
-    timm::published(found.format, Box::new(Source { bytes, entries }))
+    timm::published(found.format, found.writer, Box::new(Source { bytes, entries }))
 }
 
 /// Where the numbers of a tensor lie in the file.

@@ -135,3 +135,15 @@ fn complaints_that_nobody_reads_are_no_panic() {
     assert_eq!(output.status.code(), Some(1), "{}", output.status);
     assert!(String::from_utf8_lossy(&output.stdout).contains("class "));
 }
+
+#[test]
+fn a_model_on_the_hub_is_told_what_to_download() {
+    for (name, address) in [
+        ("hf:timm/xception41.tf_in1k", "/timm/xception41.tf_in1k/resolve/main/model.safetensors"),
+        ("hf:me/mine/a/b.h5@v2", "/me/mine/resolve/v2/a/b.h5"),
+    ] {
+        let message = failure(&["classify", "--model", name, &path(PNG)]);
+        assert!(message.contains(&format!("https://huggingface.co{address} ")), "{message}");
+    }
+    assert!(failure(&["inspect", "hf:timm"]).contains("hf:USER/REPO"));
+}

@@ -56,6 +56,13 @@ pub fn keras_model(name: &str) -> Vec<u8> {
     whole
 }
 
+/// A model that TensorFlow.js's converter wrote, from `tests/fixtures/tfjs`, with its shards.
+pub fn tfjs_model(name: &str) -> Vec<u8> {
+    let path = fixture(&format!("tfjs/{name}/model.json"));
+    let json = std::fs::read(&path).expect("a fixture");
+    xception_web::weights::with_shards(&path, json).expect("its shards")
+}
+
 /// An archive of stored entries without checksums.
 pub fn stored_zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut file, mut directory) = (Vec::new(), Vec::new());

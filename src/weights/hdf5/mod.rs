@@ -8,29 +8,19 @@ mod dataset;
 mod source;
 
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
 
 use hdf5_pure::{AttrValue, File, Group};
 
-use super::bytes::Part;
+use super::FileBytes;
 use super::keras::order::{self, Layer};
 use super::keras::place::{Place, Tensors, place};
-use super::keras::{Contents, Folded, MAX_CONFIG, Saved};
-use super::{FileBytes, ZIP_MAGIC, zip};
+use super::keras::{KERAS3_ROOTS, Opened, Saved, TRAINING, is_of_training};
 use crate::error::{Error, Result, short};
 use dataset::{Sizes, values};
 use source::{Allowance, Source};
 
 /// Most tensors that a layer of an Xception has; a group of more is a nested model.
 const MOST_TENSORS: usize = 4;
-
-/// Where Keras 3 keeps its layers: today, and in the first releases of `.weights.h5`.
-const KERAS3_ROOTS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
-
-/// What training leaves beside the weights: no part of the function, whatever is in it.
-const TRAINING: [&str; 3] = ["optimizer", "optimizer_weights", "metrics"];
-/// The same within a layer, of dropout and augmentation.
-const SEEDS: &str = "seed_generator";
 
 /// Most bytes that are read to find the layers: eight times what a file of the largest network takes, saved as a
 /// whole model (4.1 MB).
@@ -42,79 +32,23 @@ const MAX_GROUPS: usize = 4096;
 const MAX_DEPTH: usize = 8;
 const MAX_PATH: usize = 512;
 
-/// An opened Keras file, whose values are read one tensor at a time.
-pub struct KerasFile {
-    file: File,
-    /// Tensors that are made of several of the file's; whether it is the bias that is asked for.
-    folded: HashMap<String, (Rc<Folded>, bool)>,
-}
-
-impl KerasFile {
-    /// Recognises weights in either layout and whole models; also says what network it is.
-    ///
-    /// # Errors
-    ///
-    /// When the file is damaged, or holds what is no Xception.
-    pub fn open(bytes: impl FileBytes + Send + Sync + 'static) -> Result<(Contents, Self)> {
-        let mut magic = [0; ZIP_MAGIC.len()];
-        let known = bytes.size().min(magic.len());
-        bytes.read(0, &mut magic[..known])?;
-        if magic != ZIP_MAGIC {
-            return Self::of(bytes, None);
-        }
-        let files = zip::directory(&bytes)?;
-        let entry = |name: &str| {
-            files.get(name).cloned().ok_or_else(|| {
-                Error::Format(format!(
-                    "the archive holds no {name}, as Keras's own do; save the model again with Keras's model.save"
-                ))
-            })
-        };
-        let (config, range) = (entry("config.json")?, entry("model.weights.h5")?);
-        if config.len() > MAX_CONFIG {
-            return Err(Error::Format(format!(
-                "the model's configuration has {} bytes, and at most {MAX_CONFIG} are read",
-                config.len()
-            )));
-        }
-        let mut json = vec![0; config.len()];
-        bytes.read(config.start, &mut json)?;
-        Self::of(Part { bytes, range }, Some(String::from_utf8_lossy(&json).into_owned()))
+/// Opens HDF5, which may be the weights of a model that an archive describes.
+pub(super) fn open(bytes: impl FileBytes + Send + Sync + 'static, json: Option<String>) -> Result<Opened> {
+    let size = bytes.size();
+    let allowance = Allowance::new(MAX_STRUCTURE);
+    let source = Source { bytes, allowance: allowance.clone() };
+    let opened = File::from_source(source)
+        .map_err(|error| damaged("the structure", error))
+        .and_then(|file| contents(file, size, json));
+    // Whatever came of it: the library leaves out attributes that it cannot read.
+    if allowance.is_used_up() {
+        return Err(damaged(
+            "the layers",
+            format!("their names and places take more than {MAX_STRUCTURE} bytes"),
+        ));
     }
-
-    /// The same of HDF5, which may be the weights of a model that an archive describes.
-    fn of(bytes: impl FileBytes + Send + Sync + 'static, json: Option<String>) -> Result<(Contents, Self)> {
-        let size = bytes.size();
-        let allowance = Allowance::new(MAX_STRUCTURE);
-        let source = Source { bytes, allowance: allowance.clone() };
-        let opened = File::from_source(source)
-            .map_err(|error| damaged("the structure", error))
-            .and_then(|file| contents(file, size, json));
-        // Whatever came of it: the library leaves out attributes that it cannot read.
-        if allowance.is_used_up() {
-            return Err(damaged(
-                "the layers",
-                format!("their names and places take more than {MAX_STRUCTURE} bytes"),
-            ));
-        }
-        allowance.lift();
-        opened
-    }
-
-    /// The values of the tensor of this name, row-major in Keras's layout.
-    ///
-    /// # Errors
-    ///
-    /// When there is none, or its bytes cannot be read.
-    pub fn read(&self, name: &str) -> Result<Vec<f32>> {
-        match self.folded.get(name) {
-            Some((parts, bias)) => {
-                let [kernel, biases] = parts.values(&|name| values(&self.file, name))?;
-                Ok(if *bias { biases } else { kernel })
-            }
-            None => values(&self.file, name),
-        }
-    }
+    allowance.lift();
+    opened
 }
 
 fn damaged(what: &str, why: impl std::fmt::Display) -> Error {
@@ -125,7 +59,7 @@ fn damaged(what: &str, why: impl std::fmt::Display) -> Error {
     ))
 }
 
-fn contents(file: File, size: usize, json: Option<String>) -> Result<(Contents, KerasFile)> {
+fn contents(file: File, size: usize, json: Option<String>) -> Result<Opened> {
     let mut sizes = Sizes::default();
     let legacy = legacy_root(&file)?;
     let (saved, json) = match json {
@@ -157,8 +91,19 @@ fn contents(file: File, size: usize, json: Option<String>) -> Result<(Contents, 
         }
     };
     sizes.check(size)?;
-    check_unused(&file, &used)?;
-    Ok((contents?, KerasFile { file, folded }))
+    let unused = check_unused(&file, &used)?;
+    let mut contents = contents?;
+    contents.writer = writer(&file)?;
+    contents.unused = unused;
+    Ok(Opened { contents, folded, read: Box::new(move |name| values(&file, name)) })
+}
+
+/// Which Keras wrote the file, on which backend, where it says so.
+fn writer(file: &File) -> Result<Option<String>> {
+    let attributes = file.root().attrs().map_err(|error| damaged("the attributes", error))?;
+    let text = |key: &str| attributes.get(key).and_then(AttrValue::as_str).map(short);
+    let backend = text("backend").map_or(String::new(), |backend| format!(" with the backend {backend}"));
+    Ok(text("keras_version").map(|version| format!("Keras {version}{backend}")))
 }
 
 /// What a whole model in the legacy format says of its graph.
@@ -259,18 +204,23 @@ fn legacy_layer(
     Ok(tensors)
 }
 
-/// Refuses tensors that belong to no layer, but for what training leaves.
-fn check_unused(file: &File, used: &[String]) -> Result<()> {
+/// Refuses tensors that belong to no layer, but for what training leaves: the names of its groups and tensors.
+fn check_unused(file: &File, used: &[String]) -> Result<Vec<String>> {
     let used: HashSet<&str> = used.iter().map(String::as_str).collect();
-    let is_unused =
-        |name: &&String| !used.contains(name.as_str()) && !name.split('/').any(|part| part == SEEDS);
-    match stored(&file.root())?.iter().find(is_unused) {
-        Some(name) => Err(Error::Weights(format!(
-            "the file holds the tensor {}, which belongs to none of its layers and this network has no place for",
-            short(name)
-        ))),
-        None => Ok(()),
+    let root = file.root();
+    let groups = root.groups().map_err(|error| damaged("the structure", error))?;
+    let mut left: Vec<String> = groups.into_iter().filter(|name| TRAINING.contains(&name.as_str())).collect();
+    for name in stored(&root)? {
+        if is_of_training(&name) {
+            left.push(name);
+        } else if !used.contains(name.as_str()) {
+            return Err(Error::Weights(format!(
+                "the file holds the tensor {}, which belongs to none of its layers and this network has no place for",
+                short(&name)
+            )));
+        }
     }
+    Ok(left)
 }
 
 /// Paths of all datasets below `root`, but for those that training left.

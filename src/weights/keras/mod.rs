@@ -7,6 +7,8 @@
 #[cfg(feature = "keras")]
 mod dense;
 #[cfg(feature = "keras")]
+mod file;
+#[cfg(feature = "keras")]
 mod layer;
 #[cfg(feature = "keras")]
 mod model;
@@ -26,11 +28,16 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "keras")]
 pub(super) use dense::Folded;
 #[cfg(feature = "keras")]
+pub use file::KerasFile;
+#[cfg(feature = "keras")]
+pub(super) use file::{KERAS3_ROOTS, Opened, TRAINING, is_of_training};
+#[cfg(feature = "keras")]
 pub(super) use model::MAX_CONFIG;
 
 use super::metadata::About;
 use super::names::{Layout, table};
 use super::source::TensorSource;
+use super::unused::{TRAINING as TRAINED, Unused};
 use super::{Assumed, ModelFile};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result, short};
@@ -49,6 +56,8 @@ pub(super) enum Saved {
     LegacyModel,
     /// A whole model as `.keras`.
     Archive,
+    /// A layers model of TensorFlow.js.
+    Tfjs,
 }
 
 impl Saved {
@@ -58,6 +67,7 @@ impl Saved {
             Self::Keras3 => "Keras 3 weights HDF5",
             Self::LegacyModel => "Keras model in legacy HDF5",
             Self::Archive => "Keras 3 model archive",
+            Self::Tfjs => "TensorFlow.js layers model",
         }
     }
 }
@@ -71,6 +81,10 @@ pub struct Contents {
     pub(super) calibration: Calibration,
     pub(super) assumed: Assumed,
     pub(super) labels: Labels,
+    /// By what the file was written, where it says so.
+    pub(super) writer: Option<String>,
+    /// What training left, by its name in the file.
+    pub(super) unused: Vec<String>,
     /// Without a classifier.
     pub(super) headless: bool,
     /// Name and shape of each tensor, in the file's order.
@@ -115,8 +129,19 @@ impl TensorSource for Source {
 
 /// The network that a file holds.
 pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
-    let Contents { saved, config, preprocess, calibration, assumed, labels, headless, mut tensors, mut rows } =
-        contents;
+    let Contents {
+        saved,
+        config,
+        preprocess,
+        calibration,
+        assumed,
+        labels,
+        writer,
+        unused,
+        headless,
+        mut tensors,
+        mut rows,
+    } = contents;
     config.validate()?;
     if headless {
         // What stands for it is zero.
@@ -140,10 +165,11 @@ pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
         labels,
         about: About::default(),
         format: saved.name(),
+        writer,
         calibration,
         assumed,
         headless,
-        unused: Vec::new(),
+        unused: unused.into_iter().map(|name| Unused::new(name, TRAINED)).collect(),
         digest: None,
         source: Box::new(Source { read, tensors }),
         rows,

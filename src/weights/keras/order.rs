@@ -59,6 +59,8 @@ pub(in crate::weights) fn contents(saved: Saved, layers: Vec<Layer>) -> Result<C
         calibration: Calibration { activation, ..Calibration::default() },
         // Whether ReLU follows a dense layer is nowhere in the file.
         labels: Labels::default(),
+        writer: None,
+        unused: Vec::new(),
         headless,
         assumed: Assumed { activation: guessed, ..Assumed::PUBLISHED },
         tensors: layers.into_iter().flat_map(|layer| layer.tensors).collect(),

@@ -78,8 +78,19 @@ pub(in crate::weights) fn place(json: &str, saved: Saved, tensors: &mut dyn Tens
     let labels = Labels::new(FER2013.map(str::to_owned).into_iter().filter(|_| emotions).collect());
     let assumed = Assumed { labels: emotions, ..assumed };
     let (config, headless) = (found.config, found.dense.is_empty());
-    let contents =
-        Contents { saved, config, preprocess, calibration, assumed, labels, headless, tensors: all, rows };
+    let contents = Contents {
+        saved,
+        config,
+        preprocess,
+        calibration,
+        assumed,
+        labels,
+        writer: None,
+        unused: Vec::new(),
+        headless,
+        tensors: all,
+        rows,
+    };
     Ok(Placed { contents, folded, used })
 }
 

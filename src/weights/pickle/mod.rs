@@ -7,7 +7,7 @@ mod objects;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 use machine::{Id, Machine, Value};
 
 /// Most bytes of a pickle, some ten times those of the largest network here; values live in memory.
@@ -54,6 +54,8 @@ pub(super) struct Found {
     pub tensors: Vec<(String, Tensor)>,
     /// In words.
     pub format: &'static str,
+    /// By what it was written, where it says so.
+    pub writer: Option<String>,
 }
 
 /// Names and tensors of a state dict or a whole module, alone or under `state_dict` or `model`.
@@ -109,17 +111,24 @@ pub(super) fn legacy(bytes: &[u8]) -> Result<Legacy> {
 impl Machine<'_> {
     /// The tensors of a whole module, of a dict by name, or of the one of both that training scripts put a dict around.
     fn tensors(&self, root: Id) -> Result<Found> {
-        let module = |root| Ok(Found { tensors: self.module(root)?, format: "PyTorch module" });
-        let dict = |root| Ok(Found { tensors: self.tensors_of(root)?, format: "PyTorch state dict" });
+        let module =
+            |root, writer| Ok(Found { tensors: self.module(root)?, format: "PyTorch module", writer });
+        let dict = |root, writer| {
+            Ok(Found { tensors: self.tensors_of(root)?, format: "PyTorch state dict", writer })
+        };
         let entries = match &self.values[root] {
             Value::Dict(entries) => entries,
-            Value::Object(_) => return module(root),
+            Value::Object(_) => return module(root, None),
             _ => return Err(refuse("holds neither a state dict nor a module")),
         };
         let text = |id: Id| match &self.values[id] {
             Value::Text(text) => Some(text.as_str()),
             _ => None,
         };
+        let lightning = entries.iter().find(|&&(key, _)| text(key) == Some("pytorch-lightning_version"));
+        let writer = lightning
+            .and_then(|&(_, value)| text(value))
+            .map(|version| short(format!("PyTorch Lightning {version}")));
         let inner: Vec<Id> = entries
             .iter()
             .filter(|&&(key, value)| {
@@ -130,11 +139,11 @@ impl Machine<'_> {
             .collect();
         match inner[..] {
             [] => {}
-            [inner] if matches!(self.values[inner], Value::Object(_)) => return module(inner),
-            [inner] if inner != root => return dict(inner),
+            [inner] if matches!(self.values[inner], Value::Object(_)) => return module(inner, writer),
+            [inner] if inner != root => return dict(inner, writer),
             _ => return Err(refuse("holds several state dicts, and which is meant is not said")),
         }
-        dict(root)
+        dict(root, writer)
     }
 
     fn tensors_of(&self, dict: Id) -> Result<Vec<(String, Tensor)>> {
