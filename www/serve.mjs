@@ -24,6 +24,7 @@ const MODEL_HOSTS = [
   'https://huggingface.co',
   'https://*.hf.co',
   'https://storage.googleapis.com/tensorflow/keras-applications/',
+  'https://raw.githubusercontent.com/JustinShenk/fer/',
 ];
 
 /** The page's own policy, sent with every file because a worker goes by its script's headers. */

@@ -111,7 +111,9 @@ describe('models', { timeout: PATIENCE }, () => {
     assert.ok(published.length >= 7);
     for (const { id, title, url, bytes, sha256, licence, accuracy, classes } of REGISTRY) {
       assert.ok(id && title && url && bytes > 0 && licence && classes > 0, id);
-      assert.ok(accuracy.top1 < accuracy.top5 && accuracy.top5 < 1, id);
+      // Nobody has published that of the faces' model.
+      if (id === 'fer') assert.equal(accuracy, undefined);
+      else assert.ok(accuracy.top1 < accuracy.top5 && accuracy.top5 < 1, id);
       assert.ok(sha256 === undefined || /^[0-9a-f]{64}$/.test(sha256), id);
     }
     for (const { url } of published) assert.match(url, /^https:/);

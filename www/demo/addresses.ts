@@ -46,9 +46,23 @@ function show(shown: boolean): void {
 export async function confirmed(address: string): Promise<boolean> {
   const url = URL.canParse(address, location.href) ? new URL(address, location.href) : undefined;
   if (!url || url.origin === location.origin || url.protocol === 'data:') return true;
+  return allowed(
+    `This link wants a picture from ${url.host}, which will learn your network address.`,
+  );
+}
+
+let asking: Promise<unknown> = Promise.resolve();
+
+/** Waits for a yes to a sentence, one after the other. */
+export function allowed(sentence: string): Promise<boolean> {
+  const answer = asking.then(() => ask(sentence));
+  asking = answer;
+  return answer;
+}
+
+async function ask(sentence: string): Promise<boolean> {
   const yes = element('asked-load');
-  element('asked-text').textContent =
-    `This link wants a picture from ${url.host}, which will learn your network address.`;
+  element('asked-text').textContent = sentence;
   asked.hidden = false;
   yes.focus();
   const answer = await new Promise<boolean>((resolve) => {

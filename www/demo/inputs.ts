@@ -1,10 +1,12 @@
 // The ways in: picker, drop, paste, samples. Says which file came, not what becomes of it.
 
+import { packFiles } from 'xception-web';
 import { element } from './dom.js';
 
 const LABELS_FILE = /\.json$/i;
 const MODEL_FILE = /\.(safetensors|keras|h5|hdf5|pth|pt|ckpt|bin)$/i;
-export const MODEL_ENDINGS = '.safetensors, .keras, .h5, .hdf5, .pth, .pt, .ckpt or .bin';
+export const MODEL_ENDINGS =
+  '.safetensors, .keras, .h5, .hdf5, .pth, .pt, .ckpt or .bin, or are a model.json with its shards';
 
 export interface Takers {
   /** At least one. */
@@ -26,24 +28,26 @@ export function listen({ pictures, address, model, failed }: Takers): void {
     }
     if (models[0] || labels[0]) model({ model: models[0], labels: labels[0] });
   };
-  const take = (files: File[]) => {
+  const take = async (all: File[]) => {
+    const files = await packed(all);
     const labels = files.filter(({ name }) => LABELS_FILE.test(name));
     const models = files.filter(({ name }) => MODEL_FILE.test(name));
     const rest = files.filter((file) => !labels.includes(file) && !models.includes(file));
     if (rest.length > 0) pictures(rest);
     load(models, labels);
   };
-  const takeModel = (files: File[]) => {
+  const takeModel = async (all: File[]) => {
+    const files = await packed(all);
     const labels = files.filter(({ name }) => LABELS_FILE.test(name));
     // Whatever was chosen as a model is tried as one: its name need not say so.
     const models = files.filter((file) => !labels.includes(file));
     load(models, labels);
   };
 
-  const pick = (id: string, taker: (files: File[]) => void) => {
+  const pick = (id: string, taker: (files: File[]) => Promise<void>) => {
     const input = element<HTMLInputElement>(id);
     input.addEventListener('change', () => {
-      taker([...(input.files ?? [])]);
+      taker([...(input.files ?? [])]).catch(failed);
       input.value = ''; // So that the same file can be chosen again.
     });
   };
@@ -63,14 +67,14 @@ export function listen({ pictures, address, model, failed }: Takers): void {
     zone.classList.remove('over');
     const files = [...(event.dataTransfer?.files ?? [])];
     const dragged = files.length > 0 ? undefined : draggedAddress(event.dataTransfer);
-    if (files.length > 0) take(files);
+    if (files.length > 0) take(files).catch(failed);
     else if (dragged) address(dragged);
     else failed(new Error('What was dropped is no picture. Save the picture first, then drop it.'));
   });
 
   document.addEventListener('paste', ({ clipboardData, target }) => {
     const files = [...(clipboardData?.files ?? [])];
-    if (files.length > 0) return take(files);
+    if (files.length > 0) return void take(files).catch(failed);
     const text = clipboardData?.getData('text/plain').trim() ?? '';
     if (!(target instanceof HTMLInputElement) && /^(https?:\/\/|data:image\/)\S+$/.test(text)) {
       address(text);
@@ -80,6 +84,19 @@ export function listen({ pictures, address, model, failed }: Takers): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>('[data-sample]')) {
     button.addEventListener('click', () => address(button.dataset.sample!));
   }
+}
+
+/** The same files, of which a model.json of TensorFlow.js and its shards are one, ending as a model does. */
+async function packed(files: File[]): Promise<File[]> {
+  for (const json of files.filter(({ name }) => LABELS_FILE.test(name))) {
+    const text = await json.text();
+    if (!text.includes('"weightsManifest"')) continue;
+    const shards = files.filter(({ name }) => text.includes(`${name}"`));
+    const model = await packFiles([json, ...shards]);
+    const named = new File([model], `${json.name} and ${shards.length} shards.bin`);
+    return [named, ...files.filter((file) => file !== json && !shards.includes(file))];
+  }
+  return files;
 }
 
 /** A picture dragged from another page: its own address before that of a link around it. */

@@ -1,7 +1,7 @@
 // The page: one classifier at a time, one picture or camera at a time, the newest always wins.
 
 import { BACKENDS, ImageClassifier, PictureError, type BackendChoice } from 'xception-web';
-import { bring, confirmed, listenForAddresses } from './addresses.js';
+import { allowed, bring, confirmed, listenForAddresses } from './addresses.js';
 import { answerText, clearAnswer, showAnswer, showBusy } from './answer.js';
 import { Camera } from './camera.js';
 import { clearCurve, showCurve } from './curve.js';
@@ -282,5 +282,12 @@ async function begin(): Promise<void> {
     const names = BACKENDS.join(', ');
     showError(`There is no backend called "${askedBackend}". Choose one of ${names}.`);
   }
-  if (askedModel && model === undefined) await picker.suggest(askedModel);
+  if (askedModel?.startsWith('hf:')) await beginWith(askedModel);
+  else if (askedModel && model === undefined) await picker.suggest(askedModel);
+}
+
+/** A model of the hub, which a link wants. */
+async function beginWith(name: string): Promise<void> {
+  const sentence = `This link wants the model ${name.slice(3)} from huggingface.co, which will learn your network address.`;
+  if (await allowed(sentence)) await change({ backend, model: name, labels: undefined });
 }

@@ -123,11 +123,10 @@ export class Picker {
     const model = this.#chosen();
     page.hidden = !model?.page;
     if (model?.page) page.href = model.page;
-    cost.textContent = !model
-      ? ''
-      : comesAlong(model) || this.#isKept(model)
-        ? `${this.#costOf(model)}.`
-        : `${this.#costOf(model)}, then is stored on this device.`;
+    const kept = model && !comesAlong(model) && !this.#isKept(model);
+    const then = kept ? ', then is stored on this device' : '';
+    const hint = model?.hint ? ` ${model.hint}` : '';
+    cost.textContent = model ? `${this.#costOf(model)}${then}.${hint}` : '';
   }
 
   /** What using a model will ask of the network, before it is asked. */
@@ -158,8 +157,9 @@ export class Picker {
     const button = document.createElement('button');
     button.type = 'button';
     button.value = model.id;
-    const right = `${(100 * model.accuracy.top1).toFixed(1)} % right`;
-    const lines = [`${model.classes} things · ${right}`, this.#costOf(model)];
+    const right = model.accuracy && `${(100 * model.accuracy.top1).toFixed(1)} % right`;
+    const knows = [`${model.classes} things`, right].filter(Boolean).join(' · ');
+    const lines = [knows, this.#costOf(model)];
     const title = document.createElement('strong');
     title.textContent = model.title;
     button.append(title, ...lines.map(quiet));
@@ -205,7 +205,9 @@ function worthwhile(known: RegistryModel[], running: string | undefined): Regist
   const large = others
     .filter((model) => !comesAlong(model))
     .sort((a, b) => a.bytes - b.bytes)
-    .filter(({ accuracy: { top1 } }) => {
+    .filter(({ accuracy }) => {
+      // Of one whose accuracy nobody has published, nothing is promised.
+      const top1 = accuracy?.top1 ?? 0;
       const better = top1 >= best + WORTH;
       if (better) best = top1;
       return better;
@@ -217,8 +219,9 @@ function worthwhile(known: RegistryModel[], running: string | undefined): Regist
   ];
 }
 
-function rightness({ accuracy: { top1, on } }: RegistryModel): string {
-  return `${(100 * top1).toFixed(1)} % right on ${on}`;
+function rightness({ accuracy }: RegistryModel): string {
+  if (!accuracy) return 'accuracy not published';
+  return `${(100 * accuracy.top1).toFixed(1)} % right on ${accuracy.on}`;
 }
 
 function quiet(text: string): HTMLElement {

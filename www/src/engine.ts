@@ -290,7 +290,7 @@ export class Engine {
   /** Gives the classes the names asked for, or ImageNet's where they are missing. */
   async #name(session: Session): Promise<void> {
     const { classes, labels } = session.info();
-    let json = this.#want.labels;
+    let json = this.#want.labels ?? namesIn(this.#want.model.config);
     if (json === undefined) {
       if (labels.length > 0 || classes !== IMAGENET_CLASSES) return;
       const url = new URL('./models/imagenet.json', import.meta.url).href;
@@ -314,4 +314,9 @@ export class Engine {
 /** Another backend would say so again. */
 function isWrong(error: unknown): boolean {
   return error instanceof ModelError && error.code === 'wrong-model';
+}
+
+/** The configuration beside a model, where it names the classes. */
+function namesIn(config: string | undefined): string | undefined {
+  return config && /"(label_names|id2label)"\s*:\s*[[{]/.test(config) ? config : undefined;
 }

@@ -13,6 +13,7 @@ export {
 } from './errors.js';
 export { models, type RegistryModel } from './models.js';
 export type { CachedModel } from './cache.js';
+export { packFiles } from './shards.js';
 export {
   BACKENDS,
   type AdapterInfo,

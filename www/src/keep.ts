@@ -2,10 +2,11 @@
 // this device once the network built from them has proved that they are a model.
 
 import { forget, recall, store, type Kept } from './cache.js';
-import { DownloadError, ModelError, clause } from './errors.js';
+import { DownloadError, ModelError, OptionError, clause } from './errors.js';
 import { download } from './fetch.js';
 import type { ModelInfo, ModelOrigin, Progress } from './options.js';
 import type { ModelSource } from './protocol.js';
+import { addressOfShard, archive, shardsOf } from './shards.js';
 
 export type Report = (progress: Progress) => void;
 
@@ -51,7 +52,7 @@ export async function readModel(source: ModelSource, report: Report): Promise<Lo
     };
   }
   const promised = expected?.bytes;
-  const bytes = await download({
+  const first = await download({
     url,
     what: 'the model',
     onProgress: (loaded, total) => {
@@ -60,6 +61,7 @@ export async function readModel(source: ModelSource, report: Report): Promise<Lo
       report({ stage: 'model', loaded, total });
     },
   });
+  const bytes = await withShards(first, source, report);
   if (!hasSize(bytes, source)) {
     throw wrongModel(source, `${bytes.length} bytes long, not ${promised}`);
   }
@@ -78,6 +80,42 @@ export async function readModel(source: ModelSource, report: Report): Promise<Lo
     sha256,
     origin: { url, sha256: checked, from: 'network', bytes: bytes.length, stored: false, note },
   };
+}
+
+/** The bytes of a model that is one file; of TensorFlow.js's model.json, of an archive of it and its shards. */
+async function withShards(
+  first: Uint8Array<ArrayBuffer>,
+  { url, sha256 }: ModelSource & { url: string },
+  report: Report,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const shards = shardsOf(first);
+  if (!shards) return first;
+  if (sha256) {
+    throw new OptionError(
+      'A SHA-256 is that of one file, and a model.json comes with shards. Give no sha256 for it.',
+    );
+  }
+  if (!/^https?:/.test(url)) {
+    throw new ModelError(
+      'A model.json from an address of one file alone has no shards beside it. Give it and its shards as a list of files.',
+    );
+  }
+  const parts: [string, Blob][] = [['model.json', new Blob([first])]];
+  let loaded = first.length;
+  const total = loaded + shards.bytes;
+  for (const path of shards.paths) {
+    const bytes = await download({
+      url: addressOfShard(path, url),
+      what: `the model’s shard ${path}`,
+      onProgress: (part) => {
+        const sum = loaded + part;
+        report({ stage: 'model', loaded: sum, total: sum <= total ? total : undefined });
+      },
+    });
+    loaded += bytes.length;
+    parts.push([path, new Blob([bytes])]);
+  }
+  return new Uint8Array(await archive(parts).arrayBuffer());
 }
 
 async function readFile(file: Blob): Promise<Uint8Array<ArrayBuffer>> {

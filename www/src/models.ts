@@ -4,8 +4,10 @@ import { addressOf } from './address.js';
 import { forget, list, type CachedModel } from './cache.js';
 import { DownloadError, OptionError, clause } from './errors.js';
 import { download } from './fetch.js';
+import { findOnHub, isOfHub } from './hub.js';
 import { quote, type CreateOptions } from './options.js';
 import type { ModelSource } from './protocol.js';
+import { packFiles } from './shards.js';
 
 /** A model that `create` takes by its id. */
 export interface RegistryModel {
@@ -21,8 +23,10 @@ export interface RegistryModel {
   /** As published; browsers cannot check it. */
   md5?: string;
   licence: string;
-  /** As published: shares of pictures, and of which set. */
-  accuracy: { on: string; top1: number; top5: number };
+  /** As published: shares of pictures, and of which set; absent where nobody has. */
+  accuracy?: { on: string; top1: number; top5: number };
+  /** What pictures it is for, in a sentence. */
+  hint?: string;
   /** As `info.model.architecture` names it. */
   architecture?: string;
   classes: number;
@@ -68,7 +72,8 @@ export const models = {
 };
 
 /**
- * What the worker is to read. Only a registry id costs a request here, to this package's files.
+ * What the worker is to read. A registry id costs a request here, to this package's files; a name on
+ * the hub costs two, to the hub.
  * @internal
  */
 export async function modelSource(
@@ -81,6 +86,16 @@ export async function modelSource(
   if (model instanceof ArrayBuffer) return { blob: new Blob([model]), sha256 };
   if (model instanceof Uint8Array) {
     return { blob: new Blob([model as Uint8Array<ArrayBuffer>]), sha256 };
+  }
+  if (isList(model)) {
+    const files = [...model];
+    if (sha256 && files.length > 1) {
+      throw new OptionError('A sha256 is that of one file, and several were given. Leave it out.');
+    }
+    return { blob: await packFiles(files), sha256 };
+  }
+  if (typeof model === 'string' && isOfHub(model)) {
+    return { ...(await findOnHub(model, signal)), cache: cache ?? false, sha256 };
   }
   if (typeof model === 'string' && isId(model)) {
     const known = await models.list(signal);
@@ -103,12 +118,19 @@ export async function modelSource(
     if (url) return { url, cache: cache ?? false, sha256 };
   }
   throw new OptionError(
-    `Cannot load a model from ${quote(model)}. Give a registry id, its address, or the file as a Blob, ArrayBuffer or Uint8Array.`,
+    `Cannot load a model from ${quote(model)}. Give a registry id, hf:USER/REPO, its address, or the file as a Blob, ArrayBuffer or Uint8Array; of a model of several files, a list of them.`,
   );
 }
 
 function isId(text: string): boolean {
-  return !/[/:]|\.(safetensors|h5|hdf5|keras|pth|pt|bin)$/i.test(text);
+  return !/[/:]|\.(safetensors|h5|hdf5|keras|pth|pt|ckpt|bin|json)$/i.test(text);
+}
+
+function isList(model: unknown): model is Iterable<File> {
+  const files = typeof model === 'object' &&
+    model &&
+    Symbol.iterator in model && [...(model as [])];
+  return Boolean(files) && (files as unknown[]).every((file) => file instanceof File);
 }
 
 function isPublished({ id, url }: RegistryModel): boolean {

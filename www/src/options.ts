@@ -25,11 +25,13 @@ export interface Progress {
 
 export interface CreateOptions {
   /**
-   * A registry id (see `models.list()`), an address, or the file itself: this project's
-   * safetensors, timm's safetensors, `.pth` or `pytorch_model.bin`, or Keras's `.keras` or `.h5`. A string without a slash, a colon or a
+   * A registry id (see `models.list()`), a name on the Hugging Face hub (`hf:timm/xception41.tf_in1k`,
+   * `hf:USER/REPO/file@revision`), an address, or the file itself: this project's
+   * safetensors, timm's safetensors, `.pth` or `pytorch_model.bin`, or Keras's `.keras` or `.h5`; of
+   * TensorFlow.js the address of `model.json`, or a list of it and its shards. A string without a slash, a colon or a
    * model file's ending is an id. Default: `photos`, the small model of photographs that comes with the package.
    */
-  model?: string | URL | Blob | ArrayBuffer | Uint8Array;
+  model?: string | URL | Blob | ArrayBuffer | Uint8Array | FileList | readonly File[];
   /**
    * Names of the classes: an address or file of JSON, or the value itself. A list of names,
    * a `config.json` of Hugging Face (`id2label`) or timm (`label_names`), or Keras's

@@ -9,8 +9,8 @@ import type {
   Progress,
 } from './options.js';
 
-/** The model as it travels: an absolute address, or the bytes. */
-export type ModelSource = { sha256?: string } & (
+/** The model as it travels: an absolute address, or the bytes; `config` is JSON that came beside it. */
+export type ModelSource = { sha256?: string; config?: string } & (
   { url: string; cache: boolean; expected?: Expected } | { blob: Blob }
 );
 

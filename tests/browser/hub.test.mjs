@@ -1,0 +1,180 @@
+// Models of the Hugging Face hub by their names: which file is taken, what is told of it, and who is asked.
+// A local server answers as the hub does: a list of files, and redirects to another host for the large ones.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { POLICY, serve } from '../../www/serve.mjs';
+import { miniXception } from './full.mjs';
+import { PATIENCE, SAMPLES, SITE, drop, labelsFor, ready, start } from './harness.mjs';
+
+const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
+const PACKAGE = '/xception-web/index.js';
+const SHA = '0123456789abcdef0123456789abcdef01234567';
+const CORS = { 'Access-Control-Allow-Origin': '*' };
+const NAMES = Array.from({ length: 7 }, (_, i) => `thing ${i}`);
+
+/** Repositories: their files, and what is in those that are asked for. */
+const REPOS = {
+  'timm/mini.tf_in1k': {
+    'README.md': '',
+    'config.json': JSON.stringify({ architecture: 'legacy_xception', label_names: NAMES }),
+    'model.safetensors': miniXception(7),
+    'pytorch_model.bin': '',
+  },
+  'somebody/keras': { 'mine.keras': '', 'training_args.bin': '' },
+  'somebody/torch': {
+    'optimizer.pt': '',
+    'last.ckpt': readFileSync(`${FIXTURES}mini_lightning.ckpt`),
+  },
+  'somebody/several': {
+    'a.safetensors': '',
+    'b.safetensors': miniXception(3),
+    'config.json': '{}',
+  },
+  'somebody/nothing': { 'README.md': '' },
+  'somebody/forbidding': { 'model.safetensors': miniXception(2) },
+  'somebody/tfjs': Object.fromEntries(
+    ['model.json', 'group1-shard1of1.bin'].map((name) => [
+      name,
+      readFileSync(`${FIXTURES}tfjs/face/${name}`),
+    ]),
+  ),
+};
+
+describe('models of the hub', { timeout: PATIENCE }, () => {
+  let site, hub, store, page, asked;
+  const origin = (server) => `http://localhost:${server.address().port}`;
+
+  before(async () => {
+    const bare = { 'Cross-Origin-Resource-Policy': undefined };
+    // Where the hub sends who wants a large file.
+    store = await serve({
+      headers: bare,
+      first({ url }, response) {
+        const [, ...path] = url.split('/').map(decodeURIComponent);
+        asked.push(`store ${path.join('/')}`);
+        const repo = path.slice(0, 2).join('/');
+        response.writeHead(200, repo === 'somebody/forbidding' ? {} : CORS);
+        response.end(REPOS[repo][path.slice(2).join('/')]);
+        return true;
+      },
+    });
+    hub = await serve({
+      headers: bare,
+      first({ url }, response) {
+        asked.push(`hub ${decodeURIComponent(url)}`);
+        const send = (status, body, headers = {}) => {
+          response.writeHead(status, { 'Content-Type': 'application/json', ...CORS, ...headers });
+          response.end(body);
+          return true;
+        };
+        const listed = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(url);
+        if (listed) {
+          const [, repo, revision] = listed;
+          // The hub says as much of what is private.
+          if (!REPOS[repo] || !['main', 'v1', 'refs%2Fpr%2F2'].includes(revision)) {
+            return send(401, JSON.stringify({ error: 'Invalid username or password.' }));
+          }
+          const siblings = Object.keys(REPOS[repo]).map((rfilename) => ({ rfilename }));
+          return send(200, JSON.stringify({ id: repo, sha: SHA, siblings }));
+        }
+        const [, repo, revision, file] = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url);
+        if (revision !== SHA) return send(404, '');
+        if (file === 'config.json') return send(200, REPOS[repo][file]);
+        return send(302, '', { Location: `${origin(store)}/${repo}/${file}` });
+      },
+    });
+    const policy = POLICY.replace("connect-src 'self'", "connect-src 'self' http://localhost:*");
+    const index = readFileSync(join(SITE, PACKAGE), 'utf8');
+    assert.ok(index.includes('https://huggingface.co'));
+    site = await start({
+      headers: { 'Content-Security-Policy': policy },
+      first({ url }, response) {
+        if (url !== PACKAGE) return false;
+        response.writeHead(200, { 'Content-Type': 'text/javascript' });
+        response.end(index.replaceAll('https://huggingface.co', origin(hub)));
+        return true;
+      },
+    });
+    page = await site.open('/samples/cat.svg');
+  });
+  after(async () => {
+    await site.stop();
+    for (const server of [hub, store]) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+  beforeEach(() => (asked = []));
+
+  const create = (options) =>
+    page.evaluate(
+      async ([url, options]) => {
+        const { ImageClassifier } = await import(url);
+        return ImageClassifier.create({ backend: 'cpu', ...options }).then(
+          ({ info }) => info,
+          ({ name, code, message }) => ({ said: `${name} ${code}: ${message}` }),
+        );
+      },
+      [PACKAGE, options],
+    );
+
+  test('a name is the safetensors of its repository, with the names of its configuration', async () => {
+    const { model, origin: from, said } = await create({ model: 'hf:timm/mini.tf_in1k' });
+    assert.equal(said, undefined);
+    assert.deepEqual(model.labels, NAMES);
+    assert.equal(from.url, `${origin(hub)}/timm/mini.tf_in1k/resolve/${SHA}/model.safetensors`);
+    assert.deepEqual(asked, [
+      'hub /api/models/timm/mini.tf_in1k/revision/main',
+      `hub /timm/mini.tf_in1k/resolve/${SHA}/config.json`,
+      `hub /timm/mini.tf_in1k/resolve/${SHA}/model.safetensors`,
+      'store timm/mini.tf_in1k/model.safetensors',
+    ]);
+    // Given names come first.
+    const labels = [...'abcdefg'];
+    const other = await create({ model: 'hf:timm/mini.tf_in1k@v1', labels });
+    assert.deepEqual(other.model.labels, labels);
+    assert.ok(asked.includes('hub /api/models/timm/mini.tf_in1k/revision/v1'));
+  });
+
+  test('a file and a revision can be named, and what training left is no model', async () => {
+    const named = await create({ model: 'hf:somebody/several/b.safetensors@refs/pr/2' });
+    assert.equal(named.model?.classes, 3, named.said);
+    assert.ok(asked.includes('hub /api/models/somebody/several/revision/refs/pr/2'));
+    const torch = await create({ model: 'hf:somebody/torch' });
+    assert.equal(torch.model?.classes, 7, torch.said);
+    const tfjs = await create({ model: 'hf:somebody/tfjs' });
+    assert.equal(tfjs.model?.architecture, 'mini_XCEPTION', tfjs.said);
+  });
+
+  test('what cannot be found is one sentence that says what can', async () => {
+    for (const [model, words] of [
+      ['hf:timm', /OptionError .*names no model on the hub\. Give hf:USER\/REPO/],
+      ['hf:../api', /OptionError .*names no model/],
+      ['hf:somebody/unknown', /DownloadError http-error: .*401 for the list of files of hf:/],
+      ['hf:timm/mini.tf_in1k@v9', /DownloadError http-error: .*401/],
+      ['hf:somebody/several', /OptionError .*2 files.*a\.safetensors, b\.safetensors/],
+      ['hf:somebody/nothing', /OptionError .*no model file in somebody\/nothing, but README\.md/],
+      ['hf:somebody/keras/other.h5', /OptionError .*no other\.h5 in .*mine\.keras/],
+      ['hf:somebody/forbidding', /DownloadError (cors|network)/],
+    ]) {
+      const { said } = await create({ model });
+      assert.match(said ?? 'a classifier', words, model);
+    }
+  });
+
+  test('a link to one waits for a yes, and no other host is asked before', async () => {
+    const page = await site.open('/?backend=cpu&model=hf:timm/mini.tf_in1k');
+    await ready(page);
+    await page.getByText('wants the model timm/mini.tf_in1k from huggingface.co').waitFor();
+    assert.deepEqual(asked, []);
+    await page.getByTestId('asked-load').click();
+    await page.locator('#card').getByText('7 classes').waitFor();
+    await drop(page, join(SAMPLES, 'cat.svg'));
+    assert.match((await labelsFor(page, 'cat.svg'))[0], /^thing \d$/);
+    assert.equal(new URL(page.url()).searchParams.get('model'), 'hf:timm/mini.tf_in1k');
+  });
+});
