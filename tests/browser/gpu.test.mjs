@@ -24,7 +24,9 @@ const COUNTED = 2;
  * along, the mean and the classifier.
  */
 const LAUNCHES = 76;
-const MOST_SHADERS = 15;
+const MOST_SHADERS = 10;
+/** Of what later ones take, at most for the first picture after `create`: its shaders are compiled by then. */
+const FIRST = 1.5;
 /** Bytes on the GPU beyond the weights: activations, and what is pooled in whole pages. */
 const BEYOND_WEIGHTS = 60e6;
 
@@ -111,6 +113,9 @@ test(
           `picture ${at + 1}: ${Math.round(got.times[at])} ms, ${JSON.stringify(counts)}`,
         );
       });
+      // The slowest of them: the machine may be busy with other things.
+      const [first, ...later] = got.times;
+      assert.ok(first <= FIRST * Math.max(...later), `pictures took ${got.times} ms`);
       for (const counts of got.counts.slice(-COUNTED)) {
         assert.equal(counts.launches, LAUNCHES);
         assert.ok(counts.shaders <= MOST_SHADERS, `${counts.shaders} shaders`);

@@ -17,7 +17,8 @@ import { assertPromised, discard, keep, readModel, type Report } from './keep.js
 import type { Backend, ClassifierInfo, Explanation, ModelInfo, ModelOrigin } from './options.js';
 import type { Creation } from './protocol.js';
 import { Shaders } from './shaders.js';
-import { keepSpeeds, repeats, trial, type Trial } from './speeds.js';
+import { Probation } from './probation.js';
+import { keepSpeeds, trial } from './speeds.js';
 import { loadRuntime, type Answer, type Runtime, type Session } from './wasm.js';
 
 /** What computes. */
@@ -25,8 +26,6 @@ type Runs = Pick<ClassifierInfo, 'runtime' | 'threads' | 'tile'>;
 
 /** What a model of 1000 classes without names of its own is taken to know. */
 const IMAGENET_CLASSES = 1000;
-/** Milliseconds of use after which the GPU is held to its answers once more. */
-const PROBATION = 60_000;
 
 /** A model on a backend, with the CPU behind it when that backend is the GPU. */
 export class Engine {
@@ -41,10 +40,7 @@ export class Engine {
   #url = '';
   /** The CPU's program, which can be brought up once. */
   #cpu: Promise<Runtime> | undefined;
-  /** What the GPU answered to a picture of no meaning. */
-  #trial: Trial | undefined;
-  /** When the GPU has to prove itself again. */
-  #proveAt: number | undefined;
+  readonly #probation = new Probation();
   #model!: ModelInfo;
   #runtime: Runs = { runtime: '', threads: 1 };
   #origin!: ModelOrigin;
@@ -132,7 +128,9 @@ export class Engine {
     if (this.#again) await this.#comeBack(this.#again);
     if (this.#choice.backend === 'webgpu') {
       try {
-        await this.#proveAgain();
+        if (this.#probation.isOver()) {
+          await this.#watch.guard(() => this.#probation.end(this.#session!));
+        }
         return await run();
       } catch (error) {
         if (this.#watch.lost && !this.#isSecond) this.#again = this.#spare;
@@ -153,20 +151,6 @@ export class Engine {
     }
   }
 
-  /** A driver may err only later: after a while the GPU is held to its answers once more. */
-  async #proveAgain(): Promise<void> {
-    const now = performance.now();
-    this.#proveAt ??= now + PROBATION;
-    if (now < this.#proveAt) return;
-    this.#proveAt = Infinity;
-    await this.#watch.guard(async () => {
-      if (this.#trial && !(await repeats(this.#session!, this.#trial))) {
-        throw new BackendError('it no longer answers a picture as it did at first');
-      }
-      await this.#session!.prove();
-    });
-  }
-
   /** After a loss the GPU is tried once more, when the next picture comes. */
   async #comeBack(model: Blob): Promise<void> {
     this.#again = undefined;
@@ -179,7 +163,6 @@ export class Engine {
       this.#choice = { backend: 'webgpu', reason, adapter, speeds };
       const runtime = await this.#load(performance.now());
       await this.#start(runtime, new Uint8Array(await model.arrayBuffer()));
-      this.#proveAt = undefined;
       this.#spare = model;
       cpu?.free();
     } catch (error) {
@@ -224,7 +207,7 @@ export class Engine {
   async #start(runtime: Runtime, model: Uint8Array): Promise<void> {
     const begin = performance.now();
     this.#report({ stage: 'start', loaded: 0 });
-    const { backend, contest, adapter } = this.#choice;
+    const { backend, adapter } = this.#choice;
     try {
       this.#url = runtime.url;
       const open = () => runtime.open(model, backend);
@@ -232,11 +215,9 @@ export class Engine {
         backend === 'webgpu' ? this.#shaders.rehearse(open) : open(),
       );
       if (backend === 'webgpu') {
-        await this.#watch.guard(() => session.prove());
         // On a software adapter pictures cost much, and the first no more than later ones.
-        if (contest || !adapter?.software) {
-          this.#trial = await this.#watch.guard(() => trial(session));
-        }
+        const warm = !adapter?.software;
+        await this.#watch.guard(() => this.#probation.begin(session, warm));
       }
       await this.#adopt(session);
     } catch (error) {
@@ -265,8 +246,8 @@ export class Engine {
   /** Where the GPU runs and the choice is free, the CPU may prove faster. */
   async #compete(model: Uint8Array): Promise<void> {
     const { contest, adapter } = this.#choice;
-    if (!contest || !adapter || !this.#trial) return;
-    const webgpu = this.#trial.milliseconds;
+    const webgpu = this.#probation.milliseconds;
+    if (!contest || !adapter || !webgpu) return;
     try {
       const runtime = await this.#loadCpu();
       const session = await this.#watch.guard(() => runtime.open(model, 'cpu'));
