@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import { extname, join, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { COURIER, COURIER_POLICY, ISOLATION, POLICY } from './scripts/policy.mjs';
 
 const TYPES = {
   '.css': 'text/css; charset=utf-8',
@@ -17,39 +18,15 @@ const TYPES = {
   '.svg': 'image/svg+xml',
   '.txt': 'text/plain; charset=utf-8',
   '.wasm': 'application/wasm',
+  '.webmanifest': 'application/manifest+json',
 };
 
-/** Where the published models of models/registry.json live, redirects included. */
-const MODEL_HOSTS = [
-  'https://huggingface.co',
-  'https://*.hf.co',
-  'https://storage.googleapis.com/tensorflow/keras-applications/',
-  'https://raw.githubusercontent.com/JustinShenk/fer/',
-];
-
-/** The page's own policy, sent with every file because a worker goes by its script's headers. */
-export const POLICY = [
-  "default-src 'self'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "img-src 'self' blob: data:",
-  "media-src 'self' blob:",
-  "worker-src 'self' blob:",
-  `connect-src 'self' blob: data: ${MODEL_HOSTS.join(' ')}`,
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
-
-/** Of the frame that fetches a picture of another site, when somebody asks for one. */
-const COURIER = '/courier.html';
-const COURIER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self' https: http:";
+export { POLICY };
 
 const HEADERS = {
   'Cache-Control': 'no-cache',
   'Content-Security-Policy': POLICY,
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Resource-Policy': 'same-origin',
+  ...ISOLATION,
   'X-Content-Type-Options': 'nosniff',
 };
 
@@ -77,7 +54,10 @@ async function file(base, usual, request, response) {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost');
   // Whatever the answer is: what is told beside a 304 replaces what came with the file.
   const headers =
-    pathname === COURIER ? { ...usual, 'Content-Security-Policy': COURIER_POLICY } : usual;
+    // In whatever folder the site is.
+    pathname.endsWith(`/${COURIER}`)
+      ? { ...usual, 'Content-Security-Policy': COURIER_POLICY }
+      : usual;
   const path = join(base, decodeURIComponent(pathname).replace(/\/$/, '/index.html'));
   if (!path.startsWith(base + sep)) return answer(response, headers, 404);
   const found = await stat(path);

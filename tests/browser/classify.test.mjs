@@ -8,6 +8,7 @@ import {
   PATIENCE,
   SAMPLES,
   SOFTWARE_GPU,
+  WITH_BLOBS,
   drop,
   dropBytes,
   labelsFor,
@@ -70,9 +71,8 @@ describe('everything that shows a picture can be classified', { timeout: PATIENC
   let site;
   let page;
   before(async () => {
-    site = await start();
-    page = await site.open('/icon.svg');
-    await page.goto(`${site.origin}/?backend=cpu`);
+    site = await start({ headers: WITH_BLOBS });
+    page = await site.open('/about/licence.txt'); // A page of the site that does nothing by itself.
     await page.evaluate(async () => {
       const { ImageClassifier } = await import('/xception-web/index.js');
       const image = new Image();
@@ -139,7 +139,12 @@ describe('everything that shows a picture can be classified', { timeout: PATIENC
       // The stream's first frame is the first drawing after its start.
       const drawing = setInterval(() => kit.context.drawImage(kit.canvas, 0, 0), 50);
       void video.play();
-      const sources = ['samples/cat.svg', new URL('/samples/cat.svg', location.href), image, video];
+      const sources = [
+        '../samples/cat.svg',
+        new URL('/samples/cat.svg', location.href),
+        image,
+        video,
+      ];
       const labels = [];
       for (const source of sources) {
         labels.push((await kit.classifier.classify(source)).predictions[0].label);

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { serve } from '../../www/serve.mjs';
+import { POLICY, serve } from '../../www/serve.mjs';
 
 const require = createRequire(new URL('../../www/package.json', import.meta.url));
 const { chromium } = require('playwright-core');
@@ -20,6 +20,14 @@ export const PATIENCE = 240_000;
 export const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 export const NO_GPU = ['--disable-gpu'];
 
+/** For pages that give the package what the site's own page never does: `blob:` addresses, films. */
+export const WITH_BLOBS = {
+  'Content-Security-Policy': POLICY.replace(
+    'connect-src',
+    "media-src 'self' blob:; connect-src blob:",
+  ),
+};
+
 const QUIET = [
   '--no-sandbox',
   '--disable-quic',
@@ -32,10 +40,11 @@ const QUIET = [
 /**
  * A running site with a browser on it.
  * `flags`: more of Chromium's. `worker`: code to run in the worker before the package's own.
- * `first`, `headers`: see `serve`.
+ * `root`: another folder than the built site. `first`, `headers`: see `serve`.
  */
-export async function start({ flags = NO_GPU, worker, first, headers } = {}) {
-  const root = worker ? sabotaged(worker) : SITE;
+export async function start({ flags = NO_GPU, worker, first, headers, root } = {}) {
+  const own = root === undefined && worker !== undefined;
+  root ??= worker ? sabotaged(worker) : SITE;
   const server = await serve({ root, first, headers });
   const origin = `http://localhost:${server.address().port}`;
   const browser = await chromium.launch({
@@ -45,7 +54,9 @@ export async function start({ flags = NO_GPU, worker, first, headers } = {}) {
   const requests = [];
 
   async function open(path = '/', options = {}) {
-    const context = await browser.newContext(options);
+    // Tests answer requests themselves, which a service worker would ask behind their back: those
+    // that are about it allow it.
+    const context = await browser.newContext({ serviceWorkers: 'block', ...options });
     context.setDefaultTimeout(PATIENCE);
     context.on('request', (request) => requests.push(request.url()));
     const page = await context.newPage();
@@ -58,7 +69,7 @@ export async function start({ flags = NO_GPU, worker, first, headers } = {}) {
     await browser.close();
     server.closeAllConnections();
     server.close();
-    if (root !== SITE) rmSync(root, { recursive: true });
+    if (own) rmSync(root, { recursive: true });
   }
 
   return { browser, origin, requests, open, stop };

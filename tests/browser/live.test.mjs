@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { NO_GPU, PATIENCE, start } from './harness.mjs';
+import { NO_GPU, PATIENCE, WITH_BLOBS, start } from './harness.mjs';
 
 /** A page of the site that does nothing by itself. */
 const BLANK = '/about/licence.txt';
@@ -90,7 +90,7 @@ describe('a stream', { timeout: PATIENCE }, () => {
   let site;
   let page;
   before(async () => {
-    site = await start({ flags: [...NO_GPU, ...FAKE_CAMERA] });
+    site = await start({ flags: [...NO_GPU, ...FAKE_CAMERA], headers: WITH_BLOBS });
     page = await site.open(BLANK);
     await page.evaluate(equip, NEVER);
     await page.evaluate(async () => {

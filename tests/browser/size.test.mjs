@@ -17,6 +17,8 @@ const BUDGETS = {
   'site/app.js': 9,
   'site/style.css': 3.4,
   'site/courier.js': 1.6,
+  'site/sw.js': 3.2,
+  'site/offline.js': 1.4,
   'index.js': 8.6,
   'worker.js': 21.5,
   'thread.js': 6,

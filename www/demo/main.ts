@@ -20,6 +20,8 @@ import { Why } from './why.js';
 /** What the package loads where nothing else is asked for. */
 const DEFAULT = 'photos';
 
+const offline = import('./offline.js');
+
 let classifier: ImageClassifier | undefined;
 let backend: BackendChoice = 'auto';
 /** A file or a registry id; `DEFAULT` without one. */
@@ -78,6 +80,7 @@ async function load(want: Want): Promise<boolean> {
     void picker.showStored();
     film.forget();
     void look();
+    void offline.then(({ keep }) => keep(next.info));
   } catch (error) {
     if (signal.aborted) return false;
     announce('');
@@ -270,6 +273,11 @@ const askedPicture = asked.get('url');
 backend = BACKENDS.find((name) => name === askedBackend) ?? 'auto';
 choose(backend);
 void begin();
+void offline.then(async ({ begin, takeShared }) => {
+  void begin({ busy: () => picture !== undefined || camera.runs });
+  const shared = await takeShared();
+  if (shared.length > 0) takePictures(shared);
+});
 if (askedPicture) {
   void confirmed(askedPicture).then((yes) => void (yes && takeAddress(askedPicture)));
 }

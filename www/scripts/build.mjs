@@ -6,10 +6,19 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { COURIER, COURIER_POLICY, ISOLATION, POLICY } from './policy.mjs';
 import { thirdParty } from './third-party.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -23,6 +32,8 @@ const REGISTRY = JSON.parse(readFileSync('models/registry.json', 'utf8'));
 const isBundled = ({ url }) => !url.startsWith('https:');
 const BUNDLED = REGISTRY.filter(isBundled).map(({ url }) => `models/${url}`);
 const needed = [...MODULES.map((name) => `pkg/${name}/xception_web_bg.wasm`), ...BUNDLED];
+/** Parts of the page, in demo/, that are loaded when they are needed. */
+const ROOMS = ['offline'];
 const missing = needed.filter((file) => !existsSync(file));
 if (missing.length > 0) {
   console.error(`Missing: www/${missing.join(', www/')}. Run build.sh first.`);
@@ -66,6 +77,15 @@ const packageBeside = {
       path: './xception-web/index.js',
       external: true,
     })),
+};
+
+/** What the page loads when it is needed is a file of its own. */
+const rooms = {
+  name: 'rooms',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\// }, ({ path, kind }) =>
+      kind === 'dynamic-import' ? { path, external: true } : undefined,
+    ),
 };
 
 /** A registry entry, with what a bundled model's file itself says. */
@@ -121,14 +141,20 @@ for (const name of published) {
 }
 await build({
   ...common,
-  entryPoints: { app: 'demo/main.ts', courier: 'demo/courier.ts', style: 'demo/style.css' },
+  entryPoints: {
+    app: 'demo/main.ts',
+    courier: 'demo/courier.ts',
+    style: 'demo/style.css',
+    ...Object.fromEntries(ROOMS.map((name) => [name, `demo/${name}.ts`])),
+  },
   outdir: 'dist/site',
   minify: true,
-  plugins: [packageBeside],
+  plugins: [packageBeside, rooms],
 });
-for (const name of ['index.html', 'courier.html']) cpSync(name, `dist/site/${name}`);
-cpSync('demo/icon.svg', 'dist/site/icon.svg');
-cpSync('demo/samples', 'dist/site/samples', { recursive: true });
+for (const name of ['index.html', COURIER]) cpSync(name, `dist/site/${name}`);
+for (const name of ['icon.svg', 'icons', 'manifest.webmanifest', 'samples']) {
+  cpSync(`demo/${name}`, `dist/site/${name}`, { recursive: true });
+}
 for (const [file, name] of Object.entries({
   LICENSE: 'licence',
   NOTICES: 'notices',
@@ -136,4 +162,41 @@ for (const [file, name] of Object.entries({
   'models/README.md': 'model-card',
 })) {
   cpSync(file, `dist/site/about/${name}.txt`);
+}
+
+// Last: the service worker knows every other file by what it holds.
+const files = Object.fromEntries(
+  readdirSync('dist/site', { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name !== 'sw.js')
+    .map(({ parentPath, name }) => `${parentPath}/${name}`.replaceAll('\\', '/'))
+    .sort()
+    .map((path) => [path.slice('dist/site/'.length), halfDigest(readFileSync(path))]),
+);
+await build({
+  ...common,
+  format: 'iife',
+  entryPoints: ['offline/sw.ts'],
+  outdir: 'dist/site',
+  minify: true,
+  define: Object.fromEntries(
+    Object.entries({
+      BUILT_FILES: files,
+      BUILT_SHELL: Object.keys(files).filter(isShell),
+      BUILT_MODEL: `xception-web/models/${REGISTRY[0].url}`,
+      BUILT_POLICY: POLICY,
+      BUILT_COURIER: COURIER,
+      BUILT_COURIER_POLICY: COURIER_POLICY,
+      BUILT_ISOLATION: ISOLATION,
+    }).map(([name, value]) => [name, JSON.stringify(value)]),
+  ),
+});
+
+/** What the page is made of, its samples too; models and modules are kept when they are used. */
+function isShell(path) {
+  return !/\.(wasm|safetensors|txt)$/.test(path) && !path.startsWith('icons/');
+}
+
+/** Half of a SHA-256 tells two versions of a file apart. */
+function halfDigest(bytes) {
+  return createHash('sha256').update(bytes).digest().subarray(0, 16).toString('base64url');
 }

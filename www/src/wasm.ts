@@ -10,6 +10,7 @@ import * as webgpu from '#pkg/webgpu';
 import * as webgpuAgain from '#pkg/webgpu-again';
 import { collect, open, read, type Download } from './fetch.js';
 import { READY, type Start } from './protocol.js';
+import { hasRelaxedSimd } from './relaxed.js';
 import type { Backend, Explanation, ModelInfo, Prediction } from './options.js';
 
 /** A network on a backend. Calls must not overlap. */
@@ -126,15 +127,6 @@ async function compile(request: Download): Promise<WebAssembly.Module> {
   } finally {
     await arrived; // A broken transfer is what happened, and not what the compiler says of it.
   }
-}
-
-/** Whether this engine takes a module with one instruction of relaxed SIMD (`i8x16.relaxed_swizzle`). */
-function hasRelaxedSimd(): boolean {
-  // prettier-ignore
-  return WebAssembly.validate(new Uint8Array([
-    0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0,
-    65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11,
-  ]));
 }
 
 type Progress = Download['onProgress'];
