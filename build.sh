@@ -19,9 +19,9 @@ readonly WASM_FEATURES=(--enable-simd --enable-relaxed-simd --enable-threads --e
 
 # Every module; the pages of this machine run on the first of them, and begin with those alone.
 if [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ]; then
-  readonly FIRST="threads threads-simd128" REST="cpu relaxed keras ndarray webgpu"
+  readonly FIRST="threads threads-simd128" REST="cpu relaxed keras teach ndarray webgpu"
 else
-  readonly FIRST="cpu relaxed" REST="threads threads-simd128 keras ndarray webgpu"
+  readonly FIRST="cpu relaxed" REST="threads threads-simd128 keras teach ndarray webgpu"
 fi
 
 # What is built behind a page says there what it says.
@@ -108,6 +108,8 @@ module() {
     ndarray) features=session,ndarray usually="3 min from nothing, half a minute after an edit" ;;
     # Reads Keras's HDF5 for all the others, which are half as large without.
     keras) package=xception-keras features="" usually="1 min from nothing, half a minute after an edit" ;;
+    # Teaches other classes, and writes the file of them: fetched when somebody does.
+    teach) package=xception-teach features="" usually="half a minute" ;;
     # It holds the CPU backend too: the GPU must first give its answer to a known picture.
     webgpu) features=session,webgpu,cpu usually="6 min from nothing, 2 min after an edit" ;;
   esac

@@ -1,6 +1,9 @@
 //! RGBA in, labels out: the one path that the page, the package and the command line share.
 
+mod embed;
 mod explain;
+#[cfg(feature = "cpu")]
+mod lesson;
 #[cfg(feature = "webgpu")]
 mod proof;
 
@@ -18,11 +21,14 @@ use crate::fused::{Fused, Precision, on_gpu};
 use crate::labels::Labels;
 #[cfg(feature = "plain")]
 use crate::model::Xception;
-use crate::model::XceptionConfig;
+use crate::model::{Output, XceptionConfig};
 use crate::preprocess::{Preprocess, RgbaView};
-use crate::weights::ModelFile;
+use crate::weights::{Head, ModelFile};
 
+pub use embed::similarity;
 pub use explain::Explanation;
+#[cfg(feature = "cpu")]
+pub use lesson::{Lesson, Report, Shown, Step, Taught, Warning};
 #[cfg(feature = "webgpu")]
 pub use proof::rehearse;
 
@@ -85,22 +91,35 @@ impl Network {
         }
     }
 
-    /// The logits of pictures of this shape.
-    async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
-        match self {
+    /// What is asked of pictures of this shape, with its own; an answer that is no number is an error.
+    async fn answer(
+        &self,
+        output: Output,
+        pictures: Vec<f32>,
+        shape: [usize; 4],
+        device: &Device,
+    ) -> Result<(Vec<f32>, [usize; 4])> {
+        let (numbers, shape) = match self {
             #[cfg(feature = "plain")]
             Self::Plain(network) => {
                 let pictures = Tensor::from_data(TensorData::new(pictures, shape), device);
+                let answer = network.answer(output, pictures);
+                let shape = answer.dims();
                 // Synchronous reads panic on WebGPU in a browser: always the asynchronous one.
-                let logits = network.forward(pictures).into_data_async().await.map_err(|error| {
+                let numbers = answer.into_data_async().await.map_err(|error| {
                     Error::Backend(format!("the backend failed while running the network: {error}"))
                 })?;
-                logits
-                    .try_into_vec_as::<f32>()
-                    .map_err(|error| Error::Backend(format!("the backend gave back no logits: {error:?}")))
+                let numbers = numbers.try_into_vec_as::<f32>().map_err(|error| {
+                    Error::Backend(format!("the backend gave back no numbers: {error:?}"))
+                })?;
+                (numbers, shape)
             }
             #[cfg(feature = "cpu")]
-            Self::Fused(network) => network.logits(pictures, shape, device).await,
+            Self::Fused(network) => network.answer(output, pictures, shape, device).await?,
+        };
+        match numbers.iter().find(|number| !number.is_finite()) {
+            Some(bad) => Err(Error::Backend(format!("the network answered {bad}; {}", self.doubt(device)))),
+            None => Ok((numbers, shape)),
         }
     }
 }
@@ -114,6 +133,10 @@ pub struct Classifier {
     labels: Labels,
     calibration: Calibration,
     backend: Backend,
+    /// Whether the file ended in features.
+    headless: bool,
+    /// A head that answers instead of the file's.
+    taught: Option<Head>,
     /// What a GPU is held to.
     #[cfg(feature = "webgpu")]
     proof: Option<proof::Proof>,
@@ -136,11 +159,12 @@ impl Classifier {
     }
 
     /// Builds the network of `file` on exactly this backend, batch norms folded. A GPU must first give
-    /// the CPU's answer to a known picture.
+    /// the CPU's answer to a known picture. A file that ends in features is for [`Classifier::embed`], and for a head
+    /// that is taught.
     ///
     /// # Errors
     ///
-    /// When the weights cannot be read, there is no classifier among them, or the GPU gives a wrong answer.
+    /// When the weights cannot be read, or the GPU gives a wrong answer.
     pub async fn new(file: &ModelFile, backend: Backend) -> Result<Self> {
         let classifier = Self::unproven(file, backend).await?;
         classifier.prove().await?;
@@ -151,10 +175,9 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// When the weights cannot be read, or there is no classifier among them.
+    /// When the weights cannot be read.
     #[allow(clippy::unused_async, reason = "a build without a GPU has nothing to wait for")]
     pub async fn unproven(file: &ModelFile, backend: Backend) -> Result<Self> {
-        file.check_classifier()?;
         #[cfg(feature = "webgpu")]
         let proof = match backend.kind {
             // Before the GPU's network is built: never are both in memory.
@@ -179,6 +202,8 @@ impl Classifier {
             labels: file.labels.clone(),
             calibration: file.calibration,
             backend,
+            headless: file.headless,
+            taught: None,
             #[cfg(feature = "webgpu")]
             proof,
         })
@@ -240,7 +265,33 @@ impl Classifier {
 
     /// The classes' names.
     pub fn labels(&self) -> &Labels {
-        &self.labels
+        self.taught.as_ref().map_or(&self.labels, |head| &head.labels)
+    }
+
+    /// How many classes there are; none where there is no classifier.
+    pub fn classes(&self) -> usize {
+        match &self.taught {
+            Some(head) => head.bias.len(),
+            None if self.headless => 0,
+            None => self.config.labels(),
+        }
+    }
+
+    fn calibration(&self) -> &Calibration {
+        self.taught.as_ref().map_or(&self.calibration, |head| &head.calibration)
+    }
+
+    /// From now on this head answers, on the network's features; without one, the file's own does again.
+    ///
+    /// # Errors
+    ///
+    /// When the head is not for the features of this network.
+    pub fn use_head(&mut self, head: Option<Head>) -> Result<()> {
+        if let Some(head) = &head {
+            head.check(self.config.features())?;
+        }
+        self.taught = head;
+        Ok(())
     }
 
     /// The logits of one picture, `[classes]`.
@@ -261,7 +312,12 @@ impl Classifier {
         let start = Instant::now();
         let input = self.preprocess.apply(picture)?;
         let prepared = Instant::now();
-        let logits = run(&self.network, input, self.preprocess.size, &self.backend.device).await?;
+        self.check_classifier()?;
+        let output = if self.taught.is_some() { Output::Features } else { Output::Logits };
+        let (mut logits, _) = self.ask(output, input).await?;
+        if let Some(head) = &self.taught {
+            logits = head.maps(&logits, 1);
+        }
         let milliseconds = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e3;
         let timings = Timings {
             preprocess: milliseconds(start, prepared),
@@ -281,12 +337,13 @@ impl Classifier {
 
     /// Turns logits into the `top_k` likeliest classes; equal scores keep index order.
     pub fn rank(&self, logits: &[f32], top_k: usize) -> Vec<Prediction> {
-        rank(&self.calibration, logits, top_k)
+        let labels = self.labels();
+        rank(self.calibration(), logits, top_k)
             .into_iter()
             .map(|(index, score)| Prediction {
                 index,
-                label: self.labels.get(index),
-                synset: self.labels.synset(index).map(Into::into),
+                label: labels.get(index),
+                synset: labels.synset(index).map(Into::into),
                 score,
             })
             .collect()
@@ -295,7 +352,7 @@ impl Classifier {
     /// Whether the picture with these logits shows something that the model knows: its best score
     /// reaches the model's threshold, or the model has none.
     pub fn knows(&self, logits: &[f32]) -> bool {
-        self.calibration.knows(&self.calibration.scores(logits))
+        self.calibration().knows(&self.calibration().scores(logits))
     }
 }
 
@@ -315,16 +372,6 @@ fn rank(calibration: &Calibration, logits: &[f32], top_k: usize) -> Vec<(usize, 
     order.sort_unstable_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
     order.truncate(top_k);
     order.into_iter().map(|index| (index, scores[index])).collect()
-}
-
-/// One picture `[C, size, size]` through the network.
-async fn run(network: &Network, input: Vec<f32>, size: usize, device: &Device) -> Result<Vec<f32>> {
-    let channels = input.len() / (size * size);
-    let logits = network.logits(input, [1, channels, size, size], device).await?;
-    match logits.iter().find(|logit| !logit.is_finite()) {
-        Some(bad) => Err(Error::Backend(format!("the network answered {bad}; {}", network.doubt(device)))),
-        None => Ok(logits),
-    }
 }
 
 #[cfg(test)]

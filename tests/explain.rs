@@ -9,6 +9,7 @@ use image::{Rgba, RgbaImage, imageops};
 use xception_web::backend::{Backend, BackendKind};
 use xception_web::classify::Classifier;
 use xception_web::fused::{Fused, Precision};
+use xception_web::model::Output;
 use xception_web::picture::Picture;
 use xception_web::preprocess::RgbaView;
 use xception_web::weights::ModelFile;
@@ -37,9 +38,10 @@ fn the_fused_maps_are_those_of_the_plain_modules() {
         (0..shape.iter().product()).map(|at: usize| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
     let fused = Fused::new(&file.config, &|name| file.read(name), Precision::F32, &device).unwrap();
     let (found, [b, classes, h, w]) =
-        pollster::block_on(fused.class_maps(pictures.clone(), shape, &device)).unwrap();
+        pollster::block_on(fused.answer(Output::ClassMaps, pictures.clone(), shape, &device)).unwrap();
     let plain = file.build(&device).unwrap().fold();
-    let expected = plain.class_maps(Tensor::from_data(TensorData::new(pictures.clone(), shape), &device));
+    let input = Tensor::from_data(TensorData::new(pictures.clone(), shape), &device);
+    let expected = plain.answer(Output::ClassMaps, input);
     assert_eq!(expected.dims(), [b, classes, h, w]);
     assert!(h > 1 && w > h);
     close(&found, &expected.into_data().try_into_vec_as::<f32>().unwrap());

@@ -1,12 +1,10 @@
 //! Why: which places of a picture speak for a class.
 
-use burn::tensor::Device;
-#[cfg(feature = "plain")]
-use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 
-use super::{Classifier, Network};
+use super::Classifier;
 use crate::error::{Error, Result};
+use crate::model::Output;
 use crate::preprocess::RgbaView;
 
 /// A class activation map (Zhou et al., 2016). It is exact: the network ends in a mean over places and one
@@ -32,7 +30,8 @@ pub struct Explanation {
 impl Classifier {
     /// Whether places of a picture can speak for a class by themselves.
     pub fn explains(&self) -> bool {
-        !self.config.hidden.iter().any(|hidden| hidden.relu)
+        // A head that was taught sees the features themselves.
+        self.classes() > 0 && (self.taught.is_some() || !self.config.hidden.iter().any(|hidden| hidden.relu))
     }
 
     /// Which places of the picture speak for the class of this index; without one, for the likeliest.
@@ -41,7 +40,8 @@ impl Classifier {
     ///
     /// When there is no such class, the model cannot be explained, the picture is unusable or the backend fails.
     pub async fn explain(&self, picture: RgbaView<'_>, index: Option<usize>) -> Result<Explanation> {
-        let classes = self.config.labels();
+        let classes = self.classes();
+        self.check_classifier()?;
         if let Some(index) = index.filter(|&index| index >= classes) {
             return Err(Error::Option(format!(
                 "there is no class {index}; the model has {classes}, from 0 to {}",
@@ -55,16 +55,10 @@ impl Classifier {
                     .into(),
             ));
         }
-        let size = self.preprocess.size;
-        let input = self.preprocess.apply(picture)?;
-        let shape = [1, input.len() / (size * size), size, size];
-        let (maps, [_, _, height, width]) =
-            self.network.class_maps(input, shape, &self.backend.device).await?;
-        if let Some(bad) = maps.iter().find(|value| !value.is_finite()) {
-            return Err(Error::Backend(format!(
-                "the network answered {bad}; {}",
-                self.network.doubt(&self.backend.device)
-            )));
+        let output = if self.taught.is_some() { Output::FeatureMap } else { Output::ClassMaps };
+        let (mut maps, [_, _, height, width]) = self.ask(output, self.preprocess.apply(picture)?).await?;
+        if let Some(head) = &self.taught {
+            maps = head.maps(&maps, height * width);
         }
         // All maps are of one size: the largest sum is the largest mean.
         let mut maps: Vec<Vec<f32>> =
@@ -78,38 +72,11 @@ impl Classifier {
         let index = index.or_else(best).unwrap_or_default();
         Ok(Explanation {
             index,
-            label: self.labels.get(index),
+            label: self.labels().get(index),
             width,
             height,
             values: maps.into_iter().nth(index).unwrap_or_default(),
             seen: self.preprocess.seen(picture.width(), picture.height()),
         })
-    }
-}
-
-impl Network {
-    /// What each place says for each class, `[B, classes, H', W']`, and that shape.
-    async fn class_maps(
-        &self,
-        pictures: Vec<f32>,
-        shape: [usize; 4],
-        device: &Device,
-    ) -> Result<(Vec<f32>, [usize; 4])> {
-        match self {
-            #[cfg(feature = "plain")]
-            Self::Plain(network) => {
-                let maps = network.class_maps(Tensor::from_data(TensorData::new(pictures, shape), device));
-                let shape = maps.dims();
-                let maps = maps.into_data_async().await.map_err(|error| {
-                    Error::Backend(format!("the backend failed while running the network: {error}"))
-                })?;
-                let maps = maps.try_into_vec_as::<f32>();
-                let maps = maps
-                    .map_err(|error| Error::Backend(format!("the backend gave back no maps: {error:?}")))?;
-                Ok((maps, shape))
-            }
-            #[cfg(feature = "cpu")]
-            Self::Fused(network) => network.class_maps(pictures, shape, device).await,
-        }
     }
 }

@@ -4,11 +4,11 @@
 
 use burn::tensor::Device;
 
-use super::{Network, run};
+use super::Network;
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::fused::Precision;
-use crate::model::{Dialect, XceptionConfig};
+use crate::model::{Dialect, Output, XceptionConfig};
 use crate::preprocess::Preprocess;
 use crate::weights::ModelFile;
 
@@ -25,9 +25,10 @@ const PICTURES: [usize; 3] = [0, 0, 1];
 /// by all of it.
 const TOLERANCE: f32 = 1e-2;
 
-/// The CPU's logits of the known pictures.
+/// The CPU's answers to the known pictures.
 #[derive(Debug)]
 pub(super) struct Proof {
+    output: Output,
     expected: Vec<Vec<f32>>,
     channels: usize,
 }
@@ -41,20 +42,25 @@ impl Proof {
     /// Computes what a GPU must answer.
     pub async fn of(file: &ModelFile) -> Result<Self> {
         let channels = file.config.channels();
+        // Without a classifier all logits are 0.
+        let output = if file.headless { Output::Features } else { Output::Logits };
         let on_cpu = Backend::fallback("known-answer test")?;
         // In single precision whatever the file keeps, as the GPU computes: pixels in 7 bits are off by more.
         let network = Network::fused(file, Precision::F32, &on_cpu.device)?;
         let mut expected = Vec::new();
         for number in 0..=PICTURES[PICTURES.len() - 1] {
-            expected.push(run(&network, picture(number, channels), SIDE, &on_cpu.device).await?);
+            let shape = [1, channels, SIDE, SIDE];
+            expected.push(network.answer(output, picture(number, channels), shape, &on_cpu.device).await?.0);
         }
-        Ok(Self { expected, channels })
+        Ok(Self { output, expected, channels })
     }
 
     /// Compares what the GPU answers.
     pub async fn hold(&self, network: &Network, device: &Device) -> Result<()> {
         for number in PICTURES {
-            let found = run(network, picture(number, self.channels), SIDE, device).await?;
+            let shape = [1, self.channels, SIDE, SIDE];
+            let (found, _) =
+                network.answer(self.output, picture(number, self.channels), shape, device).await?;
             let expected = &self.expected[number];
             let scale = expected.iter().fold(1.0f32, |scale, logit| scale.max(logit.abs()));
             let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -70,7 +76,8 @@ impl Proof {
 
 /// Launches the network once.
 pub(super) async fn compile(network: &Network, channels: usize, device: &Device) -> Result<()> {
-    network.logits(picture(0, channels), [1, channels, SIDE, SIDE], device).await.map(drop)
+    let shape = [1, channels, SIDE, SIDE];
+    network.answer(Output::Logits, picture(0, channels), shape, device).await.map(drop)
 }
 
 /// Has a GPU compile the shaders that nearly every network of the family uses, before there is one: those of a network

@@ -11,7 +11,7 @@ use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, Weight
 use super::packer::Packer;
 use crate::error::{Error, Result};
 use crate::kernels::Act;
-use crate::model::{Dialect, XceptionConfig};
+use crate::model::{Dialect, Output, XceptionConfig};
 
 /// In what the weights of the pointwise convolutions are kept and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,11 +124,41 @@ impl Fused {
     ///
     /// When `device` is not the one that the network was packed for, or fails.
     pub async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
+        Ok(self.answer(Output::Logits, pictures, shape, device).await?.0)
+    }
+
+    /// What is asked of pictures `[B, C, H, W]`, as numbers with their shape.
+    ///
+    /// # Errors
+    ///
+    /// When `device` is not the one that the network was packed for, or fails.
+    pub async fn answer(
+        &self,
+        output: Output,
+        pictures: Vec<f32>,
+        shape: [usize; 4],
+        device: &Device,
+    ) -> Result<(Vec<f32>, [usize; 4])> {
         #[cfg(feature = "webgpu")]
-        if on_gpu(device) {
-            return self.logits_on_gpu(pictures, shape, device).await;
+        if output == Output::Logits && on_gpu(device) {
+            let logits = self.logits_on_gpu(pictures, shape, device).await?;
+            let classes = logits.len() / shape[0].max(1);
+            return Ok((logits, [shape[0], classes, 1, 1]));
         }
-        numbers(self.run(tensor(pictures, shape, device)), device).await
+        let x = tensor(pictures, shape, device);
+        let x = match output {
+            Output::Logits => self.run(x),
+            Output::ClassMaps => self.classify(self.feature_map(x)),
+            Output::Features if !self.windows => mean(self.feature_map(x)),
+            Output::Features | Output::FeatureMap => self.feature_map(x),
+        };
+        let shape = x.dims();
+        let numbers = numbers(x, device).await?;
+        Ok(match output {
+            Output::Features if self.windows => means(windows(&numbers, shape)),
+            Output::FeatureMap if self.windows => windows(&numbers, shape),
+            _ => (numbers, shape),
+        })
     }
 
     #[cfg(feature = "webgpu")]
@@ -157,30 +187,8 @@ impl Fused {
         self.run(x).flatten(1, 3)
     }
 
-    /// What each place of the last feature map says for each class, `[B, classes, H', W']` with its shape: the
-    /// means over places are the logits, where no dense layer has a ReLU.
-    ///
-    /// # Errors
-    ///
-    /// When `device` is not the one that the network was packed for, or fails.
-    pub async fn class_maps(
-        &self,
-        pictures: Vec<f32>,
-        shape: [usize; 4],
-        device: &Device,
-    ) -> Result<(Vec<f32>, [usize; 4])> {
-        let maps = self.classify(self.feature_map(tensor(pictures, shape, device)));
-        let shape = maps.dims();
-        #[cfg(feature = "webgpu")]
-        if on_gpu(device) {
-            return Ok((planes(&read(maps).await?, shape), shape));
-        }
-        Ok((numbers(maps, device).await?, shape))
-    }
-
     /// The logits as `[B, classes, 1, 1]`.
     fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        let mean = |x: Tensor<4>| Tensor::from_dispatch(Dispatch::mean_pixels(x.into_dispatch()));
         let x = self.feature_map(x);
         if self.windows { mean(self.classify(x)) } else { self.classify(mean(x)) }
     }
@@ -275,7 +283,11 @@ pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device
     Tensor::from_dispatch(Dispatch::float_from_data(data, device.as_dispatch()))
 }
 
-/// The numbers of a tensor, wherever it lies.
+fn mean(x: Tensor<4>) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::mean_pixels(x.into_dispatch()))
+}
+
+/// The numbers of `[B, C, H, W]` in that order, wherever they lie.
 #[allow(clippy::unused_async, reason = "a build without a GPU has nothing to wait for")]
 async fn numbers(
     x: Tensor<4>,
@@ -283,11 +295,36 @@ async fn numbers(
 ) -> Result<Vec<f32>> {
     #[cfg(feature = "webgpu")]
     if on_gpu(device) {
-        return read(x).await;
+        let shape = x.dims();
+        return Ok(planes(&read(x).await?, shape));
     }
     let x = x.try_into_primitive::<Flex>();
     let x = x.map_err(|error| Error::Backend(format!("the CPU gave no numbers: {error:?}")))?;
     Ok(Dense::of(x).slice().to_vec())
+}
+
+/// The means over places.
+fn means((map, [b, c, h, w]): (Vec<f32>, [usize; 4])) -> (Vec<f32>, [usize; 4]) {
+    let places = h * w;
+    let mean = |plane: &[f32]| plane.iter().sum::<f32>() / places as f32;
+    (map.chunks_exact(places).map(mean).collect(), [b, c, 1, 1])
+}
+
+/// What a 3×3 convolution with one zero on every side sees of each place: `[B, 9 C, H, W]`.
+fn windows(map: &[f32], [b, c, h, w]: [usize; 4]) -> (Vec<f32>, [usize; 4]) {
+    const TAPS: usize = 9;
+    let mut seen = vec![0.0; map.len() * TAPS];
+    for (at, out) in seen.chunks_exact_mut(h * w).enumerate() {
+        let (picture, tap, channel) = (at / (TAPS * c), at / c % TAPS, at % c);
+        let plane = &map[(picture * c + channel) * h * w..][..h * w];
+        for (place, out) in out.iter_mut().enumerate() {
+            let (y, x) = (place / w + tap / 3, place % w + tap % 3);
+            if (1..=h).contains(&y) && (1..=w).contains(&x) {
+                *out = plane[(y - 1) * w + x - 1];
+            }
+        }
+    }
+    (seen, [b, TAPS * c, h, w])
 }
 
 /// `[B, H, W, C]`, as [`read`] gives them, to `[B, C, H, W]`.

@@ -13,4 +13,4 @@ pub mod separable;
 pub mod xception;
 
 pub use config::{Dialect, XceptionConfig};
-pub use xception::Xception;
+pub use xception::{Output, Xception};

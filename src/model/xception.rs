@@ -31,6 +31,20 @@ impl XceptionConfig {
     }
 }
 
+/// What is asked of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// `[B, classes, 1, 1]`.
+    Logits,
+    /// What each place of the last feature map says for each class, `[B, classes, H', W']`: the means over places are
+    /// the logits, where no dense layer has a ReLU.
+    ClassMaps,
+    /// The features after global average pooling, before any dense layer, `[B, features, 1, 1]`.
+    Features,
+    /// What is pooled, `[B, features, H', W']`.
+    FeatureMap,
+}
+
 /// A dense layer before the classifier.
 #[derive(Clone, Debug)]
 pub struct DenseConfig {
@@ -88,6 +102,21 @@ impl Xception {
         self.head.forward(self.features(x))
     }
 
+    /// What is asked of pictures.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[B, C, H, W]`
+    /// - output: as [`Output`] says
+    pub fn answer(&self, output: Output, x: Tensor<4>) -> Tensor<4> {
+        match output {
+            Output::Logits => self.forward(x).unsqueeze_dims(&[2, 3]),
+            Output::ClassMaps => self.class_maps(x),
+            Output::Features => self.pool.forward(self.feature_map(x)),
+            Output::FeatureMap => self.feature_map(x),
+        }
+    }
+
     /// What the classifier sees: the pooled features, through the dense layers before it where there are any.
     ///
     /// # Shapes
@@ -116,7 +145,7 @@ impl Xception {
     ///
     /// - input: `[B, C, H, W]`
     /// - output: `[B, classes, H', W']`
-    pub fn class_maps(&self, x: Tensor<4>) -> Tensor<4> {
+    fn class_maps(&self, x: Tensor<4>) -> Tensor<4> {
         let map = self.feature_map(x);
         let [b, c, h, w] = map.dims();
         let places = map.permute([0, 2, 3, 1]).reshape([b * h * w, c]);

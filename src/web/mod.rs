@@ -1,15 +1,18 @@
 //! The boundary to JavaScript: converts types, decides nothing.
 //!
 //! The model file stays JavaScript's, and its tensors are fetched one by one; per picture RGBA, width and
-//! height go in and a short list comes out. Reading Keras's HDF5 is a module of its own: the crate in `keras/`.
+//! height go in and a short list comes out. Reading Keras's HDF5 is a module of its own, the crate in `keras/`, and so is
+//! teaching, the crate in `teach/`.
 
 mod bytes;
+mod opened;
 #[cfg(feature = "session")]
 mod session;
 
 use wasm_bindgen::prelude::*;
 
 pub use bytes::JsBytes;
+pub use opened::KerasFile;
 #[cfg(feature = "session")]
 pub use session::Session;
 

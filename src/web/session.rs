@@ -5,12 +5,13 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::bytes::JsBytes;
+use super::opened::KerasFile;
 use crate::backend::{Backend, BackendRequest};
 use crate::classify::Classifier;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::labels::Labels;
 use crate::preprocess::RgbaView;
-use crate::weights::{Digest, ModelFile};
+use crate::weights::{Digest, Head, ModelFile};
 
 /// What a web worker that shares this module's memory does for the rest of its life: a share of each picture.
 #[cfg(target_feature = "atomics")]
@@ -53,16 +54,6 @@ extern "C" {
     /// Web Crypto: fast and on a thread of its own, but browsers keep it to pages on https:// and localhost.
     #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"], js_name = digest)]
     fn subtle_digest(algorithm: &str, bytes: &Uint8Array) -> Result<Promise, JsValue>;
-
-    /// A Keras file, opened by the module for such files.
-    #[wasm_bindgen(typescript_type = "{ contents(): string; read(path: string): Float32Array }")]
-    pub type KerasFile;
-
-    #[wasm_bindgen(method)]
-    fn contents(this: &KerasFile) -> String;
-
-    #[wasm_bindgen(method, catch)]
-    fn read(this: &KerasFile, path: &str) -> Result<Vec<f32>, js_sys::Error>;
 }
 
 /// The hash of what `digest` covers, from wherever it comes fastest.
@@ -105,10 +96,7 @@ impl Session {
     /// The same for a Keras file, whose layers another module has found. It is not needed afterwards.
     #[wasm_bindgen(js_name = createFromKeras)]
     pub async fn create_from_keras(keras: KerasFile, backend: String) -> Result<Session, JsError> {
-        let contents = serde_json::from_str(&keras.contents())?;
-        let read =
-            move |path: &str| keras.read(path).map_err(|error| Error::Weights(String::from(error.message())));
-        Ok(Self::of(&ModelFile::from_keras(contents, read)?, &backend).await?)
+        Ok(Self::of(&keras.open()?, &backend).await?)
     }
 
     /// Holds a GPU to the CPU's answers to known pictures.
@@ -120,6 +108,23 @@ impl Session {
     /// What the model file says of itself, and the backend that runs.
     pub fn info(&self) -> Result<JsValue, JsValue> {
         js_sys::JSON::parse(&self.info.to_string())
+    }
+
+    /// From now on a head that was taught answers: its weights, `[features, classes]`, and biases, and JSON with a list
+    /// of the classes' names. Without weights the file's own does again.
+    #[wasm_bindgen(js_name = useHead)]
+    pub fn use_head(&mut self, weight: Vec<f32>, bias: Vec<f32>, labels: &str) -> Result<(), JsError> {
+        let head = match weight.is_empty() {
+            true => None,
+            false => Some(Head::new(weight, bias, Labels::from_json(labels)?)),
+        };
+        Ok(self.classifier.use_head(head)?)
+    }
+
+    /// The features of such a picture as `classify` takes.
+    pub async fn embed(&self, rgba: Vec<u8>, width: usize, height: usize) -> Result<Float32Array, JsError> {
+        let features = self.classifier.embed(RgbaView::new(&rgba, width, height)?).await?;
+        Ok(Float32Array::from(&features[..]))
     }
 
     /// Gives the classes the names of a sidecar: a list, `id2label`, or Keras's class index.
@@ -203,8 +208,9 @@ impl Session {
             "architecture": file.config.architecture,
             "dialect": file.config.dialect.name(),
             "format": file.format,
-            "classes": file.config.labels(),
+            "classes": classifier.classes(),
             "explains": classifier.explains(),
+            "features": file.config.features(),
             "parameters": file.numbers(),
             "inputSize": file.preprocess.size,
             "labels": file.labels.names(),

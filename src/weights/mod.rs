@@ -17,6 +17,7 @@ mod bytes;
 mod digest;
 #[cfg(feature = "keras")]
 mod hdf5;
+mod head;
 mod keras;
 mod metadata;
 mod names;
@@ -41,6 +42,7 @@ use burn::tensor::Device;
 
 pub use bytes::FileBytes;
 pub use digest::Digest;
+pub use head::Head;
 pub use keras::Contents;
 #[cfg(feature = "keras")]
 pub use keras::KerasFile;
@@ -282,9 +284,7 @@ impl ModelFile {
     pub fn check_classifier(&self) -> Result<()> {
         match self.headless {
             false => Ok(()),
-            true => Err(Error::Architecture(
-                "the file holds no classifier, so it can name nothing; train one on it with `xception train --data DIR --from FILE`".into(),
-            )),
+            true => Err(no_classifier()),
         }
     }
 
@@ -302,6 +302,13 @@ impl ModelFile {
         let Self { config, preprocess, labels, about, calibration, .. } = self;
         write::write(tensors, config, preprocess, labels, about, calibration, dtype)
     }
+}
+
+/// What to say of a file that ends in features.
+pub(crate) fn no_classifier() -> Error {
+    Error::Architecture(
+        "the file holds no classifier, so it can name nothing; train one on it with `xception train --data DIR --from FILE`".into(),
+    )
 }
 
 /// Writes a network in the project's own format.

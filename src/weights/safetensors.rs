@@ -12,7 +12,7 @@ use super::names::{Layout, table};
 use super::numbers::{read_f32, read_halves, widen_bf16, widen_f16};
 use super::other::ALLOWED;
 use super::quantize::{self, SCALE, dequantize};
-use super::source::TensorSource;
+use super::source::{Stored, TensorSource};
 use super::{Assumed, ModelFile, timm, unique};
 use crate::error::{Error, Result, short};
 
@@ -63,6 +63,16 @@ impl TensorSource for Source {
         }
     }
 
+    fn stored(&self, name: &str) -> Result<Vec<Stored>> {
+        self.check(name)?;
+        let entry = self.found(name)?;
+        let mut parts = vec![self.part("", entry)?];
+        if entry.dtype == StoredDtype::I8 {
+            parts.push(self.part(SCALE, self.scale(entry)?)?);
+        }
+        Ok(parts)
+    }
+
     fn read(&self, name: &str) -> Result<Vec<f32>> {
         self.check(name)?;
         let entry = self.found(name)?;
@@ -90,7 +100,11 @@ impl Source {
         self.entry(name).ok_or_else(|| Error::Weights(format!("the file lacks the tensor {name}")))
     }
 
-    /// The int8 values of a kernel.
+    fn part(&self, part: &'static str, entry: &Entry) -> Result<Stored> {
+        Ok(Stored { part, dtype: entry.dtype, shape: entry.shape.clone(), bytes: self.levels(entry)? })
+    }
+
+    /// The bytes of a tensor: of a kernel in int8, its values.
     fn levels(&self, kernel: &Entry) -> Result<Vec<u8>> {
         let mut values = vec![0; kernel.range.len()];
         self.bytes.read(kernel.range.start, &mut values)?;

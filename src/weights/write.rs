@@ -28,6 +28,14 @@ fn halves(name: &str, values: &[f32]) -> Result<Vec<u8>> {
     }
 }
 
+/// A tensor as it is stored, by its canonical name or as a part of one.
+pub(super) struct Encoded {
+    pub name: String,
+    pub dtype: StoredDtype,
+    pub shape: Vec<usize>,
+    pub bytes: Vec<u8>,
+}
+
 /// The own format: canonical names in the order given, one JSON document of metadata.
 pub(super) fn write(
     tensors: impl Iterator<Item = Result<Named>>,
@@ -38,25 +46,44 @@ pub(super) fn write(
     calibration: &Calibration,
     dtype: Dtype,
 ) -> Result<Vec<u8>> {
-    let mut encoded: Vec<(String, StoredDtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    let mut encoded = Vec::new();
     for tensor in tensors {
-        let (name, shape, values) = tensor?;
-        let wide = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let (stored, bytes) = match dtype {
-            Dtype::Q8 if quantize::applies(&name, &shape) => {
-                let (levels, scales) = quantize::quantize(&values, &shape);
-                encoded.push((format!("{name}{SCALE}"), StoredDtype::F32, vec![scales.len()], wide(&scales)));
-                (StoredDtype::I8, levels)
-            }
-            Dtype::F16 | Dtype::Q8 if shape.len() > 1 => (StoredDtype::F16, halves(&name, &values)?),
-            _ => (StoredDtype::F32, wide(&values)),
-        };
-        encoded.push((name, stored, shape, bytes));
+        encoded.extend(encode(tensor?, dtype)?);
     }
+    assemble(encoded, config, preprocess, labels, about, calibration)
+}
+
+/// A tensor in this number format.
+pub(super) fn encode((name, shape, values): Named, dtype: Dtype) -> Result<Vec<Encoded>> {
+    let mut encoded = Vec::new();
+    let wide = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let (stored, bytes) = match dtype {
+        Dtype::Q8 if quantize::applies(&name, &shape) => {
+            let (levels, scales) = quantize::quantize(&values, &shape);
+            let (shape, bytes) = (vec![scales.len()], wide(&scales));
+            encoded.push(Encoded { name: format!("{name}{SCALE}"), dtype: StoredDtype::F32, shape, bytes });
+            (StoredDtype::I8, levels)
+        }
+        Dtype::F16 | Dtype::Q8 if shape.len() > 1 => (StoredDtype::F16, halves(&name, &values)?),
+        _ => (StoredDtype::F32, wide(&values)),
+    };
+    encoded.push(Encoded { name, dtype: stored, shape, bytes });
+    Ok(encoded)
+}
+
+/// The file of these tensors.
+pub(super) fn assemble(
+    mut encoded: Vec<Encoded>,
+    config: &XceptionConfig,
+    preprocess: &Preprocess,
+    labels: &Labels,
+    about: &About,
+    calibration: &Calibration,
+) -> Result<Vec<u8>> {
     // safetensors lays tensors out by alignment, widest first, then by name; the digest follows it.
-    encoded.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    encoded.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name.cmp(&b.name)));
     let mut digest = Sha256::new();
-    encoded.iter().for_each(|(.., bytes)| digest.update(bytes));
+    encoded.iter().for_each(|Encoded { bytes, .. }| digest.update(bytes));
     let metadata = Metadata {
         version: VERSION,
         config: config.clone(),
@@ -70,8 +97,8 @@ pub(super) fn write(
         .map_err(|error| Error::Format(format!("cannot write the metadata: {error}")))?;
     let views = encoded
         .iter()
-        .map(|(name, stored, shape, bytes)| {
-            let view = TensorView::new(*stored, shape.clone(), bytes)
+        .map(|Encoded { name, dtype, shape, bytes }| {
+            let view = TensorView::new(*dtype, shape.clone(), bytes)
                 .map_err(|error| Error::Weights(format!("cannot write the tensor {name}: {error}")))?;
             Ok((name.as_str(), view))
         })

@@ -100,6 +100,30 @@ export const STATES = {
     return page;
   },
 
+  /** Two things are named, and pictures of one shown. */
+  async teaching(site, options) {
+    const page = await open(site, options);
+    await page.getByTestId('teach-open').click();
+    for (const [at, name] of ['Cat', 'Espresso'].entries()) {
+      await page.getByLabel(`Name of thing ${at + 1}`).fill(name);
+    }
+    const tabby = join(SAMPLES, 'tabby.jpg');
+    await page.getByTestId('thing-files').first().setInputFiles(Array(8).fill(tabby));
+    await page.getByText('8 pictures').waitFor();
+    return page;
+  },
+
+  /** Both are shown, and it has learnt. */
+  async taught(site, options) {
+    const page = await STATES.teaching(site, options);
+    const espresso = join(SAMPLES, 'espresso.jpg');
+    await page.getByTestId('thing-files').last().setInputFiles(Array(10).fill(espresso));
+    await page.getByText('10 pictures').waitFor();
+    await page.getByTestId('teach-learn').click();
+    await page.getByTestId('teach-result').getByText('rightly').waitFor();
+    return page;
+  },
+
   /** A download that never ends. */
   async loading(site, options) {
     const page = await open(site, options);

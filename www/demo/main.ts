@@ -1,6 +1,12 @@
 // The page: one classifier at a time, one picture or camera at a time, the newest always wins.
 
-import { BACKENDS, ImageClassifier, PictureError, type BackendChoice } from 'xception-web';
+import {
+  BACKENDS,
+  ImageClassifier,
+  PictureError,
+  type BackendChoice,
+  type Lesson,
+} from 'xception-web';
 import { allowed, bring, confirmed, listenForAddresses } from './addresses.js';
 import { answerText, clearAnswer, showAnswer, showBusy } from './answer.js';
 import { Camera } from './camera.js';
@@ -206,6 +212,41 @@ async function takeAddress(address: string): Promise<void> {
   }
 }
 
+/** The room for teaching, which few open, comes when it is opened. */
+async function openRoom(): Promise<void> {
+  try {
+    const { openTeaching } = await import('./teach.js');
+    camera.stop();
+    await openTeaching({
+      classifier: () => classifier,
+      use: useLesson,
+      watch: () => element('webcam-start').click(),
+    });
+  } catch (error) {
+    showError(error);
+  }
+}
+
+/** From now on what was taught answers; its file is the model that goes to another backend. */
+async function useLesson(lesson: Lesson, title: string): Promise<void> {
+  if (!classifier) return;
+  const running = classifier;
+  const bytes = await lesson.bytes();
+  await running.use(lesson);
+  if (running !== classifier) return;
+  looking.abort();
+  model = new File([bytes], title);
+  labels = undefined;
+  showModel(running.info, { name: title, id: undefined, isDefault: false });
+  showKnowledge(running.info.model);
+  picker.choose(model);
+  keepChoices();
+  film.forget();
+  clear();
+  announce(`It now knows ${title}.`);
+  void look();
+}
+
 function choose(backend: BackendChoice): void {
   for (const radio of document.querySelectorAll<HTMLInputElement>('[name=backend]')) {
     radio.checked = radio.value === backend;
@@ -254,6 +295,7 @@ element('model-reset').addEventListener(
   'click',
   () => void change({ backend, model: undefined, labels: undefined }),
 );
+element('teach-open').addEventListener('click', () => void openRoom());
 element('loading-cancel').addEventListener('click', cancel);
 element('error-close').addEventListener('click', () => {
   clearError();

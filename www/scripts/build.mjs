@@ -23,7 +23,7 @@ import { thirdParty } from './third-party.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
-const ALL = ['cpu', 'relaxed', 'threads', 'threads-simd128', 'ndarray', 'webgpu', 'keras'];
+const ALL = ['cpu', 'relaxed', 'threads', 'threads-simd128', 'ndarray', 'webgpu', 'keras', 'teach'];
 const { values: given } = parseArgs({
   options: { modules: { type: 'string' }, served: { type: 'boolean' } },
 });
@@ -33,7 +33,7 @@ const isBundled = ({ url }) => !url.startsWith('https:');
 const BUNDLED = REGISTRY.filter(isBundled).map(({ url }) => `models/${url}`);
 const needed = [...MODULES.map((name) => `pkg/${name}/xception_web_bg.wasm`), ...BUNDLED];
 /** Parts of the page, in demo/, that are loaded when they are needed. */
-const ROOMS = ['offline'];
+const ROOMS = ['offline', 'teach'];
 const missing = needed.filter((file) => !existsSync(file));
 if (missing.length > 0) {
   console.error(`Missing: www/${missing.join(', www/')}. Run build.sh first.`);
@@ -45,6 +45,8 @@ const ABSENT = `
   export default () => Promise.reject(new Error('This module is not built yet.'));
   export class Session {}
   export class KerasFile {}
+  export class Lesson {}
+  export const write = undefined, writeFromKeras = undefined;
   export const work = undefined, workFailed = undefined, threads = undefined;
 `;
 
@@ -145,6 +147,7 @@ await build({
     app: 'demo/main.ts',
     courier: 'demo/courier.ts',
     style: 'demo/style.css',
+    'teach-style': 'demo/styles/teach.css',
     ...Object.fromEntries(ROOMS.map((name) => [name, `demo/${name}.ts`])),
   },
   outdir: 'dist/site',

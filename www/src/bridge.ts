@@ -2,6 +2,7 @@
 
 import { abortable } from './abortable.js';
 import { DisposedError, WorkerError, clause, fromPlain, throwIfAborted } from './errors.js';
+import type { Step } from './report.js';
 import type { Progress } from './options.js';
 import type { Reply, Request } from './protocol.js';
 
@@ -9,16 +10,25 @@ interface Answers {
   create: Reply & { type: 'created' };
   classify: Reply & { type: 'classified' };
   explain: Reply & { type: 'explained' };
+  embed: Reply & { type: 'embedded' };
+  teach: Reply & { type: 'taught' };
+  use: Reply & { type: 'used' };
+  write: Reply & { type: 'written' };
 }
 interface Asks {
   create: Omit<Request & { type: 'create' }, 'id'>;
   classify: Omit<Request & { type: 'classify' }, 'id'>;
   explain: Omit<Request & { type: 'explain' }, 'id'>;
+  embed: Omit<Request & { type: 'embed' }, 'id'>;
+  teach: Omit<Request & { type: 'teach' }, 'id'>;
+  use: Omit<Request & { type: 'use' }, 'id'>;
+  write: Omit<Request & { type: 'write' }, 'id'>;
 }
 
 interface Pending {
   resolve: (reply: Reply) => void;
   reject: (error: unknown) => void;
+  step?: (step: Step) => void;
 }
 
 export class Bridge {
@@ -48,20 +58,22 @@ export class Bridge {
 
   /**
    * Sends a request; an abort gives the answer up and drops the work if it has not begun. `done` is
-   * called when the worker has let go of what was sent, which after an abort may be later.
+   * called when the worker has let go of what was sent, which after an abort may be later; `step` with
+   * how far a lesson is.
    */
   async ask<K extends keyof Answers>(
     request: Asks[K] & { type: K },
     signal?: AbortSignal,
     transfer: Transferable[] = [],
     done: () => void = () => {},
+    step?: (step: Step) => void,
   ): Promise<Answers[K]> {
     const id = this.#nextId++;
     const answer = new Promise<Reply>((resolve, reject) => {
       throwIfAborted(this.closing);
       throwIfAborted(signal);
       this.#post({ ...request, id } as Request, transfer);
-      this.#pending.set(id, { resolve, reject });
+      this.#pending.set(id, { resolve, reject, step });
     });
     answer.then(done, done);
     try {
@@ -97,6 +109,8 @@ export class Bridge {
       this.#started = true;
     } else if (reply.type === 'progress') {
       this.#onProgress(reply.progress);
+    } else if (reply.type === 'step') {
+      this.#pending.get(reply.id)?.step?.(reply.step);
     } else {
       const pending = this.#pending.get(reply.id);
       this.#pending.delete(reply.id);

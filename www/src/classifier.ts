@@ -6,6 +6,7 @@ import { Bridge } from './bridge.js';
 import { OptionError, throwIfAborted } from './errors.js';
 import { filterOf } from './filter.js';
 import { readLabels } from './labels.js';
+import { Lesson, checkHead, show, type TeachOptions } from './lesson.js';
 import { modelSource } from './models.js';
 import {
   checkBackend,
@@ -23,6 +24,7 @@ import {
   type Explanation,
 } from './options.js';
 import type { Reply } from './protocol.js';
+import type { Step } from './report.js';
 import {
   free,
   isVideo,
@@ -40,10 +42,13 @@ const AT_ONCE = 2;
 
 type Answer = Reply & { type: 'classified' };
 /** What is asked of a picture, and the answer to it. */
-type Question = { type: 'classify'; topK: number } | { type: 'explain'; index?: number };
+type Question =
+  { type: 'classify'; topK: number } | { type: 'explain'; index?: number } | { type: 'embed' };
 type AnswerTo<Q extends Question> = Q extends { type: 'classify' }
   ? Answer
-  : Reply & { type: 'explained' };
+  : Q extends { type: 'explain' }
+    ? Reply & { type: 'explained' }
+    : Reply & { type: 'embedded' };
 
 /** A frame that is wanted and not taken yet. */
 interface Waiting {
@@ -97,7 +102,7 @@ export class ImageClassifier {
   async classify(source: ImageSource, options: ClassifyOptions = {}): Promise<Classification> {
     const topK = checkTopK(options.topK ?? 5);
     const minScore = checkMinScore(options.minScore ?? 0);
-    const { labels } = this.#info.model;
+    const { labels } = this.#named();
     const filter = filterOf(options, labels);
     // What is left out makes room for others.
     const wanted = filter ? labels.length : topK;
@@ -159,9 +164,62 @@ export class ImageClassifier {
     }
   }
 
+  /** The model, where it can name anything. */
+  #named(): ClassifierInfo['model'] {
+    const { model } = this.#info;
+    if (model.classes > 0) return model;
+    throw new OptionError(
+      'This model holds no classifier, so it can name nothing. Teach it classes, or ask it to embed pictures.',
+    );
+  }
+
+  /**
+   * What a picture is to the network, whatever the classes: its features after global average pooling.
+   * Compare them by `similarity`.
+   */
+  async embed(source: ImageSource, options: { signal?: AbortSignal } = {}): Promise<Float32Array> {
+    const { closing } = this.#bridge;
+    throwIfAborted(closing);
+    const { signal, release } = join(options.signal, closing);
+    try {
+      const pack = await prepare(source, signal);
+      return (await this.#ask({ type: 'embed' }, pack, signal)).result;
+    } finally {
+      release();
+    }
+  }
+
+  /**
+   * Teaches classes by pictures of them: a new head on the network, which goes on as it is. Nothing
+   * changes until the lesson is taken into use.
+   */
+  async teach(options: TeachOptions): Promise<Lesson> {
+    const bridge = this.#bridge;
+    throwIfAborted(bridge.closing);
+    const { signal, release } = join(options.signal, bridge.closing);
+    try {
+      const { features } = this.#info.model;
+      const what = await show(options, (image) => this.embed(image, { signal }), features, signal);
+      const { onProgress } = options;
+      const step = (step: Step) => signal.aborted || onProgress?.({ stage: 'learn', ...step });
+      const request = { type: 'teach', ...what } as const;
+      const { head, report } = await bridge.ask(request, signal, [], () => {}, step);
+      const write = async () => (await bridge.ask({ type: 'write', head })).bytes;
+      return new Lesson(head, report, write);
+    } finally {
+      release();
+    }
+  }
+
+  /** Answers by what was taught from now on, or, without a lesson, by the model's own classes again. */
+  async use(lesson?: { head: string }): Promise<void> {
+    const head = checkHead(lesson);
+    this.#info = (await this.#bridge.ask({ type: 'use', head })).info;
+  }
+
   /** Where in a picture a class was seen: the map of what each place says for it. */
   async explain(source: ImageSource, options: ExplainOptions = {}): Promise<Explanation> {
-    const { classes, explains } = this.#info.model;
+    const { classes, explains } = this.#named();
     const index = checkIndex(options.index, classes);
     if (!explains) {
       throw new OptionError(
@@ -203,7 +261,7 @@ export class ImageClassifier {
   ): AsyncGenerator<Classification, void, void> {
     checkTopK(options.topK ?? 5);
     checkMinScore(options.minScore ?? 0);
-    filterOf(options, this.#info.model.labels);
+    filterOf(options, this.#named().labels);
     return live((frame, how) => this.classify(frame, how), video, options, this.#bridge.closing);
   }
 

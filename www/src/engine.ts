@@ -16,10 +16,11 @@ import { Watch, nameOf } from './gpu.js';
 import { assertPromised, discard, keep, readModel, type Report } from './keep.js';
 import type { Backend, ClassifierInfo, Explanation, ModelInfo, ModelOrigin } from './options.js';
 import type { Creation } from './protocol.js';
+import { Again } from './again.js';
 import { Shaders } from './shaders.js';
 import { Probation } from './probation.js';
 import { keepSpeeds, trial } from './speeds.js';
-import { loadRuntime, type Answer, type Runtime, type Session } from './wasm.js';
+import { loadRuntime, type Answer, type Runtime, type Session, type SessionInfo } from './wasm.js';
 
 /** What computes. */
 type Runs = Pick<ClassifierInfo, 'runtime' | 'threads' | 'tile'>;
@@ -52,6 +53,9 @@ export class Engine {
   /** The same after the GPU was lost, until it is tried once more. */
   #again: Blob | undefined;
   #isSecond = false;
+  readonly #file: Again;
+  /** Taught, and answering instead of the model's own. */
+  #head: string | undefined;
 
   private constructor(watch: Watch, want: Creation, choice: Choice, report: Report) {
     this.#watch = watch;
@@ -62,6 +66,7 @@ export class Engine {
       (loaded, total) => report({ stage: 'shaders', loaded, total }),
       (message) => watch.failGpu(message),
     );
+    this.#file = new Again(want.model);
   }
 
   static async create(want: Creation, report: Report): Promise<Engine> {
@@ -76,6 +81,7 @@ export class Engine {
     const loaded = await loading;
     const { bytes: model, origin } = loaded;
     engine.#timings.model = performance.now() - begin;
+    engine.#file.remember(model);
     try {
       if (engine.#choice.backend === 'webgpu') {
         try {
@@ -121,6 +127,47 @@ export class Engine {
 
   explain({ rgba, width, height }: Pixels, index: number | undefined): Promise<Explanation> {
     return this.#withFallback((session) => session.explain(rgba, width, height, index));
+  }
+
+  embed({ rgba, width, height }: Pixels): Promise<Float32Array> {
+    return this.#withFallback((session) => session.embed(rgba, width, height));
+  }
+
+  /** Answers by a head that was taught, or without one by the model's own. */
+  use(head: string | undefined): void {
+    this.#apply(this.#session!, head);
+    this.#head = head;
+    this.#probation.changeClasses();
+  }
+
+  #apply(session: Session, json: string | undefined): void {
+    const own = modelOf(session.info());
+    if (json === undefined) {
+      session.useHead(new Float32Array(), new Float32Array(), '');
+      this.#model = own;
+      return;
+    }
+    try {
+      const { weight, bias, labels, title, provenance } = JSON.parse(json) as Head;
+      session.useHead(new Float32Array(weight), new Float32Array(bias), JSON.stringify(labels));
+      const { length: classes } = labels;
+      this.#model = {
+        ...own,
+        labels,
+        classes,
+        title: title ?? undefined,
+        provenance,
+        explains: true,
+      };
+    } catch (error) {
+      throw new OptionError(`What was taught is not for this model (${clause(error)}).`);
+    }
+  }
+
+  /** The model's file once more. */
+  async bytes(): Promise<Uint8Array> {
+    if (this.#spare) return new Uint8Array(await this.#spare.arrayBuffer());
+    return this.#file.bytes();
   }
 
   async #withFallback<T>(work: (session: Session) => Promise<T>): Promise<T> {
@@ -232,15 +279,15 @@ export class Engine {
   /** From here on this one answers. */
   async #adopt(session: Session): Promise<void> {
     await this.#name(session);
-    const { runtime, threads = 1, tile, ...info } = session.info();
-    assertPromised(this.#want.model, info);
+    const { runtime, threads = 1, tile } = session.info();
+    assertPromised(this.#want.model, modelOf(session.info()));
     this.#session = session;
     this.#runtime = {
       runtime: runtime ?? (this.#choice.backend === 'webgpu' ? 'webgpu' : 'simd128'),
       threads,
       tile: tile && { pixels: tile[0], channels: tile[1] },
     };
-    this.#model = info;
+    this.#apply(session, this.#head);
   }
 
   /** Where the GPU runs and the choice is free, the CPU may prove faster. */
@@ -290,6 +337,20 @@ export class Engine {
     const { adapter, speeds } = this.#choice;
     this.#choice = { backend: 'cpu', reason: `${why}; running on the CPU.`, adapter, speeds };
   }
+}
+
+/** What was taught, as it is kept: numbers in the order of `[features, classes]`, and what they mean. */
+interface Head {
+  weight: number[];
+  bias: number[];
+  labels: string[];
+  title: string | null;
+  provenance: string;
+}
+
+/** What is said of the model alone. */
+function modelOf({ runtime: _, threads: __, tile: ___, ...info }: SessionInfo): ModelInfo {
+  return info;
 }
 
 /** Another backend would say so again. */

@@ -11,6 +11,14 @@ export {
   WorkerError,
   XceptionError,
 } from './errors.js';
+export {
+  similarity,
+  type Lesson,
+  type TeachClass,
+  type TeachOptions,
+  type TeachProgress,
+} from './lesson.js';
+export type { LessonReport } from './report.js';
 export { models, type RegistryModel } from './models.js';
 export type { CachedModel } from './cache.js';
 export { packFiles } from './shards.js';

@@ -130,7 +130,10 @@ export interface ModelInfo {
   architecture: string;
   /** Whose conventions the weights follow, for example `keras` or `timm`. */
   dialect: string;
+  /** None where the model ends in features: it is then for `embed` and `teach`. */
   classes: number;
+  /** How many numbers `embed` answers. */
+  features: number;
   parameters: number;
   /** The side of the square that the network sees, in pixels. */
   inputSize: number;

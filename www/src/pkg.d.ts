@@ -30,12 +30,24 @@ declare module '#pkg/*' {
     free(): void;
   }
 
+  /** The rest in the module for teaching only. */
+  export class Lesson {
+    constructor(features: Float32Array, classes: string, validation: number);
+    step(): string;
+    finish(title?: string): string;
+    free(): void;
+  }
+  export function write(model: Uint8Array, head: string): Uint8Array;
+  export function writeFromKeras(file: KerasFile, head: string): Uint8Array;
+
   export class Session {
     private constructor();
     static create(model: Uint8Array, backend: string): Promise<Session>;
     static createFromKeras(file: KerasFile, backend: string): Promise<Session>;
     classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<unknown>;
     explain(rgba: Uint8Array, width: number, height: number, index?: number): Promise<unknown>;
+    embed(rgba: Uint8Array, width: number, height: number): Promise<Float32Array>;
+    useHead(weight: Float32Array, bias: Float32Array, labels: string): void;
     info(): unknown;
     /** In the module for WebGPU only. */
     prove?(): Promise<void>;

@@ -30,6 +30,11 @@ export class Probation {
     return now >= this.#due;
   }
 
+  /** Another head answers from now on: the answer that was tried is no longer due. */
+  changeClasses(): void {
+    this.#trial = undefined;
+  }
+
   async end(session: Session): Promise<void> {
     this.#due = Infinity;
     if (this.#trial && !(await repeats(session, this.#trial))) {

@@ -1,6 +1,7 @@
 // The messages between page and worker: the only thing that both sides know of each other.
 
 import type { PlainError } from './errors.js';
+import type { LessonReport, Shown, Step } from './report.js';
 import type {
   BackendChoice,
   Classification,
@@ -36,10 +37,24 @@ export type Picture =
   | { kind: 'bitmap'; bitmap: ImageBitmap | VideoFrame; name: string }
   | { kind: 'pixels'; rgba: Uint8Array; width: number; height: number; name: string };
 
+/** What is to be learnt: the features of pictures, one after the other, in the order of the classes. */
+export interface Teaching {
+  features: Float32Array;
+  classes: Shown[];
+  validation: number;
+  title?: string;
+}
+
 export type Request =
   | ({ type: 'create'; id: number } & Creation)
   | { type: 'classify'; id: number; picture: Picture; topK: number }
   | { type: 'explain'; id: number; picture: Picture; index?: number }
+  | { type: 'embed'; id: number; picture: Picture }
+  | ({ type: 'teach'; id: number } & Teaching)
+  /** Answers by this head, or without one by the model's own. */
+  | { type: 'use'; id: number; head?: string }
+  /** Asks for the file of the model with this head. */
+  | { type: 'write'; id: number; head: string }
   | { type: 'cancel'; id: number };
 
 export type Reply =
@@ -50,6 +65,11 @@ export type Reply =
   /** `info` only where it has changed: it holds all labels. */
   | { type: 'classified'; id: number; result: Classification; info?: ClassifierInfo }
   | { type: 'explained'; id: number; result: Explanation; info?: ClassifierInfo }
+  | { type: 'embedded'; id: number; result: Float32Array; info?: ClassifierInfo }
+  | { type: 'step'; id: number; step: Step }
+  | { type: 'taught'; id: number; head: string; report: LessonReport }
+  | { type: 'used'; id: number; info: ClassifierInfo }
+  | { type: 'written'; id: number; bytes: Uint8Array<ArrayBuffer> }
   | { type: 'failed'; id: number; error: PlainError }
   /** What was sent has been let go before any work on it. */
   | { type: 'cancelled'; id: number };

@@ -48,6 +48,11 @@ async function showPattern(session: Session) {
   const rgba = new Uint8Array(4 * side * side).map((_, at) =>
     at % 4 === 3 ? 255 : (at * 37) % 211,
   );
+  if (session.info().classes === 0) {
+    const begin = performance.now();
+    const [score = 0] = await session.embed(rgba, side, side);
+    return { index: 0, score, inference: performance.now() - begin };
+  }
   const { predictions, timings } = await session.classify(rgba, side, side, 1);
   const { index = -1, score = 0 } = predictions[0] ?? {};
   return { index, score, inference: timings.inference };

@@ -4,6 +4,7 @@ import * as cpu from '#pkg/cpu';
 import * as keras from '#pkg/keras';
 import * as ndarray from '#pkg/ndarray';
 import * as relaxed from '#pkg/relaxed';
+import * as teacher from '#pkg/teach';
 import * as threaded from '#pkg/threads';
 import * as threadedPlain from '#pkg/threads-simd128';
 import * as webgpu from '#pkg/webgpu';
@@ -17,6 +18,10 @@ import type { Backend, Explanation, ModelInfo, Prediction } from './options.js';
 export interface Session {
   classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<Answer>;
   explain(rgba: Uint8Array, width: number, height: number, index?: number): Promise<Explanation>;
+  /** The features after global average pooling. */
+  embed(rgba: Uint8Array, width: number, height: number): Promise<Float32Array>;
+  /** From now on a head that was taught answers, or with an empty one the model's own; throws where it does not fit. */
+  useHead(weight: Float32Array, bias: Float32Array, labels: string): void;
   info(): SessionInfo;
   /** Holds a GPU to the CPU's answers to known pictures; throws where it fails. */
   prove(): Promise<void>;
@@ -209,14 +214,40 @@ function wrap(built: Awaited<ReturnType<Module['Session']['create']>>): Session 
   const session = built as typeof built & {
     setLabels(json: string): void;
     prove?(): Promise<void>;
+    useHead(weight: Float32Array, bias: Float32Array, labels: string): void;
+    embed(rgba: Uint8Array, width: number, height: number): Promise<unknown>;
   };
   return {
+    useHead: (...head) => session.useHead(...head),
+    embed: (...picture) => session.embed(...picture) as Promise<Float32Array>,
     setLabels: (json) => session.setLabels(json),
     classify: (...picture) => session.classify(...picture) as Promise<Answer>,
     explain: (...picture) => session.explain(...picture) as Promise<Explanation>,
     prove: async () => session.prove?.(),
     free: () => session.free(),
     info: () => withoutNulls(session.info() as object) as unknown as SessionInfo,
+  };
+}
+
+/** What teaches, and what it can do. */
+export interface Teacher {
+  begin(features: Float32Array, classes: string, validation: number): teacher.Lesson;
+  /** The file of a model with another head. */
+  write(model: Uint8Array, head: string): Promise<Uint8Array>;
+}
+
+/** The module that teaches: small, and fetched for that alone. */
+export async function loadTeacher(): Promise<Teacher> {
+  const url = new URL('./wasm/teach_bg.wasm', import.meta.url).href;
+  await teacher.default({
+    module_or_path: await compile({ url, what: 'the module that teaches' }),
+  });
+  return {
+    begin: (...given) => new teacher.Lesson(...given),
+    write: async (model, head) => {
+      if (!isKeras(model)) return teacher.write(model, head);
+      return teacher.writeFromKeras(await openKeras(model), head);
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { toPlain } from './errors.js';
 import type { ClassifierInfo } from './options.js';
 import type { Reply, Request } from './protocol.js';
 import { settle } from './settle.js';
+import { fileOf, teach } from './teacher.js';
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -28,7 +29,7 @@ async function handle(request: Exclude<Request, { type: 'cancel' }>): Promise<vo
   // A message that arrived during the last piece of work may cancel this one: let it in.
   await settle();
   if (cancelled.delete(request.id)) {
-    if (request.type !== 'create' && request.picture.kind === 'bitmap') {
+    if ('picture' in request && request.picture.kind === 'bitmap') {
       request.picture.bitmap.close();
     }
     send({ type: 'cancelled', id: request.id });
@@ -51,7 +52,39 @@ function answer(request: Exclude<Request, { type: 'cancel' }>): Promise<Reply> {
       return classify(request);
     case 'explain':
       return explain(request);
+    case 'embed':
+      return embed(request);
+    case 'teach':
+      return learn(request);
+    case 'use':
+      return use(request);
+    case 'write':
+      return write(request);
   }
+}
+
+async function embed({ id, picture }: Request & { type: 'embed' }): Promise<Reply> {
+  const engine = loaded();
+  const result = await engine.embed(await readPixels(picture));
+  return { type: 'embedded', id, result, info: changed(engine) };
+}
+
+async function learn({ id, ...what }: Request & { type: 'teach' }): Promise<Reply> {
+  const taught = await teach(what, {
+    isCancelled: () => cancelled.has(id),
+    step: (step) => send({ type: 'step', id, step }),
+  });
+  return taught ? { type: 'taught', id, ...taught } : { type: 'cancelled', id };
+}
+
+async function use({ id, head }: Request & { type: 'use' }): Promise<Reply> {
+  const engine = loaded();
+  engine.use(head);
+  return { type: 'used', id, info: engine.info };
+}
+
+async function write({ id, head }: Request & { type: 'write' }): Promise<Reply> {
+  return { type: 'written', id, bytes: await fileOf(await loaded().bytes(), head) };
 }
 
 async function create({ id, ...what }: Request & { type: 'create' }): Promise<Reply> {
