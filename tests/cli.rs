@@ -99,6 +99,21 @@ fn png(rgb: &[u8], width: usize, height: usize) -> Vec<u8> {
 }
 
 #[test]
+fn embed_prints_features_and_how_alike_they_are() {
+    let pictures = ["tabby", "espresso"].map(|name| format!("www/demo/samples/{name}.jpg"));
+    let [cat, cup] = pictures.each_ref().map(String::as_str);
+    let shown = stdout(&["embed", "--backend", "cpu", cat, cat, cup]);
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines[0], "photos on cpu (asked for by name), 896 features");
+    let itself = format!("   1.000  {cat}");
+    assert_eq!(lines[1..3], [itself.as_str(); 2]);
+    let alike: f32 = lines[3].split_whitespace().next().unwrap().parse().unwrap();
+    assert!(lines[3].ends_with(cup) && alike < 0.6, "{shown}");
+    let found: Value = serde_json::from_str(&stdout(&["embed", "--backend", "cpu", "--json", cup])).unwrap();
+    assert_eq!((&found[0]["file"], found[0]["features"].as_array().unwrap().len()), (&Value::from(cup), 896));
+}
+
+#[test]
 fn the_json_has_the_file_the_backend_the_model_and_ranked_predictions() {
     let (model, picture) = (path(MODELS[0]), path("pictures/picture.png"));
     let answer = classify(&model, &picture);

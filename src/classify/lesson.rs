@@ -27,8 +27,9 @@ const LONGEST_LABEL: usize = 100;
 /// Largest share of the pictures that is held out.
 const MOST_HELD_OUT: f32 = 0.5;
 
-/// Weight decay, beside a mean loss and features of length 1: of 0.01, 0.003, 0.001 and 0.0003 the one whose heads on the
-/// bundled model named the most of other photographs rightly (`cargo bench --bench teach`).
+/// Weight decay, beside a mean loss and features of a mean square length of 1. At 100 pictures it is what
+/// scikit-learn's logistic regression calls a C of 10: pictures that can be told apart are, with scores near 1, and the
+/// course still ends within [`MOST_STEPS`].
 const DECAY: f32 = 1e-3;
 
 /// The square of a gradient so short that the loss is within 0.0005 of the least: with this decay no further than the

@@ -51,6 +51,7 @@ pub fn run(args: Args) -> Result<()> {
         None => (bundled::PHOTOS.name, bundled::PHOTOS.file()?),
     };
     let file = args.adjust.apply(labelled(file, args.labels.as_deref())?)?;
+    file.check_classifier().map_err(|error| prefixed(name, error))?;
     let mut answers = Vec::new();
     let mut failures = Vec::new();
     // Brought up by the first picture that can be read: a wrong path should not wait for a GPU.
@@ -96,7 +97,7 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 /// A whole file, whatever bytes its name is made of, or standard input.
-fn bytes(path: &Path) -> Result<Vec<u8>> {
+pub fn bytes(path: &Path) -> Result<Vec<u8>> {
     let read = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)

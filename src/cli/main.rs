@@ -16,6 +16,7 @@ mod bench;
 mod calibrate;
 mod classify;
 mod convert;
+mod embed;
 mod eval;
 mod inspect;
 mod train;
@@ -48,6 +49,8 @@ struct Cli {
 enum Command {
     /// Name what is in pictures.
     Classify(classify::Args),
+    /// Show how alike pictures are to the first by their features, or print these.
+    Embed(embed::Args),
     /// Rewrite a published file as one self-describing safetensors file.
     Convert(convert::Args),
     /// Show what a model file holds.
@@ -67,6 +70,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Classify(args) => classify::run(args),
+        Command::Embed(args) => embed::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Train(args) => train::run(args),
