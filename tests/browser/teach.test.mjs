@@ -55,7 +55,6 @@ describe('teaching', { timeout: PATIENCE }, () => {
     return page;
   };
   before(async () => {
-    execFileSync('cargo', ['build', '--release', '--quiet', '--bin', 'xception'], { cwd: ROOT });
     site = await start({
       first({ url }, response) {
         const file = OTHERS.find((file) => url === `/${file}`);

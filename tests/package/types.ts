@@ -3,8 +3,11 @@ import {
   ImageClassifier,
   models,
   openCamera,
+  similarity,
   type Classification,
+  type Lesson,
   type RegistryModel,
+  type TeachProgress,
 } from 'xception-web';
 
 const labels = { id2label: { 0: 'a' } };
@@ -26,7 +29,22 @@ const list: RegistryModel[] = await models.list();
 const { runtime, threads, isolated, origin } = classifier.info;
 const camera: MediaStream = await openCamera(document.createElement('video'));
 const files: Classification[] = await classifier.classifyAll(new DataTransfer().files);
+const features: Float32Array = await classifier.embed('a.png');
+const alike: number = similarity(features, await classifier.embed('b.png'));
+const lesson: Lesson = await classifier.teach({
+  classes: [
+    { label: 'cup', images: ['a.png', features] },
+    { label: 'pen', images: new Set(['b.png']) },
+  ],
+  onProgress: (now: TeachProgress) => void (now.stage === 'learn' ? now.loss : now.total),
+});
+await classifier.use(lesson);
+await classifier.use({ head: lesson.head });
+const taught: Uint8Array = await lesson.bytes();
 export const used: unknown[] = [
+  alike,
+  lesson.report.accuracy,
+  taught,
   both,
   files,
   camera,
@@ -39,6 +57,8 @@ export const used: unknown[] = [
   origin.note,
 ];
 
+// @ts-expect-error a class has a label
+await classifier.teach({ classes: [{ images: [] }] });
 // @ts-expect-error no such backend
 await ImageClassifier.create({ backend: 'gpu' });
 // @ts-expect-error threads are counted

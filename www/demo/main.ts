@@ -231,11 +231,11 @@ async function openRoom(): Promise<void> {
 async function useLesson(lesson: Lesson, title: string): Promise<void> {
   if (!classifier) return;
   const running = classifier;
-  const bytes = await lesson.bytes();
+  const file = await lesson.blob();
   await running.use(lesson);
   if (running !== classifier) return;
   looking.abort();
-  model = new File([bytes], title);
+  model = new File([file], title);
   labels = undefined;
   showModel(running.info, { name: title, id: undefined, isDefault: false });
   showKnowledge(running.info.model);

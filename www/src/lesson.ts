@@ -2,8 +2,7 @@
 
 import { OptionError, throwIfAborted } from './errors.js';
 import { quote } from './options.js';
-import type { Teaching } from './protocol.js';
-import type { LessonReport, Step } from './report.js';
+import type { LessonReport, Step, Teaching } from './report.js';
 import type { ImageSource } from './source.js';
 
 export interface TeachClass {
@@ -37,23 +36,28 @@ export class Lesson {
   /** The new head as JSON, some tens of kilobytes: `use` takes `{ head }` again later, on the same model. */
   readonly head: string;
   readonly report: LessonReport;
-  readonly #write: () => Promise<Uint8Array<ArrayBuffer>>;
+  readonly #write: () => Promise<Uint8Array>;
 
   /** @internal */
-  constructor(head: string, report: LessonReport, write: () => Promise<Uint8Array<ArrayBuffer>>) {
+  constructor(head: string, report: LessonReport, write: () => Promise<Uint8Array>) {
     this.head = head;
     this.report = report;
     this.#write = write;
   }
 
   /** The whole model as one file, which `create`, the page and the command line open. */
-  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+  bytes(): Promise<Uint8Array> {
     return this.#write();
+  }
+
+  /** The same as a Blob. */
+  async blob(): Promise<Blob> {
+    return new Blob([(await this.#write()) as Uint8Array<ArrayBuffer>]);
   }
 
   /** Hands that file to the person, as a download. */
   async download(name = 'taught.safetensors'): Promise<void> {
-    const url = URL.createObjectURL(new Blob([await this.bytes()]));
+    const url = URL.createObjectURL(await this.blob());
     const link = document.createElement('a');
     link.href = url;
     link.download = name;

@@ -1,7 +1,7 @@
 // The messages between page and worker: the only thing that both sides know of each other.
 
 import type { PlainError } from './errors.js';
-import type { LessonReport, Shown, Step } from './report.js';
+import type { LessonReport, Step, Teaching } from './report.js';
 import type {
   BackendChoice,
   Classification,
@@ -37,14 +37,6 @@ export type Picture =
   | { kind: 'bitmap'; bitmap: ImageBitmap | VideoFrame; name: string }
   | { kind: 'pixels'; rgba: Uint8Array; width: number; height: number; name: string };
 
-/** What is to be learnt: the features of pictures, one after the other, in the order of the classes. */
-export interface Teaching {
-  features: Float32Array;
-  classes: Shown[];
-  validation: number;
-  title?: string;
-}
-
 export type Request =
   | ({ type: 'create'; id: number } & Creation)
   | { type: 'classify'; id: number; picture: Picture; topK: number }
@@ -69,7 +61,7 @@ export type Reply =
   | { type: 'step'; id: number; step: Step }
   | { type: 'taught'; id: number; head: string; report: LessonReport }
   | { type: 'used'; id: number; info: ClassifierInfo }
-  | { type: 'written'; id: number; bytes: Uint8Array<ArrayBuffer> }
+  | { type: 'written'; id: number; bytes: Uint8Array }
   | { type: 'failed'; id: number; error: PlainError }
   /** What was sent has been let go before any work on it. */
   | { type: 'cancelled'; id: number };

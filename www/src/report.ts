@@ -29,3 +29,11 @@ export interface Shown {
   label: string;
   pictures: number;
 }
+
+/** What is to be learnt: the features of pictures, one after the other, in the order of the classes. */
+export interface Teaching {
+  features: Float32Array;
+  classes: Shown[];
+  validation: number;
+  title?: string;
+}
