@@ -124,8 +124,8 @@ function difference(got, wanted, address) {
 }
 
 describe('three engines', { timeout: 300_000 }, () => {
-  /** On an isolated page, as the package's README serves it; and on a plain one. */
-  let isolated, plain, wanted;
+  /** An isolated page, as the package's README serves it; a plain one; and another origin. */
+  let isolated, plain, other, wanted;
   const origin = (server) => `http://localhost:${server.address().port}`;
   before(async () => {
     wanted = byCommandLine();
@@ -134,10 +134,16 @@ describe('three engines', { timeout: 300_000 }, () => {
       'Cross-Origin-Opener-Policy': undefined,
       'Cross-Origin-Embedder-Policy': undefined,
     };
+    other = await serve({
+      headers: {
+        'Access-Control-Allow-Origin': '*',
+        'Cross-Origin-Resource-Policy': 'cross-origin',
+      },
+    });
     plain = await serve({ first: besides, headers: none });
   });
   after(() => {
-    for (const server of [isolated, plain]) {
+    for (const server of [isolated, plain, other]) {
       server.closeAllConnections();
       server.close();
     }
@@ -221,6 +227,25 @@ describe('three engines', { timeout: 300_000 }, () => {
         assert.equal((await browser.until('shown', 'umbrella.png'))[0], 'umbrella');
         await browser.run('drop', '/samples/cat.svg', 'cat.svg');
         assert.equal((await browser.until('shown', 'cat.svg'))[0], 'cat');
+      });
+
+      test('takes the package from another origin, and its threads', async () => {
+        // The strict policy is left to tests/browser/elsewhere.test.mjs.
+        const page = await serve({
+          first: besides,
+          headers: { 'Content-Security-Policy': undefined },
+        });
+        try {
+          await browser.open(`${origin(page)}/about/licence.txt`);
+          const options = { from: origin(other), backend: 'cpu', threads: 2 };
+          assert.equal((await browser.run('load', options)).threads, has.threads ? 2 : 1);
+          const [espresso] = PHOTOS;
+          const answers = await browser.run('classify', [espresso]);
+          assert.ok(difference(answers[espresso], wanted[espresso], espresso) < SAME);
+        } finally {
+          page.closeAllConnections();
+          page.close();
+        }
       });
 
       test('does with one thread on a page that is not isolated', async () => {

@@ -2,8 +2,8 @@
 // every page loads it as a script of its own: WebDriver's scripts may run in another world.
 
 /** Loads the package and a classifier, for what follows. */
-async function load(options) {
-  const { ImageClassifier } = await import('/xception-web/index.js');
+async function load({ from = '', ...options }) {
+  const { ImageClassifier } = await import(`${from}/xception-web/index.js`);
   globalThis.classifier?.dispose();
   globalThis.classifier = await ImageClassifier.create(options);
   const { backend, runtime, threads, isolated, reason } = classifier.info;

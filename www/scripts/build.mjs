@@ -71,6 +71,15 @@ const oneAddress = {
   },
 };
 
+/** The port that the code on the page is given, in place of a worker's own. */
+const givenPort = {
+  name: 'given-port',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /src\/port\.ts$/ }, () => ({
+      contents: 'given.start(); export const port = given;',
+    })),
+};
+
 /** The page loads the package as it is published, from a folder beside it. */
 const packageBeside = {
   name: 'package-beside',
@@ -109,6 +118,8 @@ function described(model) {
 const digest = createHash('sha256');
 for (const name of MODULES) digest.update(readFileSync(`pkg/${name}/xception_web_bg.wasm`));
 
+const define = { MODULES: JSON.stringify(digest.digest('hex').slice(0, 16)) };
+
 const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' };
 
 if (!given.served) rmSync('dist', { recursive: true, force: true });
@@ -118,9 +129,20 @@ await build({
   outdir: 'dist',
   // Indentation is a seventh of what would be sent; names stay, for whoever debugs.
   minifyWhitespace: true,
-  define: { MODULES: JSON.stringify(digest.digest('hex').slice(0, 16)) },
+  define,
+  external: ['./inline.js'],
   plugins: [oneAddress],
 });
+// The worker's code for the page: in a function, which begins with nothing left of an earlier classifier.
+const inline = await build({
+  ...common,
+  entryPoints: ['src/worker.ts'],
+  minifyWhitespace: true,
+  write: false,
+  define,
+  plugins: [oneAddress, givenPort],
+});
+writeFileSync('dist/inline.js', `export function serve(given){${inline.outputFiles[0].text}}\n`);
 // The worker against the modules' own declarations; `npm run check` holds it against src/pkg.d.ts.
 const worker = MODULES.length === ALL.length ? 'tsconfig.modules.json' : 'tsconfig.worker.json';
 for (const config of [worker, 'tsconfig.page.json']) {
@@ -136,7 +158,7 @@ writeFileSync('dist/models/registry.json', JSON.stringify(REGISTRY.map(described
 for (const name of ['LICENSE', 'NOTICES']) cpSync(`../${name}`, name);
 writeFileSync('THIRD-PARTY.txt', thirdParty());
 
-const published = ['index.js', 'worker.js', 'thread.js', 'wasm', 'models'];
+const published = ['index.js', 'worker.js', 'thread.js', 'inline.js', 'wasm', 'models'];
 mkdirSync('dist/site', { recursive: true });
 for (const name of published) {
   cpSync(`dist/${name}`, `dist/site/xception-web/${name}`, { recursive: true });

@@ -5,6 +5,7 @@ import { DisposedError, WorkerError, clause, fromPlain, throwIfAborted } from '.
 import type { Step } from './report.js';
 import type { Progress } from './options.js';
 import type { Reply, Request } from './protocol.js';
+import { start, workerMissing, type Where, type Workplace } from './start.js';
 
 interface Answers {
   create: Reply & { type: 'created' };
@@ -32,21 +33,16 @@ interface Pending {
 }
 
 export class Bridge {
-  readonly #worker: Worker;
+  readonly #worker: Workplace;
   readonly #pending = new Map<number, Pending>();
   readonly #onProgress: (progress: Progress) => void;
   readonly #ending = new AbortController();
   #started = false;
   #nextId = 1;
 
-  constructor(onProgress: (progress: Progress) => void = () => {}) {
+  constructor(where: Where, onProgress: (progress: Progress) => void = () => {}) {
     this.#onProgress = onProgress;
-    // In one expression, so that bundlers find the file.
-    try {
-      this.#worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-    } catch {
-      throw workerMissing();
-    }
+    this.#worker = start(where);
     this.#worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => this.#take(data));
     this.#worker.addEventListener('error', ({ message }) => {
       // An error inside a running worker is answered by the worker. Before that the script could not
@@ -118,12 +114,6 @@ export class Bridge {
       else pending?.resolve(reply);
     }
   }
-}
-
-function workerMissing(): WorkerError {
-  return new WorkerError(
-    'The worker script could not be loaded, or is none that this browser can read. Serve the whole package from the same origin as the page, and allow it in the content security policy (worker-src).',
-  );
 }
 
 function workerBroken(message: string): WorkerError {

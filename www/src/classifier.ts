@@ -34,6 +34,7 @@ import {
   type Pack,
   type Parcel,
 } from './source.js';
+import { checkWhere } from './start.js';
 import { live } from './stream.js';
 import { Turns } from './turns.js';
 
@@ -74,12 +75,14 @@ export class ImageClassifier {
     const { backend = 'auto', onProgress, signal } = options;
     const checked = { backend: checkBackend(backend), threads: checkThreads(options.threads) };
     const sha256 = checkSha256(options.sha256);
+    const where = checkWhere(options);
     throwIfAborted(signal);
-    const model = await modelSource(options.model, { cache: options.cache, sha256 }, signal);
+    const given = { cache: options.cache, sha256, assetBase: where.assetBase };
+    const model = await modelSource(options.model, given, signal);
     const labels = await readLabels(options.labels, signal);
     const request = { type: 'create', ...checked, model, labels } as const;
     throwIfAborted(signal);
-    const bridge = new Bridge(onProgress);
+    const bridge = new Bridge(where, onProgress);
     try {
       const reply = await bridge.ask(request, signal);
       return new ImageClassifier(bridge, reply.info);

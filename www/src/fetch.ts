@@ -2,6 +2,7 @@
 // the WebAssembly, by the page for pictures given by address.
 
 import { DownloadError, clause, throwIfAborted } from './errors.js';
+import { request } from './request.js';
 
 /** Milliseconds within which a browser reports what it blocked. */
 const REPORT_DELAY = 100;
@@ -21,7 +22,7 @@ export interface Download {
 export async function open({ url, what, signal }: Download): Promise<Response> {
   let response: Response;
   try {
-    response = url.startsWith('data:') ? unpack(url) : await fetch(url, { signal });
+    response = url.startsWith('data:') ? unpack(url) : await request(url, { signal });
   } catch (error) {
     throwIfAborted(signal);
     const code = await whyNot(url, signal);
@@ -152,7 +153,7 @@ async function whyNot(url: string, signal?: AbortSignal): Promise<keyof typeof E
     const { blockedURI } = event as SecurityPolicyViolationEvent;
     if (blockedURI === stripped.href || blockedURI === stripped.origin) why = 'csp';
   };
-  addEventListener('securitypolicyviolation', blocked);
+  globalThis.addEventListener?.('securitypolicyviolation', blocked);
   // On a cross-origin isolated page the question below may be blocked too; this tells.
   const Observer = (globalThis as unknown as { ReportingObserver?: ReportWatcher })
     .ReportingObserver;
@@ -165,7 +166,7 @@ async function whyNot(url: string, signal?: AbortSignal): Promise<keyof typeof E
   } catch {
     await new Promise((resolve) => setTimeout(resolve, REPORT_DELAY));
   }
-  removeEventListener('securitypolicyviolation', blocked);
+  globalThis.removeEventListener?.('securitypolicyviolation', blocked);
   observer?.disconnect();
   return why ?? 'network';
 }

@@ -35,11 +35,19 @@ export interface RegistryModel {
   parameters?: number;
 }
 
-/** Asked for once in a page's life: a stored model then needs no list to be found. */
-let registry: RegistryModel[] | undefined;
+/** Asked for once in a page's life and a place: a stored model then needs no list to be found. */
+const registries = new Map<string | undefined, RegistryModel[]>();
 
-async function fetchRegistry(signal?: AbortSignal): Promise<RegistryModel[]> {
-  const url = new URL('./models/registry.json', import.meta.url).href;
+async function registryOf(assetBase?: string, signal?: AbortSignal): Promise<RegistryModel[]> {
+  const registry = registries.get(assetBase) ?? (await fetchRegistry(assetBase, signal));
+  registries.set(assetBase, registry);
+  return registry;
+}
+
+async function fetchRegistry(assetBase?: string, signal?: AbortSignal): Promise<RegistryModel[]> {
+  const url = assetBase
+    ? new URL('models/registry.json', assetBase).href
+    : new URL('./models/registry.json', import.meta.url).href;
   const json = await download({ url, what: 'the list of models', signal });
   let found: RegistryModel[];
   try {
@@ -52,7 +60,7 @@ async function fetchRegistry(signal?: AbortSignal): Promise<RegistryModel[]> {
   }
   return found.map((model) => ({
     ...model,
-    url: isPublished(model) ? model.url : bundled(model.id),
+    url: isPublished(model) ? model.url : bundled(model.id, assetBase),
   }));
 }
 
@@ -60,8 +68,7 @@ async function fetchRegistry(signal?: AbortSignal): Promise<RegistryModel[]> {
 export const models = {
   /** The bundled models, the default first, then published ones. */
   async list(signal?: AbortSignal): Promise<RegistryModel[]> {
-    if (!registry) registry = await fetchRegistry(signal);
-    return structuredClone(registry);
+    return structuredClone(await registryOf(undefined, signal));
   },
 
   /** What `create` has stored on this device. */
@@ -78,10 +85,11 @@ export const models = {
  */
 export async function modelSource(
   model: CreateOptions['model'],
-  { cache, sha256 }: { cache?: boolean; sha256?: string },
+  { cache, sha256, assetBase }: { cache?: boolean; sha256?: string; assetBase?: string },
   signal?: AbortSignal,
 ): Promise<ModelSource> {
-  if (model === undefined) return { url: bundled(), cache: cache ?? false, sha256 };
+  if (model === undefined)
+    return { url: bundled(undefined, assetBase), cache: cache ?? false, sha256 };
   if (model instanceof Blob) return { blob: model, sha256 };
   if (model instanceof ArrayBuffer) return { blob: new Blob([model]), sha256 };
   if (model instanceof Uint8Array) {
@@ -98,7 +106,7 @@ export async function modelSource(
     return { ...(await findOnHub(model, signal)), cache: cache ?? false, sha256 };
   }
   if (typeof model === 'string' && isId(model)) {
-    const known = await models.list(signal);
+    const known = await registryOf(assetBase, signal);
     const found = known.find(({ id }) => id === model);
     if (!found) {
       const ids = known.map(({ id }) => id).join(', ');
@@ -106,7 +114,7 @@ export async function modelSource(
         `There is no model called "${model}". Choose one of ${ids}, or give a file’s address as "./${model}".`,
       );
     }
-    const published = isPublished(found);
+    const published = isPublished(found, assetBase);
     // The bundled file carries its own digest, which the network's builder checks.
     const digest = published ? found.sha256 : undefined;
     const { url, title, bytes, architecture, classes } = found;
@@ -133,12 +141,13 @@ function isList(model: unknown): model is Iterable<File> {
   return Boolean(files) && (files as unknown[]).every((file) => file instanceof File);
 }
 
-function isPublished({ id, url }: RegistryModel): boolean {
-  return url.startsWith('https://') && url !== bundled(id);
+function isPublished({ id, url }: RegistryModel, assetBase?: string): boolean {
+  return url.startsWith('https://') && url !== bundled(id, assetBase);
 }
 
 /** Each address in one expression, so that bundlers find the files. */
-function bundled(id?: string): string {
+function bundled(id?: string, assetBase?: string): string {
+  if (assetBase) return new URL(`models/${id ?? 'photos'}.safetensors`, assetBase).href;
   return id === 'drawings'
     ? new URL('./models/drawings.safetensors', import.meta.url).href
     : new URL('./models/photos.safetensors', import.meta.url).href;

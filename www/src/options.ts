@@ -49,6 +49,16 @@ export interface CreateOptions {
   threads?: number;
   /** Default `auto`. */
   backend?: BackendChoice;
+  /**
+   * Where the package's own files are, as an address: worker, WebAssembly and models. For files that a
+   * bundler left out, or that come from another origin. Default: where the package itself is.
+   */
+  assetBase?: string | URL;
+  /**
+   * `page` does all the work where `create` is called, which stands still meanwhile: for places that refuse
+   * workers. Default `worker`.
+   */
+  runIn?: 'worker' | 'page';
   onProgress?: (progress: Progress) => void;
   /** Ends loading; `create` then rejects with the signal's reason. */
   signal?: AbortSignal;

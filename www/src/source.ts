@@ -46,7 +46,7 @@ export function prepare(source: ImageSource, signal: AbortSignal): Pack | Promis
     const name = isA('File', source) ? `"${source.name}"` : 'The picture';
     return prepareBlob(source, name, signal);
   }
-  if (source instanceof ImageData) return () => packPixels(source);
+  if (isA('ImageData', source)) return () => packPixels(source);
   if (isVideo(source)) {
     const pack = () => packVideo(source);
     const frame = firstFrame(source, signal);
@@ -249,6 +249,7 @@ function drawing(image: HTMLImageElement): HTMLCanvasElement {
 
 interface Kinds {
   File: File;
+  ImageData: ImageData;
   HTMLImageElement: HTMLImageElement;
   HTMLVideoElement: HTMLVideoElement;
 }

@@ -10,6 +10,7 @@ import * as threadedPlain from '#pkg/threads-simd128';
 import * as webgpu from '#pkg/webgpu';
 import * as webgpuAgain from '#pkg/webgpu-again';
 import { collect, open, read, type Download } from './fetch.js';
+import { bootstrap, isForeign } from './foreign.js';
 import { READY, type Start } from './protocol.js';
 import { hasRelaxedSimd } from './relaxed.js';
 import type { Backend, Explanation, ModelInfo, Prediction } from './options.js';
@@ -84,6 +85,8 @@ function choose(backend: Backend, threads: number, again: boolean): { module: Mo
   }
 }
 
+const HERE = import.meta.url;
+
 /** Beyond this many, pictures do not get faster: memory is the limit. */
 const MOST_THREADS = 8;
 
@@ -94,7 +97,9 @@ const MOST_THREADS = 8;
 export function possibleThreads(wanted?: number): number {
   const logical = navigator.hardwareConcurrency;
   wanted ??= logical > 4 ? Math.ceil(logical / 2) : logical;
-  const shared = self.crossOriginIsolated && typeof SharedArrayBuffer !== 'undefined';
+  // A page may not wait for its threads.
+  const waits = !('document' in self);
+  const shared = waits && self.crossOriginIsolated && typeof SharedArrayBuffer !== 'undefined';
   return shared ? Math.min(wanted, logical, MOST_THREADS) : 1;
 }
 
@@ -102,8 +107,10 @@ export function possibleThreads(wanted?: number): number {
 async function startThreads(module: Threaded, start: Start, threads: number): Promise<void> {
   let ready = 1;
   for (let i = 1; i < threads; i++) {
-    // In one expression, so that bundlers find the file.
-    const thread = new Worker(new URL('./thread.js', import.meta.url), { type: 'module' });
+    // In one expression, so that bundlers find the file; one of another origin they have not moved.
+    const thread = isForeign(HERE)
+      ? bootstrap(new URL('thread.js', HERE).href)
+      : new Worker(new URL('./thread.js', import.meta.url), { type: 'module' });
     await new Promise<void>((resolve) => {
       thread.onmessage = ({ data }) => {
         if (data === READY) ready++;

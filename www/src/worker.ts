@@ -5,11 +5,10 @@ import { readPixels } from './decode.js';
 import { Engine } from './engine.js';
 import { toPlain } from './errors.js';
 import type { ClassifierInfo } from './options.js';
+import { port } from './port.js';
 import type { Reply, Request } from './protocol.js';
 import { settle } from './settle.js';
 import { fileOf, teach } from './teacher.js';
-
-declare const self: DedicatedWorkerGlobalScope;
 
 const cancelled = new Set<number>();
 let engine: Engine | undefined;
@@ -17,7 +16,7 @@ let queue: Promise<void> = Promise.resolve();
 /** Of what the page was told last; it changes only with a fallback. */
 let toldReason: string | undefined;
 
-self.addEventListener('message', ({ data }: MessageEvent<Request>) => {
+port.addEventListener('message', ({ data }: MessageEvent<Request>) => {
   if (data.type === 'cancel') {
     cancelled.add(data.id);
   } else {
@@ -125,7 +124,7 @@ function changed({ info }: Engine): ClassifierInfo | undefined {
 }
 
 function send(reply: Reply): void {
-  self.postMessage(reply);
+  port.postMessage(reply);
 }
 
 send({ type: 'started' });
