@@ -3,25 +3,15 @@
 // fails when that has changed.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { serve } from '../../www/serve.mjs';
 import { chromium } from './chromium.mjs';
 import { SCRIPT } from './driver.mjs';
 import { firefox } from './firefox.mjs';
+import { ALL, FIXTURES, PHOTOS, SAME, at, byCommandLine, difference } from './wanted.mjs';
 import { SHARED_MEMORY, webkit } from './webkit.mjs';
-
-const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const FIXTURES = at('tests/fixtures/pictures/');
-
-/**
- * f32 sums in the order of another instruction set. It holds for JPEGs too: all of these decode them to the
- * same numbers. 9e-7 is the most that was seen, of either.
- */
-const SAME = 1e-4;
 
 const EVERYTHING = {
   threads: true,
@@ -64,20 +54,6 @@ const ENGINES = [
   },
 ];
 
-const PHOTOS = ['espresso', 'galaxies', 'rocket', 'tabby', 'uniform'].map(
-  (name) => `/samples/${name}.jpg`,
-);
-/** Baseline and progressive, of every way to store colours; one lies on its side, and says so. */
-const JPEGS = ['420', '422', '444', 'gray', 'progressive'].map(
-  (kind) => `/fixtures/jpeg-${kind}.jpg`,
-);
-const PNGS = ['jpeg-420.png', 'jpeg-gray.png', 'picture.png', 'umbrella.png'].map(
-  (name) => `/fixtures/${name}`,
-);
-const OTHERS = ['picture.webp', 'picture.gif', 'picture.bmp'].map((name) => `/fixtures/${name}`);
-const LIES = '/fixtures/orientation_6.jpg';
-const ALL = [...PHOTOS, ...JPEGS, ...PNGS, ...OTHERS, LIES];
-
 const TYPES = {
   '.bmp': 'image/bmp',
   '.gif': 'image/gif',
@@ -86,21 +62,6 @@ const TYPES = {
   '.png': 'image/png',
   '.webp': 'image/webp',
 };
-
-/** What the command line says of the files, by their addresses here. */
-function byCommandLine() {
-  const xception = process.env.XCEPTION ?? at('target/release/xception');
-  assert.ok(
-    existsSync(xception),
-    `${xception} is not there: cargo build --release --bin xception makes it.`,
-  );
-  const files = ALL.map((address) =>
-    address.replace('/fixtures/', FIXTURES).replace('/samples/', at('www/demo/samples/')),
-  );
-  const args = ['classify', '--json', '--backend', 'cpu', ...files];
-  const answers = JSON.parse(execFileSync(xception, args, { encoding: 'utf8' }));
-  return Object.fromEntries(answers.map(({ predictions }, i) => [ALL[i], predictions]));
-}
 
 /** The fixtures and the tests' own script beside the site, as a server would send them. */
 function besides(request, response) {
@@ -114,13 +75,6 @@ function besides(request, response) {
   });
   response.end(readFileSync(path));
   return true;
-}
-
-/** The largest difference between the scores of the same classes, which must be the same in order. */
-function difference(got, wanted, address) {
-  const order = (predictions) => predictions.map(({ index }) => index);
-  assert.deepEqual(order(got), order(wanted), `the five likeliest of ${address}`);
-  return Math.max(...got.map(({ score }, i) => Math.abs(score - wanted[i].score)));
 }
 
 describe('three engines', { timeout: 300_000 }, () => {

@@ -143,6 +143,30 @@ describe('the packed package', { timeout: 120_000 }, () => {
     assert.equal(await says(root, { 'Content-Security-Policy': undefined }), 'photos: cat');
   });
 
+  // As a server that renders pages does: nothing of a browser is there.
+  for (const conditions of [[], ['--conditions=browser']]) {
+    test(`is imported in Node without a browser's globals ${conditions}`, () => {
+      const program = `const { ImageClassifier, models } = await import('xception-web');
+        if (!ImageClassifier.create || !models.list) throw new Error('not whole');`;
+      const flags = [...conditions, '--input-type=module', '-e', program];
+      execFileSync(process.execPath, flags, { cwd: WORK, stdio: 'inherit' });
+    });
+  }
+
+  for (const [runtime, command] of Object.entries({
+    Node: [process.execPath],
+    Bun: [join(HERE, 'node_modules/.bin/bun')],
+    Deno: [join(HERE, 'node_modules/.bin/deno'), 'run', '--allow-all', '--no-remote'],
+  })) {
+    test(`names a picture in ${runtime}`, () => {
+      copyFileSync(join(HERE, 'server.mjs'), join(WORK, 'server.mjs'));
+      const [program, ...flags] = command;
+      const args = [...flags, 'server.mjs', join(WWW, 'demo/samples/espresso.jpg')];
+      const said = execFileSync(program, args, { cwd: WORK, encoding: 'utf8' });
+      assert.equal(said, 'espresso 54 % on cpu\n');
+    });
+  }
+
   for (const [compiler, which] of [
     [join(WWW, 'node_modules/typescript'), 'the newest TypeScript'],
     [join(HERE, 'node_modules/typescript-5.6'), 'TypeScript 5.6, whose arrays had no buffers'],

@@ -15,6 +15,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
@@ -80,6 +81,17 @@ const givenPort = {
     })),
 };
 
+/** Files for Node in place of those for browsers: `NAME.node.ts` for `NAME.ts`. */
+const forNode = {
+  name: 'for-node',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\/\w+\.js$/ }, ({ path, importer, resolveDir }) => {
+      const file = join(resolveDir, path.replace('.js', '.node.ts'));
+      // It may itself need what it stands for.
+      return existsSync(file) && importer !== file ? { path: file } : undefined;
+    }),
+};
+
 /** The page loads the package as it is published, from a folder beside it. */
 const packageBeside = {
   name: 'package-beside',
@@ -143,6 +155,18 @@ const inline = await build({
   plugins: [oneAddress, givenPort],
 });
 writeFileSync('dist/inline.js', `export function serve(given){${inline.outputFiles[0].text}}\n`);
+await build({
+  ...common,
+  entryPoints: { node: 'src/index.ts', 'node-worker': 'src/node-worker.ts' },
+  outdir: 'dist',
+  platform: 'node',
+  // What package.json says of the built files' effects is not so of their sources.
+  ignoreAnnotations: true,
+  minifyWhitespace: true,
+  define,
+  external: ['./inline.js'],
+  plugins: [oneAddress, forNode],
+});
 // The worker against the modules' own declarations; `npm run check` holds it against src/pkg.d.ts.
 const worker = MODULES.length === ALL.length ? 'tsconfig.modules.json' : 'tsconfig.worker.json';
 for (const config of [worker, 'tsconfig.page.json']) {

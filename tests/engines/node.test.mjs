@@ -1,0 +1,98 @@
+// The build for Node: the same answers as the command line's, from files, bytes and addresses.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { ImageClassifier, OptionError, PictureError } from '../../www/dist/node.js';
+import { ALL, PHOTOS, SAME, at, byCommandLine, difference, fileOf } from './wanted.mjs';
+
+const [ESPRESSO] = PHOTOS.map(fileOf);
+
+/** sharp reads no BMP. */
+const READ = ALL.filter((address) => !address.endsWith('.bmp'));
+
+describe('in Node', { timeout: 60_000 }, () => {
+  let classifier;
+  before(async () => (classifier = await ImageClassifier.create()));
+  after(() => classifier.dispose());
+
+  test('names pictures as the command line does', async () => {
+    const wanted = byCommandLine();
+    for (const address of READ) {
+      const { predictions } = await classifier.classify(new Blob([readFileSync(fileOf(address))]));
+      const far = difference(predictions, wanted[address], address);
+      assert.ok(far < SAME, `${address}: off by ${far}`);
+    }
+  });
+
+  test('runs on the CPU, and says so', () => {
+    const { backend, threads, isolated, origin } = classifier.info;
+    assert.deepEqual([backend, threads, isolated], ['cpu', 1, false]);
+    assert.match(origin.url, /^file:.*\/models\/photos\.safetensors$/);
+  });
+
+  test('takes paths, addresses, files and models of this machine', async () => {
+    const model = at('www/models/drawings.safetensors');
+    const drawings = await ImageClassifier.create({ model });
+    const umbrella = at('tests/fixtures/pictures/umbrella.png');
+    const sources = [
+      umbrella,
+      pathToFileURL(umbrella),
+      new File([readFileSync(umbrella)], 'a.png'),
+    ];
+    for (const source of sources) {
+      assert.equal((await drawings.classify(source)).predictions[0].label, 'umbrella');
+    }
+    drawings.dispose();
+    const bytes = await ImageClassifier.create({ model: readFileSync(model) });
+    assert.equal(bytes.info.model.classes, 150);
+    bytes.dispose();
+  });
+
+  test('answers in order, gives up, and goes on', async () => {
+    const abort = new AbortController();
+    const answers = [1, 2, 3].map((topK) =>
+      classifier.classify(ESPRESSO, { topK, signal: topK === 2 ? abort.signal : undefined }),
+    );
+    abort.abort();
+    const [one, none, three] = await Promise.allSettled(answers);
+    assert.equal(one.value.predictions.length, 1);
+    assert.equal(none.reason.name, 'AbortError');
+    assert.equal(three.value.predictions.length, 3);
+  });
+
+  test('tells what went wrong by class and code', async () => {
+    const failure = (promise) =>
+      promise.then(
+        () => assert.fail(),
+        (error) => error,
+      );
+    const broken = await failure(classifier.classify(new Blob(['no picture'])));
+    assert.ok(broken instanceof PictureError && broken.code === 'undecodable', String(broken));
+    assert.equal((await failure(classifier.classify(new Blob([])))).code, 'empty');
+    assert.equal((await failure(classifier.classify('none.png'))).code, 'network');
+    const model = await failure(ImageClassifier.create({ model: new Blob(['no model']) }));
+    assert.equal(model.code, 'invalid-model');
+    for (const options of [{ assetBase: 'there' }, { runIn: 'page' }]) {
+      const error = await failure(ImageClassifier.create(options));
+      assert.ok(error instanceof OptionError && /Leave it out/.test(error.message), String(error));
+    }
+    const gone = await ImageClassifier.create({ model: 'drawings' });
+    const awaited = failure(gone.classify(ESPRESSO));
+    gone.dispose();
+    assert.equal((await awaited).code, 'disposed');
+  });
+
+  test('lets the program end by itself, and go on while it is asked', async () => {
+    const program = `
+      import { ImageClassifier } from ${JSON.stringify(pathToFileURL(at('www/dist/node.js')))};
+      const classifier = await ImageClassifier.create();
+      const { predictions } = await classifier.classify(${JSON.stringify(ESPRESSO)});
+      console.log(predictions[0].label);`;
+    const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+    assert.equal((await run).stdout, 'espresso\n');
+  });
+});

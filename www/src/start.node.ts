@@ -1,0 +1,48 @@
+// Where the work is done in Node, Bun and Deno: in a thread of its own, so that a server goes on answering.
+
+import { Worker } from 'node:worker_threads';
+import { OptionError } from './errors.js';
+import { quote, type CreateOptions } from './options.js';
+import type * as web from './start.js';
+
+export { workerMissing } from './start.js';
+
+export const checkWhere: typeof web.checkWhere = ({ assetBase, runIn }: CreateOptions) => {
+  if (assetBase !== undefined) {
+    throw new OptionError(
+      `assetBase is ${quote(assetBase)}. Leave it out here: outside of browsers the package reads its own files.`,
+    );
+  }
+  if (runIn !== undefined && runIn !== 'worker') {
+    throw new OptionError(
+      `runIn is ${quote(runIn)}. Leave it out here: outside of browsers there are always workers.`,
+    );
+  }
+  return { runIn: 'worker' };
+};
+
+/** A worker that keeps the program going only while something is asked of it. */
+export const start: typeof web.start = () => {
+  // In one expression, so that bundlers find the file. Of the program's own flags some fit no file.
+  const worker = new Worker(new URL('./node-worker.js', import.meta.url), { execArgv: [] });
+  const asked = new Set<number>();
+  const count = () => (asked.size > 0 ? worker.ref() : worker.unref());
+  worker.on('message', ({ id }: { id?: number }) => {
+    if (id !== undefined) asked.delete(id);
+    count();
+  });
+  return {
+    postMessage(message, transfer) {
+      const { type, id } = message as { type: string; id: number };
+      if (type !== 'cancel') asked.add(id);
+      count();
+      worker.postMessage(message, transfer as never);
+    },
+    addEventListener(type: 'message' | 'error', listener: (event: never) => void) {
+      if (type === 'message') worker.on('message', (data) => listener({ data } as never));
+      else
+        worker.on('error', ({ message }) => listener({ message: message || 'it ended' } as never));
+    },
+    terminate: () => void worker.terminate(),
+  };
+};
