@@ -1,14 +1,17 @@
 // What a user's first program does.
 import { ImageClassifier, PictureError, models } from 'xception-web';
 
+// Where the package's other files are, if the bundler has not moved them along.
+const { assets: assetBase } = document.documentElement.dataset;
+
 try {
-  const classifier = await ImageClassifier.create({ model: 'drawings', backend: 'cpu' });
+  const classifier = await ImageClassifier.create({ model: 'drawings', backend: 'cpu', assetBase });
   const { predictions } = await classifier.classify('cat.svg', { topK: 1 });
   // Classes must come through the worker and the bundler's minifier as themselves.
   const broken = await classifier.classify(new Blob(['no picture'])).catch((error) => error);
   if (!(broken instanceof PictureError && broken.code === 'undecodable')) throw broken;
-  const [bundled] = await models.list();
-  const byDefault = await ImageClassifier.create({ backend: 'cpu' });
+  const [bundled] = await models.list(undefined, assetBase);
+  const byDefault = await ImageClassifier.create({ backend: 'cpu', assetBase });
   if (byDefault.info.model.classes !== bundled.classes) throw new Error('another default');
   document.title = `${bundled.id}: ${predictions[0].label}`;
 } catch (error) {

@@ -1,7 +1,7 @@
 // The package as its users meet it: packed, installed, built by their bundler, run in a browser.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -13,10 +13,12 @@ import { serve } from '../../www/serve.mjs';
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const WWW = fileURLToPath(new URL('../../www/', import.meta.url));
 const WORK = join(HERE, 'work');
-const { chromium } = createRequire(join(WWW, 'package.json'))('playwright-core');
+const require = createRequire(join(WWW, 'package.json'));
+const { chromium } = require('playwright-core');
+const esbuild = require('esbuild');
 
-const page = (head, script) =>
-  `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>waiting</title>${head}</head>` +
+const page = (head, script, assets) =>
+  `<!doctype html><html lang="en"${assets ? ` data-assets="${assets}"` : ''}><head><meta charset="utf-8"><title>waiting</title>${head}</head>` +
   `<body><script type="module" src="${script}"></script></body></html>`;
 
 /** What the README says that a page must allow, and nothing else. */
@@ -37,13 +39,14 @@ function project(name) {
   return root;
 }
 
-describe('the packed package', { timeout: 120_000 }, () => {
-  let browser;
+describe('the packed package', { timeout: 240_000 }, () => {
+  let browser, packed;
   before(async () => {
     rmSync(WORK, { recursive: true, force: true });
     mkdirSync(WORK);
     const npm = (...args) => execFileSync('npm', args, { cwd: WORK, encoding: 'utf8' });
     const [{ filename }] = JSON.parse(npm('pack', WWW, '--json', '--silent'));
+    packed = filename;
     // Unpacked where Node and the bundlers look for packages: it depends on nothing.
     mkdirSync(join(WORK, 'node_modules/xception-web'), { recursive: true });
     const into = ['--strip-components=1', '-C', join(WORK, 'node_modules/xception-web')];
@@ -58,16 +61,24 @@ describe('the packed package', { timeout: 120_000 }, () => {
     rmSync(WORK, { recursive: true, force: true });
   });
 
-  async function says(root, headers) {
+  async function says(root, headers, path = '') {
     const server = await serve({ root, headers });
     try {
-      const tab = await browser.newPage();
-      await tab.goto(`http://localhost:${server.address().port}/`);
-      await tab.waitForFunction(() => document.title !== 'waiting');
-      return await tab.title();
+      return await title(`http://localhost:${server.address().port}/${path}`);
     } finally {
       server.closeAllConnections();
       server.close();
+    }
+  }
+
+  async function title(url) {
+    const tab = await browser.newPage();
+    try {
+      await tab.goto(url);
+      await tab.waitForFunction(() => document.title !== 'waiting');
+      return await tab.title();
+    } finally {
+      await tab.close();
     }
   }
 
@@ -111,6 +122,19 @@ describe('the packed package', { timeout: 120_000 }, () => {
     );
   });
 
+  test('works in Vite’s development server, without any setting', async () => {
+    const { createServer } = await import('vite');
+    const root = project('vite-dev');
+    writeFileSync(join(root, 'index.html'), page('', '/main.js'));
+    const server = await createServer({ root, configFile: false, logLevel: 'error' });
+    try {
+      await server.listen();
+      assert.equal(await title(server.resolvedUrls.local[0]), 'photos: cat');
+    } finally {
+      await server.close();
+    }
+  });
+
   test('works built by webpack', async () => {
     const { default: webpack } = await import('webpack');
     const root = project('webpack');
@@ -128,19 +152,89 @@ describe('the packed package', { timeout: 120_000 }, () => {
     assert.equal(await says(path), 'photos: cat');
   });
 
-  test('works without a bundler, by an import map', async () => {
+  /** The files that a bundler leaves where they are, beside what it has made. */
+  function withAssets(name) {
+    const root = project(name);
+    const path = join(root, 'dist');
+    cpSync(join(root, 'public'), path, { recursive: true });
+    cpSync(join(WORK, 'node_modules/xception-web/dist'), join(path, 'assets'), { recursive: true });
+    writeFileSync(join(path, 'index.html'), page('', 'main.js', 'assets'));
+    return { root, path };
+  }
+
+  const minified = { bundle: true, format: 'esm', splitting: true, minify: true };
+
+  test('works bundled and minified by esbuild, with its other files at the assetBase', async () => {
+    const { root, path } = withAssets('esbuild');
+    await esbuild.build({ ...minified, entryPoints: [join(root, 'main.js')], outdir: path });
+    assert.equal(await says(path), 'photos: cat');
+  });
+
+  test('works bundled by Rollup and minified, with its other files at the assetBase', async () => {
+    const { rollup } = await import('rollup');
+    const { default: resolve } = await import('@rollup/plugin-node-resolve');
+    const { root, path } = withAssets('rollup');
+    const bundle = await rollup({ input: join(root, 'main.js'), plugins: [resolve()] });
+    await bundle.write({ dir: path, format: 'es' });
+    await bundle.close();
+    const code = readFileSync(join(path, 'main.js'), 'utf8');
+    const { code: small } = await esbuild.transform(code, { minify: true, format: 'esm' });
+    writeFileSync(join(path, 'main.js'), small);
+    assert.equal(await says(path), 'photos: cat');
+  });
+
+  /** A page that names the package by an import map; the map stands in the page, against our policy. */
+  const mapped = (to) =>
+    page(`<script type="importmap">{"imports":{"xception-web":"${to}"}}</script>`, 'main.js');
+  const unruled = { 'Content-Security-Policy': undefined };
+
+  test('works without a bundler, by an import map, in a folder below', async () => {
     const root = project('plain');
-    const map = '{"imports":{"xception-web":"./xception-web/dist/index.js"}}';
-    writeFileSync(
-      join(root, 'index.html'),
-      page(`<script type="importmap">${map}</script>`, 'main.js'),
+    const below = join(root, 'deep/er');
+    cpSync(join(root, 'public'), below, { recursive: true });
+    copyFileSync(join(root, 'main.js'), join(below, 'main.js'));
+    writeFileSync(join(below, 'index.html'), mapped('./xception-web/dist/index.js'));
+    const there = join(below, 'xception-web');
+    cpSync(join(WORK, 'node_modules/xception-web'), there, { recursive: true });
+    assert.equal(await says(root, unruled, 'deep/er/'), 'photos: cat');
+  });
+
+  test('works by an import map from another origin', async () => {
+    const headers = {
+      'Access-Control-Allow-Origin': '*',
+      'Cross-Origin-Resource-Policy': 'cross-origin',
+    };
+    const cdn = await serve({ root: join(WORK, 'node_modules/xception-web'), headers });
+    try {
+      const root = project('away');
+      cpSync(join(root, 'public'), root, { recursive: true });
+      const to = `http://localhost:${cdn.address().port}/dist/index.js`;
+      writeFileSync(join(root, 'index.html'), mapped(to));
+      assert.equal(await says(root, unruled), 'photos: cat');
+    } finally {
+      cdn.closeAllConnections();
+      cdn.close();
+    }
+  });
+
+  test('satisfies publint and are-the-types-wrong', () => {
+    const bin = (name) => join(HERE, 'node_modules/.bin', name);
+    const run = (name, ...args) => execFileSync(bin(name), args, { cwd: WORK, stdio: 'pipe' });
+    run('publint', 'run', '--strict', packed);
+    run('attw', '--profile', 'esm-only', packed);
+  });
+
+  test('would be published without a warning', () => {
+    const options = { cwd: WWW, encoding: 'utf8' };
+    const args = ['publish', '--dry-run', '--json', '--ignore-scripts'];
+    const { status, stderr } = spawnSync('npm', args, options);
+    assert.equal(status, 0, stderr);
+    // Who would publish it is no matter of the package.
+    const warnings = stderr.split('\n').filter((line) => /^npm warn/i.test(line));
+    assert.deepEqual(
+      warnings.filter((line) => !/requires you to be logged in/.test(line)),
+      [],
     );
-    cpSync(join(root, 'public'), root, { recursive: true });
-    cpSync(join(WORK, 'node_modules/xception-web'), join(root, 'xception-web'), {
-      recursive: true,
-    });
-    // The map stands in the page itself, which this project's own policy forbids.
-    assert.equal(await says(root, { 'Content-Security-Policy': undefined }), 'photos: cat');
   });
 
   // As a server that renders pages does: nothing of a browser is there.

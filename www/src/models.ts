@@ -7,6 +7,7 @@ import { download } from './fetch.js';
 import { findOnHub, isOfHub } from './hub.js';
 import { quote, type CreateOptions } from './options.js';
 import type { ModelSource } from './protocol.js';
+import { checkWhere } from './start.js';
 import { packFiles } from './shards.js';
 
 /** A model that `create` takes by its id. */
@@ -66,9 +67,9 @@ async function fetchRegistry(assetBase?: string, signal?: AbortSignal): Promise<
 
 /** The models one can have, and those that this device keeps. Asks no other host for anything. */
 export const models = {
-  /** The bundled models, the default first, then published ones. */
-  async list(signal?: AbortSignal): Promise<RegistryModel[]> {
-    return structuredClone(await registryOf(undefined, signal));
+  /** The bundled models, the default first, then published ones. `assetBase` as for `create`. */
+  async list(signal?: AbortSignal, assetBase?: string | URL): Promise<RegistryModel[]> {
+    return structuredClone(await registryOf(checkWhere({ assetBase }).assetBase, signal));
   },
 
   /** What `create` has stored on this device. */
