@@ -224,6 +224,12 @@ describe('the packed package', { timeout: 240_000 }, () => {
     run('attw', '--profile', 'esm-only', packed);
   });
 
+  test('has a reference made of its types, in which nothing is missing', () => {
+    const typedoc = join(HERE, 'node_modules/.bin/typedoc');
+    const args = ['--options', join(WWW, 'typedoc.json'), '--emit', 'none'];
+    execFileSync(typedoc, args, { cwd: WWW, stdio: 'pipe' });
+  });
+
   test('would be published without a warning', () => {
     const options = { cwd: WWW, encoding: 'utf8' };
     const args = ['publish', '--dry-run', '--json', '--ignore-scripts'];
