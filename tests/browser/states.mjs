@@ -124,6 +124,41 @@ export const STATES = {
     return page;
   },
 
+  async frozen(site, options) {
+    const page = await STATES.camera(site, options);
+    await page.getByTestId('freeze').click();
+    return page;
+  },
+
+  async history(site, options) {
+    const page = await STATES.strip(site, options);
+    await page.getByTestId('history').locator('summary').click();
+    await page.getByTestId('history-count').getByText('5 pictures').waitFor();
+    return page;
+  },
+
+  async folder(site, options) {
+    const page = await open(site, options);
+    await page.getByTestId('folder').locator('summary').click();
+    const names = ['tabby.jpg', 'espresso.jpg', 'uniform.jpg', 'rocket.jpg', 'apple.svg'];
+    const files = names.map((name) => join(SAMPLES, name));
+    const input = page.getByTestId('folder-input');
+    // Files by themselves, as a folder would bring them.
+    await input.evaluate((input) => (input.webkitdirectory = false));
+    await input.evaluate((input) => (input.multiple = true));
+    await input.setInputFiles(files);
+    await page.getByText('5 of 5 pictures named.').first().waitFor();
+    return page;
+  },
+
+  async speed(site, options) {
+    const page = await open(site, options, '/?backend=cpu&model=drawings');
+    await page.getByTestId('speed').locator('summary').click();
+    await page.getByTestId('speed-run').click();
+    await page.getByTestId('speed-status').filter({ hasText: 'Measured.' }).waitFor();
+    return page;
+  },
+
   /** A download that never ends. */
   async loading(site, options) {
     const page = await open(site, options);
@@ -148,7 +183,9 @@ async function pictures({ out, only, schemes }) {
             colorScheme,
             reducedMotion: 'reduce',
           });
-          if (state !== 'loading') await page.evaluate(() => scrollTo(0, 0));
+          const room = page.locator(`details#${state}`);
+          if ((await room.count()) > 0) await room.evaluate((room) => room.scrollIntoView());
+          else if (state !== 'loading') await page.evaluate(() => scrollTo(0, 0));
           await page.screenshot({ path: join(out, `${state}-${size}-${colorScheme}.png`) });
           await page.context().close();
         }

@@ -10,6 +10,7 @@ const unknown = element('unknown');
 const closest = element('closest');
 const offers = element('offers');
 const copy = element('copy');
+const burn = element('burn');
 
 /** The smallest score that is not written as 0.0 %. */
 const WORTH_READING = 0.0005;
@@ -35,6 +36,7 @@ export function showAnswer(answer: Classification, source: string): void {
   offer(!known, source === 'webcam');
   waiting.hidden = predictions.length > 0;
   copy.hidden = predictions.length === 0 || !navigator.clipboard; // None on plain http://.
+  burn.hidden = predictions.length === 0 || source === 'webcam';
   list.setAttribute('aria-busy', 'false');
   speak(answer, source === 'webcam');
 }
@@ -45,7 +47,7 @@ export function clearAnswer(): void {
   delete list.dataset.source;
   unknown.hidden = closest.hidden = true;
   offer(false, false);
-  copy.hidden = true;
+  copy.hidden = burn.hidden = true;
   resetSpeech();
   waiting.hidden = false;
   waiting.textContent = 'Its likeliest labels appear here.';
@@ -56,11 +58,10 @@ export function clearAnswer(): void {
 }
 
 /** The answer as lines of text: those rows that are shown. */
-export function answerText(): string {
+export function answerLines(): string[] {
   return ([...list.children] as HTMLElement[])
     .filter(({ hidden }) => !hidden)
-    .map(({ dataset }) => `${dataset.label}\t${percent(Number(dataset.score))}`)
-    .join('\n');
+    .map(({ dataset }) => `${dataset.label}\t${percent(Number(dataset.score))}`);
 }
 
 /** Milliseconds that a camera must see nothing known, or something: buttons must not come and go under a finger. */

@@ -7,6 +7,7 @@ import { clearStage, showVideo, video } from './stage.js';
 const start = element<HTMLButtonElement>('webcam-start');
 const stop = element<HTMLButtonElement>('webcam-stop');
 const snap = element<HTMLButtonElement>('snap');
+const freeze = element<HTMLButtonElement>('freeze');
 const flip = element<HTMLButtonElement>('flip');
 const torch = element<HTMLButtonElement>('torch');
 const cameras = element<HTMLSelectElement>('cameras');
@@ -41,6 +42,7 @@ export class Camera {
     start.addEventListener('click', () => void this.#start());
     stop.addEventListener('click', () => this.stop());
     snap.addEventListener('click', () => void this.#take());
+    freeze.addEventListener('click', () => this.#freeze(!video.paused));
     flip.addEventListener('click', () => {
       this.#facing = this.#facing === 'user' ? 'environment' : 'user';
       void this.#start();
@@ -70,6 +72,7 @@ export class Camera {
   async #start(deviceId?: string): Promise<void> {
     this.#running?.abort();
     const { signal } = (this.#running = new AbortController());
+    freeze.setAttribute('aria-pressed', 'false');
     this.#takers.opening();
     this.#showButtons(true);
     try {
@@ -79,7 +82,7 @@ export class Camera {
       const settings = track?.getSettings();
       if (settings?.facingMode) this.#facing = settings.facingMode as Facing;
       showVideo(settings?.facingMode !== 'environment');
-      snap.hidden = false;
+      snap.hidden = freeze.hidden = false;
       this.#takers.opened();
       this.#offerLight();
       // Their names are known only now that one was allowed.
@@ -101,6 +104,13 @@ export class Camera {
     const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
     if (blob) this.#takers.taken(new File([blob], 'camera.png', { type: blob.type }));
     else this.#takers.failed(new Error('The camera’s picture could not be taken. Try again.'));
+  }
+
+  /** What is seen stands still, and is asked about no more, until it is let go. */
+  #freeze(frozen: boolean): void {
+    freeze.setAttribute('aria-pressed', String(frozen));
+    if (frozen) video.pause();
+    else void video.play().catch(this.#takers.failed);
   }
 
   /** Offers the cameras where there is a choice, and to turn round where they say how they face. */
@@ -137,10 +147,10 @@ export class Camera {
     document.body.classList.toggle('live', running);
     for (const other of others) other.hidden = running;
     stop.hidden = !running;
-    if (!running) snap.hidden = flip.hidden = torch.hidden = cameras.hidden = true;
+    if (!running) snap.hidden = freeze.hidden = flip.hidden = torch.hidden = cameras.hidden = true;
     // A hidden button loses the keyboard: hand it to the other one.
     if (running && focused === start) stop.focus();
-    const own = [stop, snap, flip, torch, cameras] as Element[];
+    const own = [stop, snap, freeze, flip, torch, cameras] as Element[];
     if (!running && focused && own.includes(focused)) start.focus();
   }
 }

@@ -13,12 +13,14 @@ export interface Takers {
   pictures: (files: File[]) => void;
   /** A picture that is still to be fetched: a sample, or one of another site. */
   address: (address: string) => void;
+  /** Folders were dropped, files beside them perhaps. */
+  folders: (entries: FileSystemEntry[]) => void;
   /** A model, its labels, or both. */
   model: (files: { model?: File; labels?: File }) => void;
   failed: (error: unknown) => void;
 }
 
-export function listen({ pictures, address, model, failed }: Takers): void {
+export function listen({ pictures, address, folders, model, failed }: Takers): void {
   const load = (models: File[], labels: File[]) => {
     for (const [what, files] of Object.entries({ 'model files': models, 'label files': labels })) {
       if (files.length < 2) continue;
@@ -65,6 +67,10 @@ export function listen({ pictures, address, model, failed }: Takers): void {
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     zone.classList.remove('over');
+    const entries = [...(event.dataTransfer?.items ?? [])]
+      .map((item) => item.webkitGetAsEntry())
+      .filter((entry) => entry !== null);
+    if (entries.some(({ isDirectory }) => isDirectory)) return folders(entries);
     const files = [...(event.dataTransfer?.files ?? [])];
     const dragged = files.length > 0 ? undefined : draggedAddress(event.dataTransfer);
     if (files.length > 0) take(files).catch(failed);

@@ -2,6 +2,7 @@
 
 import type { ModelInfo } from 'xception-web';
 import { element } from './dom.js';
+import { words } from './words.js';
 
 /** Labels that stand for the others. */
 const EXAMPLES = 5;
@@ -46,8 +47,11 @@ function kindOf(title = ''): string {
 
 /** Those labels that hold every word that is searched for, in any order. */
 function showFound(): void {
-  const words = plain(search.value).split(/\s+/).filter(Boolean);
-  const found = labels.filter((label) => words.every((word) => plain(label).includes(word)));
+  const wanted = words(search.value);
+  const found = labels.filter((label) => {
+    const text = words(label).join(' ');
+    return wanted.every((word) => text.includes(word));
+  });
   list.replaceChildren(
     ...found.map((label) => {
       const item = document.createElement('li');
@@ -57,19 +61,11 @@ function showFound(): void {
   );
   list.hidden = found.length === 0;
   count.textContent =
-    words.length === 0
+    wanted.length === 0
       ? `${labels.length} labels`
       : found.length === 0
         ? `None of its ${labels.length} labels holds “${search.value.trim()}”.`
         : `${found.length} of ${labels.length} labels`;
-}
-
-/** Without case and accents. */
-function plain(text: string): string {
-  return text
-    .normalize('NFD')
-    .replace(/\p{Mark}/gu, '')
-    .toLowerCase();
 }
 
 search.addEventListener('input', showFound);

@@ -8,7 +8,7 @@ import {
   type Lesson,
 } from 'xception-web';
 import { allowed, bring, confirmed, listenForAddresses } from './addresses.js';
-import { answerText, clearAnswer, showAnswer, showBusy } from './answer.js';
+import { answerLines, clearAnswer, showAnswer, showBusy } from './answer.js';
 import { Camera } from './camera.js';
 import { clearCurve, showCurve } from './curve.js';
 import { element, messageOf } from './dom.js';
@@ -19,12 +19,16 @@ import { showKnowledge } from './labels.js';
 import { asked, keepInAddress } from './location.js';
 import { Picker } from './models.js';
 import { clearError, clearProgress, showError, showProgress } from './notices.js';
+import { Rooms } from './rooms.js';
 import { announce } from './speech.js';
 import { clearStage, showPicture, video } from './stage.js';
 import { Why } from './why.js';
 
 /** What the package loads where nothing else is asked for. */
 const DEFAULT = 'photos';
+
+/** More pictures than a strip is for: they go to the room for folders. */
+const MANY = 24;
 
 const offline = import('./offline.js');
 
@@ -34,6 +38,9 @@ let backend: BackendChoice = 'auto';
 let model: File | string | undefined;
 let labels: File | undefined;
 let picture: File | undefined;
+/** Resolves when the first classifier is there. */
+let arrived: () => void;
+const first = new Promise<void>((resolve) => (arrived = resolve));
 
 /** Ends the loading, the fetching of a picture and the look that the next one replaces. */
 let loading: AbortController | undefined;
@@ -72,6 +79,8 @@ async function load(want: Want): Promise<boolean> {
     looking.abort();
     classifier?.dispose();
     classifier = next;
+    arrived();
+    void rooms.changed();
     ({ backend, model, labels } = want);
     loaded = true;
     showEngine(next.info);
@@ -165,7 +174,13 @@ async function lookAt(
   const answer = film.answerOf(picture) ?? (await classifier.classify(picture, { signal }));
   show(answer, picture.name);
   film.keep(picture, answer);
-  void film.complete((file) => classifier.classify(file, { signal }), signal);
+  rooms.remember(picture, answer);
+  const others = async (file: File) => {
+    const answer = await classifier.classify(file, { signal });
+    rooms.remember(file, answer);
+    return answer;
+  };
+  void film.complete(others, signal);
 }
 
 function show(answer: Parameters<typeof showAnswer>[0], source: string): void {
@@ -186,6 +201,7 @@ function clear(): void {
 }
 
 function takePictures(files: File[]): void {
+  if (files.length > MANY) return void rooms.take(files);
   fetching.abort(); // What is slower than this came earlier.
   film.show(files);
   takePicture(files[0]!);
@@ -279,6 +295,19 @@ const camera = new Camera({
   },
   failed: showError,
 });
+const rooms = new Rooms({
+  classify: async (file, signal) => {
+    await first;
+    return classifier!.classify(file, { signal });
+  },
+  model: () => ({ model, name: nameOf(model) ?? classifier?.info.model.title ?? DEFAULT }),
+  pick: (file) => {
+    takePictures([file]);
+    element('drop-zone').scrollIntoView({ block: 'nearest' });
+    element('answer').focus();
+  },
+  failed: showError,
+});
 const picker = new Picker({
   use: (id) => void change({ backend, model: id, labels: undefined }),
   failed: showError,
@@ -286,6 +315,7 @@ const picker = new Picker({
 listen({
   pictures: takePictures,
   address: (address) => void takeAddress(address),
+  folders: (entries) => void rooms.take(entries),
   // Labels alone are for the model that runs; a new model brings its own or has none.
   model: (files) => void change({ backend, model: files.model ?? model, labels: files.labels }),
   failed: showError,
@@ -302,7 +332,16 @@ element('error-close').addEventListener('click', () => {
   element('answer').focus();
 });
 element('copy').addEventListener('click', () => {
-  navigator.clipboard.writeText(answerText()).then(() => announce('Copied.'), showError);
+  navigator.clipboard
+    .writeText(answerLines().join('\n'))
+    .then(() => announce('Copied.'), showError);
+});
+element('burn').addEventListener('click', () => {
+  const known = element('predictions').dataset.known === 'true';
+  const lines = answerLines().map((line) => line.replace('\t', ' · '));
+  import('./burn.js')
+    .then(({ burn }) => burn(known ? lines : ['Nothing I know', ...lines]))
+    .catch(showError);
 });
 document.querySelector('.choice')?.addEventListener('change', ({ target }) => {
   const { value } = target as HTMLInputElement;

@@ -1,0 +1,321 @@
+// Below the picture: what was looked at, a folder of a thousand pictures, the speed of this device; and
+// beside the picture: its labels burnt in, and a camera that stands still.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { PATIENCE, SAMPLES, drop, dropAll, labelsFor, ready, start, text } from './harness.mjs';
+import { FLAGS } from './states.mjs';
+
+const DRAWINGS = '/?backend=cpu&model=drawings';
+const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] };
+const COUNT = 1000;
+/**
+ * Bytes that the page's heap may grow by over a thousand pictures: what is kept of each is its file's
+ * name and three labels, half a kilobyte; the pixels of one alone would be a kilobyte, decoded.
+ */
+const HEAP_GROWTH = 2_000_000;
+
+/** What a button downloads. */
+async function downloaded(page, button) {
+  const coming = page.waitForEvent('download');
+  await button.click();
+  const file = await coming;
+  return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+}
+
+/** A picture of 16×16 pixels in one colour, as BMP. */
+function bitmap(red, green, blue) {
+  const side = 16;
+  const bytes = Buffer.alloc(54 + 3 * side * side);
+  bytes.write('BM');
+  bytes.writeUInt32LE(bytes.length, 2);
+  for (const [at, value] of [
+    [10, 54],
+    [14, 40],
+    [18, side],
+    [22, side],
+  ]) {
+    bytes.writeUInt32LE(value, at);
+  }
+  bytes.writeUInt16LE(1, 26);
+  bytes.writeUInt16LE(24, 28);
+  for (let at = 54; at < bytes.length; at += 3) bytes.set([blue, green, red], at);
+  return bytes;
+}
+
+describe('below the picture', { timeout: PATIENCE }, () => {
+  let site;
+  let folder;
+  before(async () => {
+    site = await start({ flags: FLAGS });
+    folder = mkdtempSync(join(tmpdir(), 'xception-web-folder-'));
+    for (let i = 0; i < COUNT; i++) {
+      const inner = join(folder, `part ${i % 3}`);
+      mkdirSync(inner, { recursive: true });
+      const colour = bitmap(i % 256, (i * 7) % 256, (i * 31) % 256);
+      writeFileSync(join(inner, `${i}.bmp`), colour);
+    }
+    writeFileSync(join(folder, 'broken.png'), 'no picture');
+    writeFileSync(join(folder, 'notes.txt'), 'no picture at all');
+  });
+  after(async () => {
+    await site.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('what was looked at is listed, searched, copied and downloaded, and goes with the window', async () => {
+    const page = await site.open('/?backend=cpu', CLIPBOARD);
+    await ready(page);
+    for (const name of ['espresso.jpg', 'tabby.jpg']) {
+      await drop(page, join(SAMPLES, name), { type: 'image/jpeg' });
+      await labelsFor(page, name);
+    }
+    const room = page.getByTestId('history');
+    await room.locator('summary').focus();
+    await page.keyboard.press('Enter');
+    const rows = page.getByTestId('history-list').getByRole('listitem');
+    await page.getByTestId('history-count').getByText('2 pictures').waitFor();
+    assert.match((await rows.allInnerTexts())[0], / cat, \d+\.\d %\ntabby\.jpg · /);
+    const sides = () =>
+      rows
+        .locator('img')
+        .evaluateAll((images) =>
+          Promise.all(images.map((image) => image.decode().then(() => image.naturalWidth))),
+        );
+    assert.deepEqual(await sides(), [112, 112]);
+    // Looked at again, it is still one picture.
+    await page.getByLabel('NdArray').check();
+    await page.getByTestId('backend').filter({ hasText: 'ndarray' }).waitFor({ state: 'attached' });
+    await labelsFor(page, 'tabby.jpg');
+    assert.equal(await rows.count(), 2);
+
+    await page.getByTestId('history-search').fill('ESPRESSO');
+    await page.getByTestId('history-count').getByText('1 of 2 pictures').waitFor();
+    await room.getByRole('button', { name: 'Copy as text' }).click();
+    await page.waitForFunction(
+      () => document.querySelector('#announced').textContent === 'Copied.',
+    );
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    assert.match(copied, /^\d{4}-\d\d-\d\dT[\d:.]+Z\tespresso\.jpg\tespresso, \d+\.\d %$/);
+    await page.getByTestId('history-search').fill('');
+    const json = await downloaded(page, room.getByRole('button', { name: 'Download JSON' }));
+    const entries = JSON.parse(json.bytes);
+    assert.deepEqual(
+      entries.map(({ name }) => name),
+      ['tabby.jpg', 'espresso.jpg'],
+    );
+    assert.equal(entries[1].predictions[0].label, 'espresso');
+    const csv = await downloaded(page, room.getByRole('button', { name: 'Download CSV' }));
+    assert.match(String(csv.bytes), /^time,name,model,known,label,score\r\n.*,tabby\.jpg,/);
+
+    await page.reload();
+    await ready(page);
+    await room.locator('summary').click();
+    await page.getByText('What you look at is listed here.').waitFor();
+  });
+
+  test('what was looked at stays on the device where that is asked for, until it is cleared', async () => {
+    const page = await site.open(DRAWINGS);
+    await ready(page);
+    await drop(page, join(SAMPLES, 'cat.svg'));
+    await labelsFor(page, 'cat.svg');
+    const room = page.getByTestId('history');
+    const rows = page.getByTestId('history-list').getByRole('listitem');
+    await room.locator('summary').click();
+    await page.getByTestId('history-keep').check();
+    await drop(page, join(SAMPLES, 'apple.svg'));
+    await labelsFor(page, 'apple.svg');
+    await rows.nth(1).waitFor();
+    const stored = () =>
+      page.evaluate(async () => {
+        const [{ name }] = await indexedDB.databases();
+        const open = indexedDB.open(name);
+        await new Promise((resolve) => (open.onsuccess = resolve));
+        const all = open.result.transaction('entries').objectStore('entries').getAll();
+        await new Promise((resolve) => (all.onsuccess = resolve));
+        open.result.close();
+        return all.result.map(({ name }) => name).sort();
+      });
+    assert.deepEqual(await stored(), ['apple.svg', 'cat.svg']);
+    await page.reload();
+    await ready(page);
+    await room.locator('summary').click();
+    await rows.nth(1).waitFor();
+    assert.match((await rows.allInnerTexts()).join(), /^apple, .*cat, /s);
+    page.on('dialog', (dialog) => dialog.accept());
+    await room.getByRole('button', { name: 'Clear' }).click();
+    await page.getByText('What you look at is listed here.').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.localName), 'summary');
+    assert.deepEqual(await stored(), []);
+    assert.ok(await page.getByTestId('history-keep').isChecked());
+  });
+
+  test(`a folder of ${COUNT} pictures is named, paused, sorted and exported, and memory stays flat`, async () => {
+    const page = await site.open(DRAWINGS);
+    await ready(page);
+    await page.getByTestId('folder').locator('summary').click();
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('Performance.enable');
+    const heap = async () => {
+      await devtools.send('HeapProfiler.collectGarbage');
+      const { metrics } = await devtools.send('Performance.getMetrics');
+      return metrics.find(({ name }) => name === 'JSHeapUsedSize').value;
+    };
+    const status = page.getByTestId('folder-status');
+    const before = await heap();
+    await page.getByTestId('folder-input').setInputFiles(folder);
+    const pause = page.getByRole('button', { name: 'Pause' });
+    await status.filter({ hasText: /^\d\d+ of 1001/ }).waitFor();
+    await pause.click();
+    await page.waitForTimeout(200); // What was under way comes to its end.
+    const shown = () =>
+      page
+        .getByTestId('folder')
+        .locator('progress')
+        .evaluate(({ value }) => value);
+    const paused = await shown();
+    await page.waitForTimeout(300);
+    assert.equal(await shown(), paused);
+    assert.match(await status.textContent(), /^Paused at \d+ of 1001\.$/);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await status.filter({ hasText: 'pictures named' }).waitFor();
+    assert.equal(
+      await status.textContent(),
+      '1001 of 1001 pictures named. 1 could not be read. 1 file is no picture.',
+    );
+    assert.ok(await pause.isHidden());
+    const grown = (await heap()) - before;
+    console.log(`heap: ${before} bytes before ${COUNT} pictures, ${before + grown} after`);
+    assert.ok(grown < HEAP_GROWTH, `${grown} bytes`);
+
+    const table = page.getByTestId('folder-table');
+    const cells = (column) => table.locator(`tbody tr > :nth-child(${column})`).allTextContents();
+    const paths = await cells(1);
+    assert.equal(paths.length, 100, 'as much as anybody reads');
+    assert.match(paths[0], /\/part 0\/0\.bmp$/);
+    assert.match(paths[1], /\/part 0\/3\.bmp$/, '2 before 10');
+    await page.getByRole('button', { name: /^Show 100 more of 901/ }).click();
+    assert.equal((await cells(1)).length, 200);
+    const byScore = table.getByRole('columnheader', { name: 'Score' });
+    await byScore.getByRole('button').focus();
+    await page.keyboard.press('Enter');
+    assert.equal(await byScore.getAttribute('aria-sort'), 'descending');
+    const scores = (await cells(3)).map(parseFloat);
+    assert.deepEqual(
+      scores,
+      [...scores].sort((a, b) => b - a),
+    );
+    const { bytes } = await downloaded(page, page.locator('#folder-json'));
+    const { model, pictures } = JSON.parse(bytes);
+    assert.equal(model, 'Drawings, bundled');
+    assert.equal(pictures.length, COUNT + 1);
+    assert.match(pictures.at(-1).error, /broken\.png.* is not a picture/, 'the last of all');
+    const csv = await downloaded(page, page.locator('#folder-csv'));
+    assert.equal(String(csv.bytes).trim().split('\r\n').length, COUNT + 2);
+
+    await table.getByRole('rowheader').first().getByRole('button').click();
+    assert.equal((await labelsFor(page, pictures[0].path.split('/').at(-1))).length, 5);
+    assert.ok(await page.locator('#preview').isVisible());
+  });
+
+  test('a folder can be cancelled, and many pictures dropped at once are one', async () => {
+    const page = await site.open(DRAWINGS);
+    await ready(page);
+    const files = Array.from({ length: 300 }, (_, i) => {
+      return { name: `${i}.bmp`, type: 'image/bmp', bytes: bitmap(i % 256, 40, 90) };
+    });
+    await dropAll(page, files);
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    const status = page.getByTestId('folder-status');
+    assert.match(await status.textContent(), /^Cancelled after \d+ pictures\.$/);
+    assert.ok(await page.getByTestId('film').isHidden());
+    // Begun anew, it is stopped by another model.
+    await dropAll(page, files);
+    await page.getByLabel('NdArray').check();
+    await status.filter({ hasText: 'Another model was chosen: stopped after' }).waitFor();
+  });
+
+  test('the speed of what this device has is measured, told and copied, or given up', async () => {
+    const page = await site.open(DRAWINGS, CLIPBOARD);
+    await ready(page);
+    await page.getByTestId('speed').locator('summary').click();
+    const run = page.getByTestId('speed-run');
+    await run.focus();
+    await page.keyboard.press('Enter');
+    const status = page.getByTestId('speed-status');
+    await status.filter({ hasText: 'Measuring' }).waitFor();
+    await page.keyboard.press('Enter'); // The keyboard is on Cancel.
+    await status.filter({ hasText: 'Cancelled.' }).waitFor();
+    await run.click();
+    await status.filter({ hasText: 'Measured.' }).waitFor();
+    assert.match(await status.textContent(), / is the fastest: [\d.]+ ms a picture\. WebGPU: .+/);
+    const rows = await page.getByTestId('speed-table').locator('tbody tr').allInnerTexts();
+    const names = rows.map((row) => row.split('\t')[0]);
+    assert.match(names[0], /^CPU, \d+ threads$/);
+    assert.deepEqual(names.slice(1), ['CPU, 1 thread', 'NdArray']);
+    await page.getByRole('button', { name: 'Copy table' }).click();
+    await page.waitForFunction(
+      () => document.querySelector('#announced').textContent === 'Copied.',
+    );
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    assert.match(copied, /^Drawings, bundled, one picture; .*Chrom/);
+    assert.equal(copied.split('\n').filter((line) => /\| \d+\.\d \| \d+ \|$/.test(line)).length, 3);
+    assert.equal(await text(page, 'backend'), 'cpu', 'what ran goes on');
+  });
+
+  test('a picture is saved with its labels under it', async () => {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    assert.ok(await page.getByTestId('burn').isHidden());
+    await drop(page, join(SAMPLES, 'espresso.jpg'), { type: 'image/jpeg' });
+    await labelsFor(page, 'espresso.jpg');
+    const { name, bytes } = await downloaded(page, page.getByTestId('burn'));
+    assert.equal(name, 'espresso, labelled.png');
+    const found = await page.evaluate(async (base64) => {
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+      const saved = await createImageBitmap(new Blob([bytes]));
+      const { naturalWidth, naturalHeight } = document.querySelector('#preview');
+      const canvas = new OffscreenCanvas(saved.width, saved.height);
+      const context = canvas.getContext('2d');
+      context.drawImage(saved, 0, 0);
+      const band = saved.height - naturalHeight;
+      const { data } = context.getImageData(0, naturalHeight, saved.width, band);
+      const dark = data.filter((value, at) => at % 4 === 0 && value < 128).length;
+      return { wide: saved.width === naturalWidth, band, dark };
+    }, bytes.toString('base64'));
+    assert.ok(found.wide && found.band > 60, `${found.band} rows of labels`);
+    assert.ok(found.dark > 200, `${found.dark} pixels of letters`);
+  });
+
+  test('a camera stands still when it is frozen, computes nothing, and can be taken or let go', async () => {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    await page.getByTestId('webcam-start').click();
+    await labelsFor(page, 'webcam');
+    const freeze = page.getByTestId('freeze');
+    await freeze.focus();
+    await page.keyboard.press('Enter');
+    assert.equal(await freeze.getAttribute('aria-pressed'), 'true');
+    const answers = () =>
+      page.evaluate(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 300)); // One may be under way.
+        let count = 0;
+        const watch = new MutationObserver(() => count++);
+        watch.observe(document.querySelector('#latency'), { childList: true, characterData: true });
+        await new Promise((resolve) => setTimeout(resolve, 700));
+        watch.disconnect();
+        return count;
+      });
+    assert.equal(await answers(), 0);
+    await page.keyboard.press('Enter');
+    assert.equal(await freeze.getAttribute('aria-pressed'), 'false');
+    assert.ok((await answers()) > 0);
+    await freeze.click();
+    await page.getByTestId('snap').click();
+    await labelsFor(page, 'camera.png');
+    assert.ok(await freeze.isHidden());
+  });
+});

@@ -1,0 +1,191 @@
+// How fast the model is on everything that this device has. Loaded when its room is opened.
+
+import { ImageClassifier, type Backend } from 'xception-web';
+import { element, messageOf, milliseconds } from './dom.js';
+import { copy } from './export.js';
+import { announce } from './speech.js';
+
+const run = element<HTMLButtonElement>('speed-run');
+const cancel = element<HTMLButtonElement>('speed-cancel');
+const copyButton = element<HTMLButtonElement>('speed-copy');
+const bar = element<HTMLProgressElement>('speed-bar');
+const status = element('speed-status');
+const frame = element('speed-frame');
+const body = element('speed-rows');
+
+/** Pictures before it counts: programs are compiled and memory is taken with the first. */
+const WARM = 2;
+/** Pictures that count, at most and at least, and the milliseconds after which the least are enough. */
+const MOST = 20;
+const LEAST = 3;
+const ENOUGH = 3000;
+/** Pixels of the long side: about a camera's picture. */
+const SIDE = 640;
+
+interface Contender {
+  name: string;
+  backend: Backend;
+  threads?: number;
+}
+
+interface Result {
+  name: string;
+  runtime: string;
+  /** Milliseconds. */
+  median: number;
+  start: number;
+}
+
+export interface SpeedTakers {
+  /** What runs now. */
+  model: () => { model: File | string | undefined; name: string };
+  failed: (error: unknown) => void;
+}
+
+let takers: SpeedTakers;
+let running: AbortController | undefined;
+let results: Result[] = [];
+let measured = '';
+
+export function begin(given: SpeedTakers): void {
+  takers = given;
+  run.addEventListener('click', () => void measure());
+  cancel.addEventListener('click', () => running?.abort());
+  copyButton.addEventListener('click', () => copy(asText()).catch(takers.failed));
+}
+
+async function measure(): Promise<void> {
+  const { signal } = (running = new AbortController());
+  const { model, name } = takers.model();
+  measured = name;
+  results = [];
+  const missing: string[] = [];
+  show(true);
+  cancel.focus();
+  const all = contenders();
+  bar.max = all.length;
+  try {
+    const picture = await sample();
+    for (const [i, contender] of all.entries()) {
+      bar.value = i;
+      status.textContent = `Measuring ${contender.name} …`;
+      try {
+        results.push(await time(contender, model, picture, signal));
+      } catch (error) {
+        if (signal.aborted) break;
+        missing.push(`${contender.name}: ${messageOf(error)}`);
+      }
+      draw();
+    }
+  } catch (error) {
+    takers.failed(error);
+  }
+  running = undefined;
+  const [best] = [...results].sort((a, b) => a.median - b.median);
+  const fastest = best
+    ? ` ${best.name} is the fastest: ${milliseconds(best.median)} a picture.`
+    : '';
+  const done = signal.aborted ? 'Cancelled.' : 'Measured.';
+  status.textContent = [`${done}${fastest}`, ...missing].join(' ');
+  announce(`${done}${fastest}`);
+  const held = document.activeElement === cancel;
+  show(false);
+  if (held) run.focus();
+}
+
+/** On one thread, too, where there are more: that is what a page without isolation has. */
+function contenders(): Contender[] {
+  return [
+    { name: 'WebGPU', backend: 'webgpu' },
+    { name: 'CPU', backend: 'cpu' },
+    ...(crossOriginIsolated
+      ? [{ name: 'CPU, 1 thread', backend: 'cpu' as const, threads: 1 }]
+      : []),
+    { name: 'NdArray', backend: 'ndarray' },
+  ];
+}
+
+async function time(
+  { name, backend, threads }: Contender,
+  model: File | string | undefined,
+  picture: ImageData,
+  signal: AbortSignal,
+): Promise<Result> {
+  const begin = performance.now();
+  const classifier = await ImageClassifier.create({ backend, threads, model, signal });
+  try {
+    const start = performance.now() - begin;
+    const { info } = classifier;
+    if (info.backend !== backend) throw new Error(info.reason);
+    const times: number[] = [];
+    for (let i = -WARM, since = 0; i < MOST; i++) {
+      if (i === 0) since = performance.now();
+      if (i >= LEAST && performance.now() - since > ENOUGH) break;
+      const { timings, backend: ran } = await classifier.classify(picture, { topK: 1, signal });
+      if (ran !== backend) throw new Error(classifier.info.reason);
+      if (i >= 0) times.push(timings.preprocess + timings.inference);
+    }
+    const median = times.sort((a, b) => a - b)[times.length >> 1]!;
+    const shown =
+      info.threads > 1 && threads === undefined ? `${name}, ${info.threads} threads` : name;
+    return { name: shown, runtime: info.runtime, median, start };
+  } finally {
+    classifier.dispose();
+  }
+}
+
+/** One of the page's own photographs. */
+async function sample(): Promise<ImageData> {
+  const bitmap = await createImageBitmap(await (await fetch('samples/espresso.jpg')).blob());
+  const scale = SIDE / Math.max(bitmap.width, bitmap.height);
+  const canvas = document.createElement('canvas');
+  canvas.width = Math.round(bitmap.width * scale);
+  canvas.height = Math.round(bitmap.height * scale);
+  const context = canvas.getContext('2d')!;
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return context.getImageData(0, 0, canvas.width, canvas.height);
+}
+
+function draw(): void {
+  const slowest = Math.max(...results.map(({ median }) => median));
+  body.replaceChildren(
+    ...results.map(({ name, median, start }) => {
+      const row = document.createElement('tr');
+      const head = document.createElement('th');
+      head.scope = 'row';
+      head.textContent = name;
+      const value = document.createElement('td');
+      const line = document.createElement('span');
+      line.className = 'bar';
+      line.style.setProperty('--share', String(median / slowest));
+      value.append(milliseconds(median), line);
+      const begun = document.createElement('td');
+      begun.textContent = milliseconds(start);
+      row.append(head, value, begun);
+      return row;
+    }),
+  );
+  frame.hidden = results.length === 0;
+}
+
+function show(isRunning: boolean): void {
+  run.hidden = isRunning;
+  cancel.hidden = bar.hidden = !isRunning;
+  copyButton.hidden = isRunning || results.length === 0 || !navigator.clipboard;
+  draw();
+}
+
+/** As Markdown, which is read as it is, too. */
+function asText(): string {
+  const { userAgent, hardwareConcurrency } = navigator;
+  return [
+    `${measured}, one picture; ${userAgent}, ${hardwareConcurrency} logical processors`,
+    '',
+    '| backend | runtime | ms a picture | ms to start |',
+    '|---|---|---|---|',
+    ...results.map(({ name, runtime, median, start }) => {
+      return `| ${name} | ${runtime} | ${median.toFixed(1)} | ${Math.round(start)} |`;
+    }),
+  ].join('\n');
+}

@@ -1,0 +1,113 @@
+// The table of a folder: as much of it as anybody reads, sorted.
+
+import { element, percent } from './dom.js';
+
+/** What was found in one picture. */
+export interface Row {
+  file: File;
+  path: string;
+  known: boolean;
+  /** Best first. */
+  best: { label: string; score: number }[];
+  /** Why it could not be read. */
+  trouble?: string;
+}
+
+type Column = 'path' | 'label' | 'score';
+
+/** Rows that are shown, and that each press adds: thousands would make a page slow. */
+const STEP = 100;
+
+const frame = element('folder-frame');
+const body = element('folder-rows');
+const more = element<HTMLButtonElement>('folder-more');
+const heads = [...frame.querySelectorAll('th')];
+
+export class FolderTable {
+  readonly #pick: (file: File) => void;
+  #rows: Row[] = [];
+  #column: Column = 'path';
+  #rising = true;
+  #shown = STEP;
+
+  constructor(pick: (file: File) => void) {
+    this.#pick = pick;
+    for (const head of heads) head.addEventListener('click', () => this.#sort(columnOf(head)));
+    more.addEventListener('click', () => {
+      this.#shown += STEP;
+      this.show(this.#rows);
+      if (more.hidden) frame.focus();
+    });
+  }
+
+  show(rows: Row[]): void {
+    if (rows.length === 0) this.#shown = STEP;
+    this.#rows = rows;
+    frame.hidden = rows.length === 0;
+    for (const head of heads) {
+      if (columnOf(head) !== this.#column) head.removeAttribute('aria-sort');
+      else head.setAttribute('aria-sort', this.#rising ? 'ascending' : 'descending');
+    }
+    const focused = body.contains(document.activeElement) && document.activeElement?.textContent;
+    body.replaceChildren(
+      ...this.sorted(rows)
+        .slice(0, this.#shown)
+        .map((row) => this.#draw(row)),
+    );
+    const held = [...body.querySelectorAll('button')].find(
+      ({ textContent }) => textContent === focused,
+    );
+    if (focused) (held ?? frame).focus();
+    const rest = rows.length - this.#shown;
+    more.hidden = rest <= 0;
+    more.textContent = `Show ${Math.min(STEP, rest)} more of ${rest}`;
+  }
+
+  /** A copy, in the order that is asked for; what could not be read comes last. */
+  sorted(rows: Row[]): Row[] {
+    const sign = this.#rising ? 1 : -1;
+    const byPath = (a: Row, b: Row) => order.compare(a.path, b.path);
+    const by: Record<Column, (a: Row, b: Row) => number> = {
+      path: byPath,
+      label: (a, b) => order.compare(a.best[0]?.label ?? '', b.best[0]?.label ?? ''),
+      score: (a, b) => (a.best[0]?.score ?? 0) - (b.best[0]?.score ?? 0),
+    };
+    const trouble = (row: Row) => Number(row.trouble !== undefined);
+    return [...rows].sort(
+      (a, b) => trouble(a) - trouble(b) || sign * by[this.#column](a, b) || byPath(a, b),
+    );
+  }
+
+  #sort(column: Column): void {
+    // What is surest first; names from A to Z.
+    this.#rising = column === this.#column ? !this.#rising : column !== 'score';
+    this.#column = column;
+    this.show(this.#rows);
+  }
+
+  #draw({ file, path, known, best: [best], trouble }: Row): HTMLElement {
+    const row = document.createElement('tr');
+    const head = document.createElement('th');
+    head.scope = 'row';
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = path;
+    button.addEventListener('click', () => this.#pick(file));
+    head.append(button);
+    const label = document.createElement('td');
+    label.textContent = trouble ? 'cannot be read' : (best?.label ?? '');
+    if (trouble) label.title = trouble;
+    if (!trouble && !known) label.textContent = `nothing I know (perhaps ${best?.label})`;
+    const score = document.createElement('td');
+    score.textContent = best ? percent(best.score) : '';
+    row.append(head, label, score);
+    return row;
+  }
+}
+
+/** As people sort: 2 before 10. */
+const order = new Intl.Collator(undefined, { numeric: true });
+
+function columnOf(head: HTMLElement): Column {
+  return head.querySelector('button')!.value as Column;
+}
