@@ -1,9 +1,11 @@
 //! RGBA in, labels out: the one path that the page, the package and the command line share.
 
+mod batch;
 mod embed;
 mod explain;
 #[cfg(feature = "cpu")]
 mod lesson;
+mod precision;
 #[cfg(feature = "webgpu")]
 mod proof;
 
@@ -22,13 +24,14 @@ use crate::labels::Labels;
 #[cfg(feature = "plain")]
 use crate::model::Xception;
 use crate::model::{Output, XceptionConfig};
-use crate::preprocess::{Preprocess, RgbaView};
+use crate::preprocess::{Fit, Preprocess, RgbaView};
 use crate::weights::{Head, ModelFile};
 
 pub use embed::similarity;
 pub use explain::Explanation;
 #[cfg(feature = "cpu")]
 pub use lesson::{Lesson, Report, Shown, Step, Taught, Warning};
+pub use precision::PrecisionRequest;
 #[cfg(feature = "webgpu")]
 pub use proof::rehearse;
 
@@ -130,9 +133,12 @@ pub struct Classifier {
     network: Network,
     config: XceptionConfig,
     preprocess: Preprocess,
+    /// The model's own, while another way may be asked for.
+    fit: Fit,
     labels: Labels,
     calibration: Calibration,
     backend: Backend,
+    precision: &'static str,
     /// Whether the file ended in features.
     headless: bool,
     /// A head that answers instead of the file's.
@@ -166,7 +172,16 @@ impl Classifier {
     ///
     /// When the weights cannot be read, or the GPU gives a wrong answer.
     pub async fn new(file: &ModelFile, backend: Backend) -> Result<Self> {
-        let classifier = Self::unproven(file, backend).await?;
+        Self::in_precision(file, backend, PrecisionRequest::Auto).await
+    }
+
+    /// The same in this precision, where the backend has it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::new`].
+    pub async fn in_precision(file: &ModelFile, backend: Backend, request: PrecisionRequest) -> Result<Self> {
+        let classifier = Self::unproven(file, backend, request).await?;
         classifier.prove().await?;
         Ok(classifier)
     }
@@ -177,20 +192,34 @@ impl Classifier {
     ///
     /// When the weights cannot be read.
     #[allow(clippy::unused_async, reason = "a build without a GPU has nothing to wait for")]
-    pub async fn unproven(file: &ModelFile, backend: Backend) -> Result<Self> {
+    pub async fn unproven(
+        file: &ModelFile,
+        backend: Backend,
+        #[cfg_attr(
+            not(feature = "cpu"),
+            allow(unused_variables, reason = "only fused kernels have several")
+        )]
+        request: PrecisionRequest,
+    ) -> Result<Self> {
         #[cfg(feature = "webgpu")]
         let proof = match backend.kind {
             // Before the GPU's network is built: never are both in memory.
             BackendKind::Webgpu => Some(proof::Proof::of(file).await?),
             _ => None,
         };
-        let network = match backend.kind {
+        let (network, precision) = match backend.kind {
             #[cfg(feature = "ndarray")]
-            BackendKind::Ndarray => Network::plain(file, &backend.device)?,
+            BackendKind::Ndarray => (Network::plain(file, &backend.device)?, "f32"),
             #[cfg(feature = "cpu")]
             BackendKind::Cpu | BackendKind::Webgpu => {
-                let precision = if file.is_quantized() { Precision::Q8 } else { Precision::F32 };
-                Network::fused(file, precision, &backend.device)?
+                let q8 = match request {
+                    PrecisionRequest::Auto => file.is_quantized(),
+                    PrecisionRequest::F32 => false,
+                    // A GPU multiplies in single precision all the same, and is held to that.
+                    PrecisionRequest::Q8 => file.is_quantized() || backend.kind == BackendKind::Cpu,
+                };
+                let (precision, name) = if q8 { (Precision::Q8, "q8") } else { (Precision::F32, "f32") };
+                (Network::fused(file, precision, &backend.device)?, name)
             }
             #[allow(unreachable_patterns, reason = "a build may hold every backend")]
             other => return Err(missing(other)),
@@ -199,9 +228,11 @@ impl Classifier {
             network,
             config: file.config.clone(),
             preprocess: file.preprocess.clone(),
+            fit: file.preprocess.fit,
             labels: file.labels.clone(),
             calibration: file.calibration,
             backend,
+            precision,
             headless: file.headless,
             taught: None,
             #[cfg(feature = "webgpu")]
@@ -234,6 +265,22 @@ impl Classifier {
         if let Some(proof) = &self.proof {
             proof.hold(&self.network, &self.backend.device).await?;
         }
+        Ok(())
+    }
+
+    /// In what the network is computed: `f32` or `q8`.
+    pub fn precision(&self) -> &'static str {
+        self.precision
+    }
+
+    /// Brings the pictures that follow to a square in the way of this name ([`Fit::named`]); without one, in the
+    /// model's own.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such way.
+    pub fn set_crop(&mut self, name: Option<&str>) -> Result<()> {
+        self.preprocess.fit = name.map_or(Ok(self.fit), |name| self.fit.named(name))?;
         Ok(())
     }
 

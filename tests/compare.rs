@@ -85,8 +85,8 @@ fn files() -> [String; 3] {
 }
 
 /// What `eval --compare` says of plain pictures, and of all.
-fn compared(reference: &str, other: &str) -> [Value; 2] {
-    let args = ["eval", "--model", reference, "--compare", other];
+fn compared(reference: &str, other: &str, precision: &str) -> [Value; 2] {
+    let args = ["eval", "--model", reference, "--compare", other, "--precision", precision];
     let found: Value = serde_json::from_str(&stdout(&[&args[..], &["--json"]].concat())).unwrap();
     let kinds = found["kinds"].as_array().unwrap();
     let pictures = |kind: &Value| kind["pictures"].as_u64().unwrap();
@@ -107,18 +107,23 @@ fn number(kind: &Value, key: &str) -> f64 {
 #[test]
 fn fewer_bits_cost_the_drawings_model_next_to_nothing() {
     let [f32, f16, q8] = files();
-    let [_, halves] = compared(&f32, &f16);
+    let [_, halves] = compared(&f32, &f16, "auto");
     let largest = number(&halves, "largest");
     // The other bound holds the test to a reference that rounding does change.
     assert!(largest > 1e-4 && largest <= F16_TOLERANCE, "f16 moves logits by {largest}");
 
     println!("{}", stdout(&["eval", "--model", &f32, "--compare", &q8]));
-    let [plain, all] = compared(&f32, &q8);
-    let [agreement, of_all] = [&plain, &all].map(|kind| number(kind, "agreement"));
-    assert!(agreement >= Q8_AGREEMENT, "q8 names {agreement} of the plain pictures alike");
-    assert!(of_all >= Q8_AGREEMENT, "q8 names {of_all} of the pictures alike");
-    let [reference, other] = [0, 1].map(|side| all["top1"][side].as_f64().unwrap());
-    assert!((reference - other).abs() <= Q8_ACCURACY, "accuracy {reference}, now {other}");
+    println!("{}", stdout(&["eval", "--model", &f32, "--compare", &f32, "--precision", "q8"]));
+    // As a file keeps it, and as a file of any kind is computed where that is asked for.
+    for (other, precision) in [(&q8, "auto"), (&f32, "q8")] {
+        let [plain, all] = compared(&f32, other, precision);
+        assert!(number(&all, "largest") > 1e-3, "int8 moves logits");
+        let [agreement, of_all] = [&plain, &all].map(|kind| number(kind, "agreement"));
+        assert!(agreement >= Q8_AGREEMENT, "q8 names {agreement} of the plain pictures alike");
+        assert!(of_all >= Q8_AGREEMENT, "q8 names {of_all} of the pictures alike");
+        let [reference, other] = [0, 1].map(|side| all["top1"][side].as_f64().unwrap());
+        assert!((reference - other).abs() <= Q8_ACCURACY, "accuracy {reference}, now {other}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use xception_web::preprocess::{Filter, Fit};
-use xception_web::weights::{Assumed, ModelFile};
+use xception_web::weights::{Adjustment, Assumed, ModelFile};
 use xception_web::{Error, Result};
 
 #[derive(Debug, clap::Args)]
@@ -24,36 +24,12 @@ pub struct Adjust {
 impl Adjust {
     /// The model with what was said; nothing of that is assumed any more.
     pub fn apply(&self, mut file: ModelFile) -> Result<ModelFile> {
-        let mut preprocess = file.preprocess.clone();
-        if let Some(crop) = &self.crop {
-            preprocess.fit = match (crop.as_str(), preprocess.fit) {
-                ("center", fit @ Fit::CenterCrop { .. }) => fit,
-                ("center", _) => Fit::CenterCrop { crop_pct: 1.0 },
-                ("squash", _) => Fit::Squash,
-                ("pad", _) => Fit::Pad,
-                _ => {
-                    return Err(Error::Option(format!(
-                        "there is no crop \"{crop}\"; choose center, squash or pad"
-                    )));
-                }
-            };
-        }
-        if let Some(mean) = &self.mean {
-            preprocess.mean = channels("mean", mean)?;
-        }
-        if let Some(std) = &self.std {
-            preprocess.std = channels("std", std)?;
-        }
-        preprocess.size = self.size.unwrap_or(preprocess.size);
-        // What a network has learned of no finer detail was said of its own size.
-        preprocess.detail = preprocess.detail.filter(|&detail| detail < preprocess.size);
-        file.set_preprocess(preprocess)?;
-        file.assumed = Assumed {
-            size: file.assumed.size && self.size.is_none(),
-            fit: file.assumed.fit && self.crop.is_none(),
-            normalisation: file.assumed.normalisation && (self.mean.is_none() || self.std.is_none()),
-            ..file.assumed
-        };
+        file.adjust(&Adjustment {
+            size: self.size,
+            crop: self.crop.clone(),
+            mean: self.mean.as_deref().map(|mean| channels("mean", mean)).transpose()?,
+            std: self.std.as_deref().map(|std| channels("std", std)).transpose()?,
+        })?;
         Ok(file)
     }
 }

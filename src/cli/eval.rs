@@ -13,7 +13,7 @@ use xception_train::output::prepare;
 use xception_train::own::{Measured, OfClass, measure};
 use xception_train::sheet::sheet;
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
-use xception_web::classify::Classifier;
+use xception_web::classify::{Classifier, PrecisionRequest};
 use xception_web::labels::Labels;
 use xception_web::weights::ModelFile;
 use xception_web::{Error, Result, bundled};
@@ -34,6 +34,9 @@ pub struct Args {
     /// and through a camera.
     #[arg(long, group = "camera")]
     compare: Option<String>,
+    /// In what the other file is computed: auto (as it is), f32 or q8. It may be the same file.
+    #[arg(long, default_value = "auto", requires = "compare")]
+    precision: String,
     /// JSON with the names of the classes: a list, `id2label` of Hugging Face, `label_names` of timm, or Keras's class
     /// index. With --data also what its folders are called that are named by ids: a JSON object of labels by folder,
     /// or lines of folder, tab, label; synsets need none where the model knows its own.
@@ -75,9 +78,10 @@ pub fn run(args: Args) -> Result<()> {
     let file = model(name)?;
     let names = args.labels.as_deref().filter(|_| args.data.is_some()).map(names).transpose()?.flatten();
     let labels = args.labels.as_deref().filter(|_| names.is_none());
-    let classifier = classifier(labelled(file, labels)?).map_err(|error| prefixed(name, error))?;
+    let auto = PrecisionRequest::Auto;
+    let classifier = classifier(labelled(file, labels)?, auto).map_err(|error| prefixed(name, error))?;
     if let Some(path) = &args.compare {
-        let other = self::classifier(labelled(model(path)?, labels)?);
+        let other = self::classifier(labelled(model(path)?, labels)?, args.precision.parse()?);
         let other = other.map_err(|error| prefixed(path, error))?;
         let found = pollster::block_on(compare(&classifier, &other, &args.icons, &args.set, args.seed))?;
         if args.json {
@@ -117,10 +121,10 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 /// The model on the CPU, where q8 is multiplied in int8.
-fn classifier(file: ModelFile) -> Result<Classifier> {
+fn classifier(file: ModelFile, precision: PrecisionRequest) -> Result<Classifier> {
     pollster::block_on(async {
         let backend = Backend::choose(BackendRequest::Named(BackendKind::Cpu)).await?;
-        Classifier::new(&file, backend).await
+        Classifier::in_precision(&file, backend, precision).await
     })
 }
 

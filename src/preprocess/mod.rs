@@ -45,6 +45,22 @@ pub enum Fit {
     Pad,
 }
 
+impl Fit {
+    /// The way of this name, `center`, `squash` or `pad`, for a model that is used to this one.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for any other name.
+    pub fn named(self, name: &str) -> Result<Self> {
+        match (name, self) {
+            ("center", Self::CenterCrop { .. }) => Ok(self),
+            ("center", _) => Ok(Self::CenterCrop { crop_pct: 1.0 }),
+            ("squash", _) => Ok(Self::Squash),
+            ("pad", _) => Ok(Self::Pad),
+            _ => Err(Error::Option(format!("there is no crop \"{name}\"; choose center, squash or pad"))),
+        }
+    }
+}
+
 /// The resampling filter, antialiased as Pillow's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -156,7 +172,9 @@ impl Preprocess {
     /// # Errors
     /// [`Error::Preprocess`] with the first value that is out of its range.
     pub fn validate(&self) -> Result<()> {
-        let refuse = |message: String| Err(Error::Preprocess(format!("{message}; correct the model file")));
+        let refuse = |message: String| {
+            Err(Error::Preprocess(format!("{message}; give another, or correct the model file")))
+        };
         if !(1..=MAX_SIZE).contains(&self.size) {
             return refuse(format!("the input size is {} and must be 1 to {MAX_SIZE}", self.size));
         }

@@ -7,11 +7,11 @@ use wasm_bindgen_futures::JsFuture;
 use super::bytes::JsBytes;
 use super::opened::KerasFile;
 use crate::backend::{Backend, BackendRequest};
-use crate::classify::Classifier;
+use crate::classify::{Classifier, PrecisionRequest};
 use crate::error::Result;
 use crate::labels::Labels;
 use crate::preprocess::RgbaView;
-use crate::weights::{Digest, Head, ModelFile};
+use crate::weights::{Adjustment, Digest, Head, ModelFile};
 
 /// What a web worker that shares this module's memory does for the rest of its life: a share of each picture.
 #[cfg(target_feature = "atomics")]
@@ -54,6 +54,22 @@ extern "C" {
     /// Web Crypto: fast and on a thread of its own, but browsers keep it to pages on https:// and localhost.
     #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"], js_name = digest)]
     fn subtle_digest(algorithm: &str, bytes: &Uint8Array) -> Result<Promise, JsValue>;
+
+    /// What is said of a model's input beside its file.
+    #[wasm_bindgen(typescript_type = "{ size?: number; crop?: string; mean?: number[]; std?: number[] }")]
+    pub type Input;
+
+    #[wasm_bindgen(method, getter)]
+    fn size(this: &Input) -> Option<usize>;
+
+    #[wasm_bindgen(method, getter)]
+    fn crop(this: &Input) -> Option<String>;
+
+    #[wasm_bindgen(method, getter)]
+    fn mean(this: &Input) -> Option<Vec<f32>>;
+
+    #[wasm_bindgen(method, getter)]
+    fn std(this: &Input) -> Option<Vec<f32>>;
 }
 
 /// The hash of what `digest` covers, from wherever it comes fastest.
@@ -77,15 +93,20 @@ pub struct Session {
 
 #[wasm_bindgen]
 impl Session {
-    /// Parses the model and builds its network on `backend` (`cpu`, `ndarray` or `webgpu`). The bytes must not
-    /// change until then, and are not needed afterwards. On a GPU it is launched once, so that all shaders are asked
-    /// for, and has proved nothing yet.
-    pub async fn create(model: Uint8Array, backend: String) -> Result<Session, JsError> {
-        let file = ModelFile::open(Box::new(JsBytes(model.clone())))?;
+    /// Parses the model and builds its network on `backend` (`cpu`, `ndarray` or `webgpu`) in `precision` (`auto`, `f32`
+    /// or `q8`). The bytes must not change until then, and are not needed afterwards. On a GPU it is launched once, so
+    /// that all shaders are asked for, and has proved nothing yet.
+    pub async fn create(
+        model: Uint8Array,
+        backend: String,
+        precision: String,
+        input: Input,
+    ) -> Result<Session, JsError> {
+        let file = adjusted(ModelFile::open(Box::new(JsBytes(model.clone())))?, &input)?;
         // Hashed while the network is built.
         let covered = |digest: &Digest| model.subarray(digest.start() as u32, model.length());
         let hashing = file.digest().map(|digest| (subtle_digest("SHA-256", &covered(digest)), digest));
-        let built = Self::of(&file, &backend).await;
+        let built = Self::of(&file, &backend, &precision).await;
         // Of a damaged file this is the error to tell, whatever else the damage led to.
         if let Some((started, digest)) = hashing {
             digest.check(&hash(started, digest).await?)?;
@@ -95,8 +116,13 @@ impl Session {
 
     /// The same for a Keras file, whose layers another module has found. It is not needed afterwards.
     #[wasm_bindgen(js_name = createFromKeras)]
-    pub async fn create_from_keras(keras: KerasFile, backend: String) -> Result<Session, JsError> {
-        Ok(Self::of(&keras.open()?, &backend).await?)
+    pub async fn create_from_keras(
+        keras: KerasFile,
+        backend: String,
+        precision: String,
+        input: Input,
+    ) -> Result<Session, JsError> {
+        Ok(Self::of(&adjusted(keras.open()?, &input)?, &backend, &precision).await?)
     }
 
     /// Holds a GPU to the CPU's answers to known pictures.
@@ -121,7 +147,7 @@ impl Session {
         Ok(self.classifier.use_head(head)?)
     }
 
-    /// The features of such a picture as `classify` takes.
+    /// The features of such a picture as `prepare` takes.
     pub async fn embed(&self, rgba: Vec<u8>, width: usize, height: usize) -> Result<Float32Array, JsError> {
         let features = self.classifier.embed(RgbaView::new(&rgba, width, height)?).await?;
         Ok(Float32Array::from(&features[..]))
@@ -137,33 +163,21 @@ impl Session {
         Ok(())
     }
 
-    /// The `top_k` likeliest classes of `width × height × 4` bytes of straight RGBA.
-    pub async fn classify(
-        &self,
-        rgba: Vec<u8>,
-        width: usize,
-        height: usize,
-        top_k: usize,
-    ) -> Result<JsValue, JsError> {
-        let picture = RgbaView::new(&rgba, width, height)?;
-        let (logits, timings) = self.classifier.timed_logits(picture).await?;
-        let predictions = Array::new();
-        for prediction in self.classifier.rank(&logits, top_k) {
-            let mut fields: Vec<(&str, JsValue)> = vec![
-                ("index", (prediction.index as f64).into()),
-                ("label", prediction.label.into()),
-                ("score", prediction.score.into()),
-            ];
-            fields.extend(prediction.synset.map(|synset| ("synset", synset.into())));
-            predictions.push(&object(&fields));
-        }
-        let timings =
-            object(&[("preprocess", timings.preprocess.into()), ("inference", timings.inference.into())]);
-        Ok(object(&[
-            ("predictions", predictions.into()),
-            ("known", self.classifier.knows(&logits).into()),
-            ("timings", timings),
-        ]))
+    /// Brings the pictures that follow to a square by `center`, `squash` or `pad`; without it, as the model says.
+    #[wasm_bindgen(js_name = setCrop)]
+    pub fn set_crop(&mut self, crop: Option<String>) -> Result<(), JsError> {
+        Ok(self.classifier.set_crop(crop.as_deref())?)
+    }
+
+    /// What the network sees of `width × height × 4` bytes of straight RGBA, for `run`.
+    pub fn prepare(&self, rgba: Vec<u8>, width: usize, height: usize) -> Result<Vec<f32>, JsError> {
+        Ok(self.classifier.prepare(RgbaView::new(&rgba, width, height)?)?)
+    }
+
+    /// The `top_k` likeliest classes of each of `count` prepared pictures that lie one after the other.
+    pub async fn run(&self, inputs: Vec<f32>, count: usize, top_k: usize) -> Result<Array, JsError> {
+        let answers = self.classifier.run(inputs, count).await?;
+        Ok(answers.iter().map(|logits| self.answer(logits, top_k)).collect())
     }
 
     /// Which places of such a picture speak for the class `index`; without one, for the likeliest.
@@ -189,14 +203,15 @@ impl Session {
 }
 
 impl Session {
-    async fn of(file: &ModelFile, backend: &str) -> Result<Self> {
+    async fn of(file: &ModelFile, backend: &str, precision: &str) -> Result<Self> {
+        let precision: PrecisionRequest = precision.parse()?;
         let request: BackendRequest = backend.parse()?;
         // The page downloads one module per backend and falls back between them itself.
         let backend = match request {
             BackendRequest::Named(kind) => Backend::named(kind).await?,
             BackendRequest::Auto => Backend::choose(request).await?,
         };
-        let classifier = Classifier::unproven(file, backend).await?;
+        let classifier = Classifier::unproven(file, backend, precision).await?;
         classifier.compile().await?;
         let chosen = classifier.backend();
         let info = serde_json::json!({
@@ -205,6 +220,7 @@ impl Session {
             "runtime": chosen.runtime(),
             "threads": chosen.threads(),
             "tile": chosen.tile(),
+            "precision": classifier.precision(),
             "architecture": file.config.architecture,
             "dialect": file.config.dialect.name(),
             "format": file.format,
@@ -220,6 +236,28 @@ impl Session {
         });
         Ok(Self { classifier, info })
     }
+
+    fn answer(&self, logits: &[f32], top_k: usize) -> JsValue {
+        let predictions = Array::new();
+        for prediction in self.classifier.rank(logits, top_k) {
+            let mut fields: Vec<(&str, JsValue)> = vec![
+                ("index", (prediction.index as f64).into()),
+                ("label", prediction.label.into()),
+                ("score", prediction.score.into()),
+            ];
+            fields.extend(prediction.synset.map(|synset| ("synset", synset.into())));
+            predictions.push(&object(&fields));
+        }
+        object(&[("predictions", predictions.into()), ("known", self.classifier.knows(logits).into())])
+    }
+}
+
+/// The model with what is said of its input.
+fn adjusted(mut file: ModelFile, input: &Input) -> Result<ModelFile> {
+    let channels = |numbers: Option<Vec<f32>>| numbers.and_then(|numbers| numbers.try_into().ok());
+    let [mean, std] = [input.mean(), input.std()].map(channels);
+    file.adjust(&Adjustment { size: input.size(), crop: input.crop(), mean, std })?;
+    Ok(file)
 }
 
 fn object(fields: &[(&str, JsValue)]) -> JsValue {

@@ -12,6 +12,7 @@
 //! | Keras models, `.keras` and legacy `.h5` | by the graph that the file describes | Keras |
 //! | TensorFlow.js layers models, `model.json` and its shards as one archive ([`with_shards`]) | the same | Keras |
 
+mod adjust;
 mod aligned;
 mod bytes;
 mod digest;
@@ -40,6 +41,7 @@ mod zip;
 
 use burn::tensor::Device;
 
+pub use adjust::Adjustment;
 pub use bytes::FileBytes;
 pub use digest::Digest;
 pub use head::Head;
@@ -210,7 +212,7 @@ impl ModelFile {
         let (size, smallest) = (preprocess.size, self.config.plan().smallest_side());
         if size < smallest {
             return Err(Error::Preprocess(format!(
-                "the input size is {size}, but this network needs at least {smallest}; correct the model file"
+                "the input size is {size}, but this network needs at least {smallest}; give another, or correct the model file"
             )));
         }
         if preprocess.channels() != self.config.channels() {

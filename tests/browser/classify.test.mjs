@@ -105,6 +105,17 @@ describe('everything that shows a picture can be classified', { timeout: PATIENC
       return canvas;
     },
     VideoFrame: () => new VideoFrame(kit.canvas, { timestamp: 0 }),
+    'encoded bytes': () => kit.png.arrayBuffer(),
+    'a view of encoded bytes': async () =>
+      new Uint8Array(await new Blob(['abc', kit.png, 'd']).arrayBuffer(), 3, kit.png.size),
+    'raw RGBA': () => {
+      const { data, width, height } = kit.context.getImageData(0, 0, 211, 173);
+      return { data: new Uint8Array(data), width, height };
+    },
+    'raw RGB': () => {
+      const { data, width, height } = kit.context.getImageData(0, 0, 211, 173);
+      return { data: data.filter((_, at) => at % 4 < 3), width, height };
+    },
     'img that is still loading': () => {
       const image = new Image();
       image.src = URL.createObjectURL(kit.png);

@@ -53,5 +53,6 @@ test('page and worker share nothing but messages, errors, options, downloads and
     'fetch.ts',
     'options.ts',
     'protocol.ts',
+    'view.ts',
   ]);
 });

@@ -1,9 +1,11 @@
 // Compiled, never run: what must be accepted, and what must be refused.
 import {
   ImageClassifier,
+  listCameras,
   models,
   openCamera,
   similarity,
+  type Camera,
   type Classification,
   type Lesson,
   type RegistryModel,
@@ -16,7 +18,27 @@ const classifier = await ImageClassifier.create({
   labels,
   cache: true,
   threads: 2,
+  precision: 'q8',
+  size: 150,
+  crop: 'pad',
+  mean: 0.5,
+  std: [0.5, 0.5, 0.5],
 });
+const bytes = new Uint8Array(3);
+const region = { x: 0, y: 0, width: 1, height: 1, unit: 'shares' } as const;
+await classifier.classify(bytes, { region, rotate: 90, crop: 'squash' });
+await classifier.classify({ data: bytes, width: 1, height: 1 });
+await classifier.setOptions({ topK: undefined, labels: ['a'], deny: [0] });
+const settled = await classifier.classifyAllSettled([bytes.buffer, new Blob()]);
+const reasons: unknown[] = settled.map((one) =>
+  one.status === 'rejected' ? one.reason : one.value,
+);
+for await (const { fps, dropped } of classifier.stream(new MediaStream(), { smoothing: 0.5 })) {
+  reasons.push(fps.toFixed(), dropped);
+}
+const cameras: Camera[] = await listCameras();
+const ended: void = classifier[Symbol.dispose]();
+const precision: 'f32' | 'q8' = classifier.info.precision;
 const answer: Classification = await classifier.classify(new ImageData(1, 1), { topK: 3 });
 const both: Classification[] = await classifier.classifyAll(['a.png', new Blob()], {
   minScore: 0.5,
@@ -46,7 +68,11 @@ export const used: unknown[] = [
   lesson.report.accuracy,
   taught,
   both,
+  cameras,
+  ended,
   files,
+  precision,
+  reasons,
   camera,
   known,
   synset,
@@ -65,6 +91,12 @@ await ImageClassifier.create({ backend: 'gpu' });
 await ImageClassifier.create({ threads: 'all' });
 // @ts-expect-error a list of one is still a list
 await classifier.classify('a.png', { allow: 'cat' });
+// @ts-expect-error no such precision
+await ImageClassifier.create({ precision: 'int8' });
+// @ts-expect-error no such way to a square
+await classifier.classify('a.png', { crop: 'contain' });
+// @ts-expect-error a signal is of one call
+await classifier.setOptions({ signal: new AbortController().signal });
 // @ts-expect-error a number is no picture
 await classifier.classify(3);
 // @ts-expect-error a string is a list of letters

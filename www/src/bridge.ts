@@ -15,6 +15,9 @@ interface Answers {
   teach: Reply & { type: 'taught' };
   use: Reply & { type: 'used' };
   write: Reply & { type: 'written' };
+  prepare: Reply & { type: 'prepared' };
+  run: Reply & { type: 'ran' };
+  name: Reply & { type: 'named' };
 }
 interface Asks {
   create: Omit<Request & { type: 'create' }, 'id'>;
@@ -24,6 +27,9 @@ interface Asks {
   teach: Omit<Request & { type: 'teach' }, 'id'>;
   use: Omit<Request & { type: 'use' }, 'id'>;
   write: Omit<Request & { type: 'write' }, 'id'>;
+  prepare: Omit<Request & { type: 'prepare' }, 'id'>;
+  run: Omit<Request & { type: 'run' }, 'id'>;
+  name: Omit<Request & { type: 'name' }, 'id'>;
 }
 
 interface Pending {

@@ -1,7 +1,8 @@
 // A camera in a <video>, freed by the same signal that ends the live classification.
 
 import { abortable } from './abortable.js';
-import { CameraError, clause, throwIfAborted } from './errors.js';
+import { causedBy, CameraError, OptionError, clause, throwIfAborted } from './errors.js';
+import { quote } from './options.js';
 
 export interface CameraOptions {
   /**
@@ -11,16 +12,45 @@ export interface CameraOptions {
   signal?: AbortSignal;
   /** `user` faces the person, `environment` away from them. Default: the browser's choice. */
   facingMode?: 'user' | 'environment';
-  /** One camera by its id, from `navigator.mediaDevices.enumerateDevices()`; goes before `facingMode`. */
+  /** One camera by its id, from `listCameras()`; goes before `facingMode`. */
   deviceId?: string;
+  /**
+   * Shows `video` as a mirror does; what is classified stays as it is. `auto`: unless the camera faces
+   * away from the person. Default false.
+   */
+  mirror?: boolean | 'auto';
+}
+
+export interface Camera {
+  deviceId: string;
+  /** Empty until the person has allowed a camera. */
+  label: string;
+  /** Where it is known. */
+  facingMode?: 'user' | 'environment';
+}
+
+/** The cameras there are; none where a browser tells of none. */
+export async function listCameras(): Promise<Camera[]> {
+  const devices = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
+  const cameras = devices.filter(({ kind }) => kind === 'videoinput');
+  return cameras.map((device) => {
+    const { deviceId, label } = device;
+    const capable = device as Partial<InputDeviceInfo>;
+    const facing = capable.getCapabilities?.().facingMode?.[0];
+    const facingMode = facing === 'user' || facing === 'environment' ? facing : undefined;
+    return { deviceId, label, ...(facingMode && { facingMode }) };
+  });
 }
 
 /** Opens a camera into `video` and plays it. */
 export async function openCamera(
   video: HTMLVideoElement,
-  { signal, facingMode, deviceId }: CameraOptions = {},
+  { signal, facingMode, deviceId, mirror = false }: CameraOptions = {},
 ): Promise<MediaStream> {
   throwIfAborted(signal);
+  if (typeof mirror !== 'boolean' && mirror !== 'auto') {
+    throw new OptionError(`mirror is ${quote(mirror)}. Choose one of true, false, auto.`);
+  }
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new CameraError(
       'insecure',
@@ -38,11 +68,16 @@ export async function openCamera(
     // The person may still be asked, and allow it to nobody.
     opening.then(stop, () => {});
     throwIfAborted(signal);
-    throw explain(error);
+    throw causedBy(error, explain(error));
   }
+  // A camera on a desk says nothing, and looks at the person.
+  const facing = stream.getVideoTracks()[0]?.getSettings().facingMode ?? facingMode;
+  const mirrored = mirror === 'auto' ? facing !== 'environment' : mirror;
   const close = () => {
     stop(stream);
-    if (video.srcObject === stream) video.srcObject = null;
+    if (video.srcObject !== stream) return;
+    video.srcObject = null;
+    if (mirrored) video.style.transform = '';
   };
   signal?.addEventListener('abort', close, { once: true });
   if (signal?.aborted) close();
@@ -50,12 +85,16 @@ export async function openCamera(
   video.muted = true;
   video.playsInline = true;
   video.srcObject = stream;
+  if (mirrored) video.style.transform = 'scaleX(-1)';
   try {
     await abortable(video.play(), signal);
   } catch (error) {
     throwIfAborted(signal);
     close();
-    throw new CameraError('failed', `The camera's picture could not be shown (${clause(error)}).`);
+    throw causedBy(
+      error,
+      new CameraError('failed', `The camera's picture could not be shown (${clause(error)}).`),
+    );
   }
   return stream;
 }

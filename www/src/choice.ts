@@ -16,7 +16,8 @@ export interface Choice {
   contest?: string;
 }
 
-export async function choose({ backend: requested, model, threads }: Creation): Promise<Choice> {
+export async function choose(want: Creation): Promise<Choice> {
+  const requested = want.backend;
   if (requested === 'cpu' || requested === 'ndarray') {
     return { backend: requested, reason: `The ${requested} backend was asked for by name.` };
   }
@@ -34,7 +35,7 @@ export async function choose({ backend: requested, model, threads }: Creation): 
     const reason = `The only WebGPU adapter is a software one (${nameOf(adapter)}), slower than the CPU backend; running on the CPU.`;
     return { backend: 'cpu', reason, adapter };
   }
-  const contest = await keyOf(adapter, model, possibleThreads(threads));
+  const contest = await keyOf(adapter, want, possibleThreads(want.threads));
   const speeds = await recallSpeeds(contest);
   if (speeds) return faster(adapter, speeds);
   return { backend: 'webgpu', reason: `A GPU answered: ${nameOf(adapter)}.`, adapter, contest };

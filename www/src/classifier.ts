@@ -2,6 +2,7 @@
 // but the last report.
 
 import { abortable, join } from './abortable.js';
+import { batched, type Batch, type Work } from './batch.js';
 import { Bridge } from './bridge.js';
 import { OptionError, throwIfAborted } from './errors.js';
 import { filterOf } from './filter.js';
@@ -11,7 +12,9 @@ import { modelSource } from './models.js';
 import {
   checkBackend,
   checkIndex,
+  checkInput,
   checkMinScore,
+  checkPrecision,
   checkSha256,
   checkSources,
   checkThreads,
@@ -20,10 +23,14 @@ import {
   type ClassifierInfo,
   type ClassifyOptions,
   type CreateOptions,
+  type DefaultOptions,
   type ExplainOptions,
   type Explanation,
+  type LiveClassification,
+  type Prediction,
+  type StreamOptions,
 } from './options.js';
-import type { Reply } from './protocol.js';
+import type { Prepared, Reply } from './protocol.js';
 import type { Step } from './report.js';
 import {
   free,
@@ -34,9 +41,12 @@ import {
   type Pack,
   type Parcel,
 } from './source.js';
+import { checkVideo, type VideoSource } from './screen.js';
+import { Smoother, checkSmoothing } from './smooth.js';
 import { checkWhere } from './start.js';
 import { live } from './stream.js';
 import { Turns } from './turns.js';
+import { viewOf, type View, type ViewOptions } from './view.js';
 
 /** Pictures that hold their pixels at once: one that is classified and one that is ready to be. */
 const AT_ONCE = 2;
@@ -44,18 +54,32 @@ const AT_ONCE = 2;
 type Answer = Reply & { type: 'classified' };
 /** What is asked of a picture, and the answer to it. */
 type Question =
-  { type: 'classify'; topK: number } | { type: 'explain'; index?: number } | { type: 'embed' };
-type AnswerTo<Q extends Question> = Q extends { type: 'classify' }
-  ? Answer
-  : Q extends { type: 'explain' }
-    ? Reply & { type: 'explained' }
-    : Reply & { type: 'embedded' };
+  | { type: 'classify'; view: View; topK: number }
+  | { type: 'explain'; view: View; index?: number }
+  | { type: 'embed'; view: View }
+  | { type: 'prepare'; view: View };
+interface Answers {
+  classify: Answer;
+  explain: Reply & { type: 'explained' };
+  embed: Reply & { type: 'embedded' };
+  prepare: Reply & { type: 'prepared' };
+}
 
 /** A frame that is wanted and not taken yet. */
 interface Waiting {
   video: ImageSource;
-  topK: number;
+  /** What is asked of it. */
+  how: string;
   answer?: Promise<Answer>;
+}
+
+/** What is asked of each picture, checked. */
+interface Wish {
+  view: View;
+  /** How many predictions the worker is to give: what is left out makes room for others. */
+  topK: number;
+  /** Of those, what the caller gets. */
+  pick: (predictions: Prediction[]) => Prediction[];
 }
 
 /** Classifies pictures with an Xception network, in a worker. */
@@ -64,6 +88,7 @@ export class ImageClassifier {
   readonly #turns = new Turns(AT_ONCE);
   readonly #waiting = new Set<Waiting>();
   #info: ClassifierInfo;
+  #defaults: ClassifyOptions = {};
 
   private constructor(bridge: Bridge, info: ClassifierInfo) {
     this.#bridge = bridge;
@@ -73,7 +98,12 @@ export class ImageClassifier {
   /** Starts a worker, loads the model and chooses the backend. */
   static async create(options: CreateOptions = {}): Promise<ImageClassifier> {
     const { backend = 'auto', onProgress, signal } = options;
-    const checked = { backend: checkBackend(backend), threads: checkThreads(options.threads) };
+    const checked = {
+      backend: checkBackend(backend),
+      threads: checkThreads(options.threads),
+      precision: checkPrecision(options.precision ?? 'auto'),
+      input: checkInput(options),
+    };
     const sha256 = checkSha256(options.sha256);
     const where = checkWhere(options);
     throwIfAborted(signal);
@@ -103,49 +133,84 @@ export class ImageClassifier {
    * get one answer.
    */
   async classify(source: ImageSource, options: ClassifyOptions = {}): Promise<Classification> {
-    const topK = checkTopK(options.topK ?? 5);
-    const minScore = checkMinScore(options.minScore ?? 0);
-    const { labels } = this.#named();
-    const filter = filterOf(options, labels);
-    // What is left out makes room for others.
-    const wanted = filter ? labels.length : topK;
+    const { view, topK, pick } = this.#wish(options);
     const { closing } = this.#bridge;
     throwIfAborted(closing);
     const { signal, release } = join(options.signal, closing);
     try {
       const ready = prepare(source, signal);
       const pack = ready instanceof Promise ? await ready : ready;
+      const question = { type: 'classify', view, topK } as const;
       const { result } = isVideo(source)
-        ? await abortable(this.#ofVideo(source, pack, wanted), signal)
-        : await this.#ask({ type: 'classify', topK: wanted }, pack, signal);
-      const predictions = filter?.(result.predictions).slice(0, topK) ?? result.predictions;
-      return { ...result, predictions: predictions.filter(({ score }) => score >= minScore) };
+        ? await abortable(this.#ofVideo(source, pack, question), signal)
+        : await this.#ask(question, pack, signal);
+      return { ...result, predictions: pick(result.predictions) };
     } finally {
       release();
     }
   }
 
-  /** The newest frame when its turn comes, for all who wait for it: asking faster than there are answers piles nothing up. */
-  #ofVideo(video: ImageSource, pack: Pack, topK: number): Promise<Answer> {
-    for (const other of this.#waiting) {
-      if (other.video === video && other.topK === topK) return other.answer!;
+  #wish(given: ClassifyOptions): Wish {
+    const options = merged(this.#defaults, given);
+    const topK = checkTopK(options.topK ?? 5);
+    const minScore = checkMinScore(options.minScore ?? 0);
+    const { labels } = this.#named();
+    const filter = filterOf(options, labels);
+    return {
+      view: viewOf(options),
+      topK: filter ? labels.length : topK,
+      pick: (predictions) => {
+        const best = filter?.(predictions).slice(0, topK) ?? predictions;
+        return best.filter(({ score }) => score >= minScore);
+      },
+    };
+  }
+
+  /**
+   * What later calls take where they say nothing; what is given as `undefined` is as it was at first.
+   * New `labels` are there for calls that are made when this resolves, and `allow` and `deny` go by them.
+   */
+  async setOptions({ labels, ...options }: DefaultOptions): Promise<void> {
+    const names = await readLabels(labels, this.#bridge.closing);
+    if (names !== undefined) {
+      this.#info = (await this.#bridge.ask({ type: 'name', labels: names })).info;
     }
-    const waiting: Waiting = { video, topK };
+    const before = this.#defaults;
+    this.#defaults = { ...before, ...options, signal: undefined };
+    try {
+      this.#wish({});
+    } catch (error) {
+      this.#defaults = before;
+      throw error;
+    }
+  }
+
+  /** The newest frame when its turn comes, for all who wait for it: asking faster than there are answers piles nothing up. */
+  #ofVideo(
+    video: ImageSource,
+    pack: Pack,
+    question: Question & { type: 'classify' },
+  ): Promise<Answer> {
+    const how = JSON.stringify(question);
+    for (const other of this.#waiting) {
+      if (other.video === video && other.how === how) return other.answer!;
+    }
+    const waiting: Waiting = { video, how };
     this.#waiting.add(waiting);
     const begin = () => {
       this.#waiting.delete(waiting);
       return pack();
     };
-    waiting.answer = this.#ask({ type: 'classify', topK }, begin, this.#bridge.closing);
+    waiting.answer = this.#ask(question, begin, this.#bridge.closing);
     waiting.answer.catch(() => {}); // All who waited may have given up.
     return waiting.answer;
   }
 
-  async #ask<Q extends Question>(
-    question: Q,
+  async #ask<K extends keyof Answers>(
+    question: Question & { type: K },
     pack: Pack,
     signal: AbortSignal,
-  ): Promise<AnswerTo<Q>> {
+  ): Promise<Answers[K]> {
     if (!this.#turns.take()) await this.#turns.wait(signal);
     const leave = () => this.#turns.leave();
     let parcel: Parcel;
@@ -157,10 +222,10 @@ export class ImageClassifier {
     }
     const { picture, transfer } = parcel;
     try {
-      const request = { ...question, picture };
+      const request = { ...(question as Question), picture };
       const answer = await this.#bridge.ask<Question['type']>(request, signal, transfer, leave);
       this.#info = answer.info ?? this.#info;
-      return answer as AnswerTo<Q>;
+      return answer as Answers[K];
     } catch (error) {
       free(parcel); // Nothing, if it has been sent.
       throw refused(error);
@@ -180,13 +245,17 @@ export class ImageClassifier {
    * What a picture is to the network, whatever the classes: its features after global average pooling.
    * Compare them by `similarity`.
    */
-  async embed(source: ImageSource, options: { signal?: AbortSignal } = {}): Promise<Float32Array> {
+  async embed(
+    source: ImageSource,
+    options: ViewOptions & { signal?: AbortSignal } = {},
+  ): Promise<Float32Array> {
+    const view = viewOf(merged(this.#defaults, options));
     const { closing } = this.#bridge;
     throwIfAborted(closing);
     const { signal, release } = join(options.signal, closing);
     try {
       const pack = await prepare(source, signal);
-      return (await this.#ask({ type: 'embed' }, pack, signal)).result;
+      return (await this.#ask({ type: 'embed', view }, pack, signal)).result;
     } finally {
       release();
     }
@@ -224,6 +293,7 @@ export class ImageClassifier {
   async explain(source: ImageSource, options: ExplainOptions = {}): Promise<Explanation> {
     const { classes, explains } = this.#named();
     const index = checkIndex(options.index, classes);
+    const view = viewOf(merged(this.#defaults, options));
     if (!explains) {
       throw new OptionError(
         'This model has dense layers with ReLU before its classifier, so that no place of a picture speaks for a class by itself. Explain with a model whose info.model.explains is true.',
@@ -234,42 +304,129 @@ export class ImageClassifier {
     const { signal, release } = join(options.signal, closing);
     try {
       const pack = await prepare(source, signal);
-      return (await this.#ask({ type: 'explain', index }, pack, signal)).result;
+      return (await this.#ask({ type: 'explain', view, index }, pack, signal)).result;
     } finally {
       release();
     }
   }
 
   /**
-   * The labels of several pictures, in their order, one at a time: only one is decoded at once. The
-   * first that fails rejects them all.
+   * The labels of several pictures, in their order. They run through the network together, and only
+   * one is decoded at once. The first that fails rejects them all.
    */
   async classifyAll(
     sources: Iterable<ImageSource> & object,
     options: ClassifyOptions = {},
   ): Promise<Classification[]> {
     const answers: Classification[] = [];
-    for (const source of checkSources(sources)) answers.push(await this.classify(source, options));
+    for await (const answer of this.#batched(sources, options, 'throw')) {
+      if (answer.status === 'fulfilled') answers.push(answer.value);
+    }
     return answers;
   }
 
+  /** The same, where a picture that fails costs the others nothing: as `Promise.allSettled` answers. */
+  async classifyAllSettled(
+    sources: Iterable<ImageSource> & object,
+    options: ClassifyOptions = {},
+  ): Promise<PromiseSettledResult<Classification>[]> {
+    const answers: PromiseSettledResult<Classification>[] = [];
+    for await (const answer of this.#batched(sources, options, 'keep')) answers.push(answer);
+    return answers;
+  }
+
+  async *#batched(
+    sources: Iterable<ImageSource>,
+    options: ClassifyOptions,
+    failures: Work<ImageSource>['failures'],
+  ): AsyncGenerator<PromiseSettledResult<Classification>> {
+    checkSources(sources);
+    const { view, topK, pick } = this.#wish(options);
+    const { closing } = this.#bridge;
+    throwIfAborted(closing);
+    const { signal, release } = join(options.signal, closing);
+    const prepareOne = async (source: ImageSource): Promise<Prepared> => {
+      const pack = await prepare(source, signal);
+      return (await this.#ask({ type: 'prepare', view }, pack, signal)).result;
+    };
+    const run = async (batch: Batch) => {
+      const answer = await this.#bridge.ask({ type: 'run', ...batch, topK }, signal);
+      this.#info = answer.info ?? this.#info;
+      return answer.result;
+    };
+    try {
+      const { inputSize } = this.#info.model;
+      const work = { inputSize, prepare: prepareOne, run, failures, signal };
+      for await (const answer of batched(sources, work)) {
+        if (answer.status === 'fulfilled') {
+          const predictions = pick(answer.value.predictions);
+          yield { ...answer, value: { ...answer.value, predictions } };
+        } else {
+          yield answer;
+        }
+      }
+    } finally {
+      release();
+    }
+  }
+
   /**
-   * The labels of a playing video, over and over: one frame in flight, always the newest, asleep
-   * while the tab is hidden. Ends, without an error, when the signal aborts, or the video ends or has
-   * its source taken away.
+   * The labels of a playing video or camera, over and over: one frame in flight, always the newest,
+   * asleep while the tab is hidden. Ends, without an error, when the signal aborts, or the video or its
+   * tracks end or it has its source taken away.
    */
   stream(
-    video: HTMLVideoElement,
-    options: ClassifyOptions = {},
-  ): AsyncGenerator<Classification, void, void> {
-    checkTopK(options.topK ?? 5);
-    checkMinScore(options.minScore ?? 0);
-    filterOf(options, this.#named().labels);
-    return live((frame, how) => this.classify(frame, how), video, options, this.#bridge.closing);
+    source: VideoSource,
+    options: StreamOptions = {},
+  ): AsyncGenerator<LiveClassification, void, void> {
+    checkVideo(source);
+    this.#wish(options);
+    const smoothing = checkSmoothing(options.smoothing ?? 0);
+    const smoother = new Smoother(smoothing);
+    const classify = async (frame: HTMLVideoElement) => {
+      if (smoothing === 0) return this.classify(frame, options);
+      // Of all classes, since another may be the best in a moment.
+      const { topK = 5, minScore = 0 } = merged(this.#defaults, options);
+      const all = { ...options, topK: this.#info.model.labels.length, minScore: 0 };
+      const answer = smoother.add(await this.classify(frame, all));
+      const best = answer.predictions.slice(0, topK);
+      return { ...answer, predictions: best.filter(({ score }) => score >= minScore) };
+    };
+    return live(classify, source, options.signal, this.#bridge.closing);
   }
 
   /** Ends the worker and frees all that it holds. Answers still awaited reject. */
   dispose(): void {
     this.#bridge.close();
   }
+}
+
+declare global {
+  // As `lib.esnext.disposable` and Node have it: whoever compiles for neither has it from here.
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+    readonly asyncDispose: unique symbol;
+  }
+}
+
+/** For `using` and `await using`. */
+export interface ImageClassifier {
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+// Browsers from before 2025 know no such symbols.
+if (Symbol.dispose) {
+  ImageClassifier.prototype[Symbol.dispose] = function () {
+    this.dispose();
+  };
+  ImageClassifier.prototype[Symbol.asyncDispose] = async function () {
+    this.dispose();
+  };
+}
+
+/** Options over defaults: what is not said is no option. */
+function merged<T extends object>(defaults: ClassifyOptions, options: T): ClassifyOptions & T {
+  const said = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(said) } as ClassifyOptions & T;
 }

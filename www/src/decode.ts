@@ -1,8 +1,10 @@
 // Pictures to pixels, in the worker. Nothing is resampled here: every pixel is resized, cropped
 // and normalised in Rust, for every caller alike.
 
-import { PictureError, tainted } from './errors.js';
+import { causedBy, PictureError, tainted } from './errors.js';
+import { cut, partOf, turned } from './part.js';
 import type { Picture } from './protocol.js';
+import type { View } from './view.js';
 
 export interface Pixels {
   /** Straight alpha. */
@@ -18,14 +20,19 @@ const MAX_PIXELS = 100_000_000;
 /** Read in strips: whole canvases are limited to 16.7 million pixels on phones. */
 const STRIP_PIXELS = 4_194_304;
 
-export async function readPixels(picture: Picture): Promise<Pixels> {
+/** What is looked at of a picture, the way up that it is to be looked at. */
+export async function readPixels(picture: Picture, view: View): Promise<Pixels> {
+  return turned(await readPart(picture, view), view.turns);
+}
+
+async function readPart(picture: Picture, view: View): Promise<Pixels> {
   if (picture.kind === 'pixels') {
     assertSize(picture, picture.name);
-    return picture;
+    return cut(picture, partOf(view, picture.width, picture.height));
   }
   const bitmap = picture.kind === 'bitmap' ? picture.bitmap : await decode(picture);
   try {
-    return copy(bitmap, picture.name);
+    return copy(bitmap, picture.name, view);
   } catch (error) {
     throw error instanceof DOMException && error.name === 'SecurityError' ? tainted() : error;
   } finally {
@@ -41,11 +48,14 @@ async function decode({ blob, name }: Picture & { kind: 'blob' }): Promise<Image
       premultiplyAlpha: 'none',
       colorSpaceConversion: 'none',
     });
-  } catch {
+  } catch (error) {
     const type = blob.type ? ` (${blob.type})` : '';
-    throw new PictureError(
-      'undecodable',
-      `${name}${type} is not a picture that this browser can decode: it may be damaged, or of another type. PNG, JPEG, WebP, GIF, BMP and SVG work everywhere, AVIF in most browsers.`,
+    throw causedBy(
+      error,
+      new PictureError(
+        'undecodable',
+        `${name}${type} is not a picture that this browser can decode: it may be damaged, or of another type. PNG, JPEG, WebP, GIF, BMP and SVG work everywhere, AVIF in most browsers.`,
+      ),
     );
   }
 }
@@ -66,8 +76,9 @@ function assertSize({ width, height }: { width: number; height: number }, name: 
   }
 }
 
-function copy(bitmap: ImageBitmap | VideoFrame, name: string): Pixels {
-  const { width, height } = sizeOf(bitmap);
+function copy(bitmap: ImageBitmap | VideoFrame, name: string, view: View): Pixels {
+  const whole = sizeOf(bitmap);
+  const { left, top: above, width, height } = partOf(view, whole.width, whole.height);
   assertSize({ width, height }, name);
   const rows = Math.min(height, Math.max(1, Math.floor(STRIP_PIXELS / width)));
   const canvas = new OffscreenCanvas(width, rows);
@@ -80,7 +91,7 @@ function copy(bitmap: ImageBitmap | VideoFrame, name: string): Pixels {
   const rgba = new Uint8Array(width * height * 4);
   for (let top = 0; top < height; top += rows) {
     const strip = Math.min(rows, height - top);
-    context.drawImage(bitmap, 0, top, width, strip, 0, 0, width, strip);
+    context.drawImage(bitmap, left, above + top, width, strip, 0, 0, width, strip);
     rgba.set(context.getImageData(0, 0, width, strip).data, top * width * 4);
   }
   return { rgba, width, height };

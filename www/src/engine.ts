@@ -2,6 +2,7 @@
 // backends themselves are in Rust.
 
 import {
+  causedBy,
   BackendError,
   DownloadError,
   ModelError,
@@ -15,15 +16,19 @@ import { choose, faster, type Choice } from './choice.js';
 import { Watch, nameOf } from './gpu.js';
 import { assertPromised, discard, keep, readModel, type Report } from './keep.js';
 import type { Backend, ClassifierInfo, Explanation, ModelInfo, ModelOrigin } from './options.js';
-import type { Creation } from './protocol.js';
+import type { Creation, Ran } from './protocol.js';
 import { Again } from './again.js';
 import { Shaders } from './shaders.js';
 import { Probation } from './probation.js';
 import { keepSpeeds, trial } from './speeds.js';
+import type { View } from './view.js';
 import { loadRuntime, type Answer, type Runtime, type Session, type SessionInfo } from './wasm.js';
 
 /** What computes. */
-type Runs = Pick<ClassifierInfo, 'runtime' | 'threads' | 'tile'>;
+type Runs = Pick<ClassifierInfo, 'runtime' | 'threads' | 'tile' | 'precision'>;
+
+/** How Rust begins to say that `size`, `crop`, `mean` and `std` do not go with a model. */
+const UNFIT = 'the input cannot be as it was asked for';
 
 /** What a model of 1000 classes without names of its own is taken to know. */
 const IMAGENET_CLASSES = 1000;
@@ -31,7 +36,7 @@ const IMAGENET_CLASSES = 1000;
 /** A model on a backend, with the CPU behind it when that backend is the GPU. */
 export class Engine {
   readonly #watch: Watch;
-  readonly #want: Creation;
+  #want: Creation;
   readonly #report: Report;
   readonly #shaders: Shaders;
   readonly #timings = { model: 0, runtime: 0, start: 0, total: 0 };
@@ -43,7 +48,7 @@ export class Engine {
   #cpu: Promise<Runtime> | undefined;
   readonly #probation = new Probation();
   #model!: ModelInfo;
-  #runtime: Runs = { runtime: '', threads: 1 };
+  #runtime: Runs = { runtime: '', threads: 1, precision: 'f32' };
   #origin!: ModelOrigin;
   /**
    * Kept while the GPU runs, so that falling back downloads nothing. As a Blob the browser may
@@ -121,16 +126,53 @@ export class Engine {
     };
   }
 
-  classify({ rgba, width, height }: Pixels, topK: number): Promise<Answer> {
-    return this.#withFallback((session) => session.classify(rgba, width, height, topK));
+  classify({ rgba, width, height }: Pixels, { crop }: View, topK: number): Promise<Answer> {
+    return this.#withFallback((session) => {
+      session.setCrop(crop);
+      return session.classify(rgba, width, height, topK);
+    });
   }
 
-  explain({ rgba, width, height }: Pixels, index: number | undefined): Promise<Explanation> {
-    return this.#withFallback((session) => session.explain(rgba, width, height, index));
+  explain({ rgba, width, height }: Pixels, { crop }: View, index?: number): Promise<Explanation> {
+    return this.#withFallback((session) => {
+      session.setCrop(crop);
+      return session.explain(rgba, width, height, index);
+    });
   }
 
-  embed({ rgba, width, height }: Pixels): Promise<Float32Array> {
-    return this.#withFallback((session) => session.embed(rgba, width, height));
+  /** What the network sees of a picture. */
+  prepare({ rgba, width, height }: Pixels, { crop }: View): Promise<Float32Array> {
+    return this.#withFallback(async (session) => {
+      session.setCrop(crop);
+      return session.prepare(rgba, width, height);
+    });
+  }
+
+  /** The answers to several prepared pictures in one run. */
+  async run(inputs: Float32Array, count: number, topK: number): Promise<Ran> {
+    return this.#withFallback(async (session) => {
+      const begin = performance.now();
+      const answers = await session.run(inputs, count, topK);
+      return {
+        answers: answers.map(({ predictions, known = true }) => ({ predictions, known })),
+        backend: this.#choice.backend,
+        inference: performance.now() - begin,
+      };
+    });
+  }
+
+  /** Gives the model's own classes other names, which a fallback keeps. */
+  rename(labels: string): void {
+    setLabels(this.#session!, labels);
+    this.#want = { ...this.#want, labels };
+    if (this.#head === undefined) this.#model = modelOf(this.#session!.info());
+  }
+
+  embed({ rgba, width, height }: Pixels, { crop }: View): Promise<Float32Array> {
+    return this.#withFallback((session) => {
+      session.setCrop(crop);
+      return session.embed(rgba, width, height);
+    });
   }
 
   /** Answers by a head that was taught, or without one by the model's own. */
@@ -160,7 +202,10 @@ export class Engine {
         explains: true,
       };
     } catch (error) {
-      throw new OptionError(`What was taught is not for this model (${clause(error)}).`);
+      throw causedBy(
+        error,
+        new OptionError(`What was taught is not for this model (${clause(error)}).`),
+      );
     }
   }
 
@@ -192,8 +237,11 @@ export class Engine {
     try {
       return await run();
     } catch (error) {
-      throw new BackendError(
-        `The ${this.#choice.backend} backend failed on this picture (${clause(error)}). Create a new classifier to go on.`,
+      throw causedBy(
+        error,
+        new BackendError(
+          `The ${this.#choice.backend} backend failed on this picture (${clause(error)}). Create a new classifier to go on.`,
+        ),
       );
     }
   }
@@ -247,7 +295,10 @@ export class Engine {
       this.#isSecond,
     ).catch((error: unknown) => {
       if (error instanceof DownloadError) throw error;
-      throw new BackendError(`The ${backend} backend could not be loaded (${clause(error)}).`);
+      throw causedBy(
+        error,
+        new BackendError(`The ${backend} backend could not be loaded (${clause(error)}).`),
+      );
     });
   }
 
@@ -257,7 +308,7 @@ export class Engine {
     const { backend, adapter } = this.#choice;
     try {
       this.#url = runtime.url;
-      const open = () => runtime.open(model, backend);
+      const open = () => runtime.open(model, backend, this.#want);
       const session = await this.#watch.guard(() =>
         backend === 'webgpu' ? this.#shaders.rehearse(open) : open(),
       );
@@ -268,10 +319,12 @@ export class Engine {
       }
       await this.#adopt(session);
     } catch (error) {
+      if (messageOf(error).startsWith(UNFIT))
+        throw causedBy(error, new OptionError(messageOf(error)));
       const known = [DownloadError, OptionError].some((kind) => error instanceof kind);
       // The GPU may fail by itself. Where the CPU stops, it stumbled over the file.
       const ownFault = error instanceof BackendError && backend === 'webgpu';
-      throw known || ownFault ? error : new ModelError(messageOf(error));
+      throw known || ownFault ? error : causedBy(error, new ModelError(messageOf(error)));
     }
     this.#timings.start = performance.now() - begin;
   }
@@ -279,13 +332,14 @@ export class Engine {
   /** From here on this one answers. */
   async #adopt(session: Session): Promise<void> {
     await this.#name(session);
-    const { runtime, threads = 1, tile } = session.info();
+    const { runtime, threads = 1, tile, precision } = session.info();
     assertPromised(this.#want.model, modelOf(session.info()));
     this.#session = session;
     this.#runtime = {
       runtime: runtime ?? (this.#choice.backend === 'webgpu' ? 'webgpu' : 'simd128'),
       threads,
       tile: tile && { pixels: tile[0], channels: tile[1] },
+      precision,
     };
     this.#apply(session, this.#head);
   }
@@ -297,7 +351,7 @@ export class Engine {
     if (!contest || !adapter || !webgpu) return;
     try {
       const runtime = await this.#loadCpu();
-      const session = await this.#watch.guard(() => runtime.open(model, 'cpu'));
+      const session = await this.#watch.guard(() => runtime.open(model, 'cpu', this.#want));
       const cpu = (await this.#watch.guard(() => trial(session))).milliseconds;
       await keepSpeeds(contest, { webgpu, cpu });
       this.#choice = faster(adapter, { webgpu, cpu });
@@ -324,11 +378,7 @@ export class Engine {
       const url = new URL('./models/imagenet.json', import.meta.url).href;
       json = new TextDecoder().decode(await download({ url, what: "ImageNet's class names" }));
     }
-    try {
-      session.setLabels(json);
-    } catch (error) {
-      throw new OptionError(`The labels do not fit (${clause(error)}).`, 'invalid-labels');
-    }
+    setLabels(session, json);
   }
 
   /** What failed on the GPU is left as it is: freeing it would call into a broken module. */
@@ -349,8 +399,20 @@ interface Head {
 }
 
 /** What is said of the model alone. */
-function modelOf({ runtime: _, threads: __, tile: ___, ...info }: SessionInfo): ModelInfo {
-  return info;
+function modelOf(info: SessionInfo): ModelInfo {
+  const { runtime: _, threads: __, tile: ___, precision: ____, ...model } = info;
+  return model;
+}
+
+function setLabels(session: Session, json: string): void {
+  try {
+    session.setLabels(json);
+  } catch (error) {
+    throw causedBy(
+      error,
+      new OptionError(`The labels do not fit (${clause(error)}).`, 'invalid-labels'),
+    );
+  }
 }
 
 /** Another backend would say so again. */

@@ -88,6 +88,15 @@ export class DisposedError extends XceptionError {
   }
 }
 
+/** The error, with what led to it as its `cause`. */
+export function causedBy<E extends Error>(cause: unknown, error: E): E {
+  return Object.defineProperty(error, 'cause', {
+    value: cause,
+    writable: true,
+    configurable: true,
+  });
+}
+
 /** The picture can be shown, and not be read. */
 export function tainted(): PictureError {
   return new PictureError(
@@ -100,15 +109,27 @@ export function tainted(): PictureError {
 export interface PlainError {
   code: string;
   message: string;
+  /** Of what led to it, its name and message. */
+  cause?: [name: string, message: string];
 }
 
 export function toPlain(error: unknown): PlainError {
   const code = error instanceof XceptionError ? error.code : 'worker-failed';
-  return { code, message: messageOf(error) };
+  const cause = error instanceof XceptionError ? error.cause : error;
+  const plain: PlainError = { code, message: messageOf(error) };
+  if (cause === undefined) return plain;
+  return { ...plain, cause: [cause instanceof Error ? cause.name : 'Error', messageOf(cause)] };
+}
+
+export function fromPlain({ cause, ...plain }: PlainError): XceptionError {
+  const error = ofCode(plain);
+  if (!cause) return error;
+  const [name, message] = cause;
+  return causedBy(Object.assign(new Error(message), { name }), error);
 }
 
 /** The error of the class that its code belongs to, of those that a worker can meet. */
-export function fromPlain({ code, message }: PlainError): XceptionError {
+function ofCode({ code, message }: PlainError): XceptionError {
   switch (code) {
     case 'invalid-option':
     case 'invalid-labels':

@@ -1,7 +1,7 @@
 // Downloads that say how far they are and what went wrong. Used by the worker for the model and
 // the WebAssembly, by the page for pictures given by address.
 
-import { DownloadError, clause, throwIfAborted } from './errors.js';
+import { causedBy, DownloadError, clause, throwIfAborted } from './errors.js';
 import { request } from './request.js';
 
 /** Milliseconds within which a browser reports what it blocked. */
@@ -27,9 +27,9 @@ export async function open({ url, what, signal }: Download): Promise<Response> {
     throwIfAborted(signal);
     const code = await whyNot(url, signal);
     throwIfAborted(signal);
-    throw new DownloadError(
-      code,
-      `Could not reach ${what} at ${url} ${EXPLAINED[code](error, url)}`,
+    throw causedBy(
+      error,
+      new DownloadError(code, `Could not reach ${what} at ${url} ${EXPLAINED[code](error, url)}`),
     );
   }
   const type = response.headers.get('content-type') ?? '';
@@ -119,9 +119,12 @@ export async function read(
     }
   } catch (error) {
     throwIfAborted(signal);
-    throw new DownloadError(
-      'truncated',
-      `The transfer of ${what} from ${url} broke off (${clause(error)}). Try again.`,
+    throw causedBy(
+      error,
+      new DownloadError(
+        'truncated',
+        `The transfer of ${what} from ${url} broke off (${clause(error)}). Try again.`,
+      ),
     );
   }
   // Another origin may hide that it compresses, and its length then proves nothing.

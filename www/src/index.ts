@@ -1,5 +1,5 @@
 export { ImageClassifier } from './classifier.js';
-export { openCamera, type CameraOptions } from './camera.js';
+export { listCameras, openCamera, type Camera, type CameraOptions } from './camera.js';
 export {
   BackendError,
   CameraError,
@@ -24,6 +24,7 @@ export type { CachedModel } from './cache.js';
 export { packFiles } from './shards.js';
 export {
   BACKENDS,
+  PRECISIONS,
   type AdapterInfo,
   type Backend,
   type BackendChoice,
@@ -32,13 +33,20 @@ export {
   type ClassifierInfo,
   type ClassifyOptions,
   type CreateOptions,
+  type DefaultOptions,
   type ExplainOptions,
   type Explanation,
+  type InputOptions,
   type LabelSource,
+  type LiveClassification,
   type ModelInfo,
   type ModelOrigin,
+  type Precision,
   type Prediction,
   type Progress,
   type Speeds,
+  type StreamOptions,
 } from './options.js';
-export type { ImageSource } from './source.js';
+export type { VideoSource } from './screen.js';
+export type { ImageSource, RawPixels } from './source.js';
+export { CROPS, type Crop, type Region, type ViewOptions } from './view.js';

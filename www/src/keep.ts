@@ -2,7 +2,7 @@
 // this device once the network built from them has proved that they are a model.
 
 import { forget, recall, store, type Kept } from './cache.js';
-import { DownloadError, ModelError, OptionError, clause } from './errors.js';
+import { causedBy, DownloadError, ModelError, OptionError, clause } from './errors.js';
 import { download } from './fetch.js';
 import type { ModelInfo, ModelOrigin, Progress } from './options.js';
 import type { ModelSource } from './protocol.js';
@@ -122,9 +122,12 @@ async function readFile(file: Blob): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return new Uint8Array(await file.arrayBuffer());
   } catch (error) {
-    throw new ModelError(
-      `The given model file cannot be read (${clause(error)}): it was probably changed or taken away since it was chosen. Choose it again.`,
-      'unreadable',
+    throw causedBy(
+      error,
+      new ModelError(
+        `The given model file cannot be read (${clause(error)}): it was probably changed or taken away since it was chosen. Choose it again.`,
+        'unreadable',
+      ),
     );
   }
 }

@@ -3,7 +3,7 @@
 
 import { abortable } from './abortable.js';
 import { addressOf } from './address.js';
-import { OptionError, clause, throwIfAborted } from './errors.js';
+import { causedBy, OptionError, clause, throwIfAborted } from './errors.js';
 import { download } from './fetch.js';
 import { quote, type LabelSource } from './options.js';
 
@@ -22,8 +22,11 @@ export async function readLabels(
     const name = 'name' in labels ? quote(labels.name) : 'The labels file';
     const json = await abortable(labels.text(), signal).catch((error: unknown) => {
       throwIfAborted(signal);
-      throw new OptionError(
-        `${name} cannot be read (${clause(error)}): it was probably changed or taken away since it was chosen. Choose it again.`,
+      throw causedBy(
+        error,
+        new OptionError(
+          `${name} cannot be read (${clause(error)}): it was probably changed or taken away since it was chosen. Choose it again.`,
+        ),
       );
     });
     return checked(json, name);
@@ -33,7 +36,10 @@ export async function readLabels(
   try {
     return JSON.stringify(labels);
   } catch (error) {
-    throw new OptionError(`The labels cannot be written as JSON (${clause(error)}).`);
+    throw causedBy(
+      error,
+      new OptionError(`The labels cannot be written as JSON (${clause(error)}).`),
+    );
   }
 }
 
@@ -47,7 +53,10 @@ function checked(json: string, name: string): string {
   try {
     JSON.parse(json);
     return json;
-  } catch {
-    throw new OptionError(`${name} is no JSON. Give a list of names or an object.`);
+  } catch (error) {
+    throw causedBy(
+      error,
+      new OptionError(`${name} is no JSON. Give a list of names or an object.`),
+    );
   }
 }

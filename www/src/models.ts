@@ -2,7 +2,7 @@
 
 import { addressOf } from './address.js';
 import { forget, list, type CachedModel } from './cache.js';
-import { DownloadError, OptionError, clause } from './errors.js';
+import { causedBy, DownloadError, OptionError, clause } from './errors.js';
 import { download } from './fetch.js';
 import { findOnHub, isOfHub } from './hub.js';
 import { quote, type CreateOptions } from './options.js';
@@ -54,9 +54,12 @@ async function fetchRegistry(assetBase?: string, signal?: AbortSignal): Promise<
   try {
     found = JSON.parse(new TextDecoder().decode(json));
   } catch (error) {
-    throw new DownloadError(
-      'truncated',
-      `What came for the list of models from ${url} is no JSON (${clause(error)}). Serve the package’s own files as they are.`,
+    throw causedBy(
+      error,
+      new DownloadError(
+        'truncated',
+        `What came for the list of models from ${url} is no JSON (${clause(error)}). Serve the package’s own files as they are.`,
+      ),
     );
   }
   return found.map((model) => ({

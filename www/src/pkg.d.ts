@@ -42,12 +42,24 @@ declare module '#pkg/*' {
 
   export class Session {
     private constructor();
-    static create(model: Uint8Array, backend: string): Promise<Session>;
-    static createFromKeras(file: KerasFile, backend: string): Promise<Session>;
-    classify(rgba: Uint8Array, width: number, height: number, topK: number): Promise<unknown>;
+    static create(
+      model: Uint8Array,
+      backend: string,
+      precision: string,
+      input: { size?: number; crop?: string; mean?: number[]; std?: number[] },
+    ): Promise<Session>;
+    static createFromKeras(
+      file: KerasFile,
+      backend: string,
+      precision: string,
+      input: { size?: number; crop?: string; mean?: number[]; std?: number[] },
+    ): Promise<Session>;
     explain(rgba: Uint8Array, width: number, height: number, index?: number): Promise<unknown>;
     embed(rgba: Uint8Array, width: number, height: number): Promise<Float32Array>;
     useHead(weight: Float32Array, bias: Float32Array, labels: string): void;
+    prepare(rgba: Uint8Array, width: number, height: number): Float32Array;
+    run(inputs: Float32Array, count: number, topK: number): Promise<unknown[]>;
+    setCrop(crop?: string): void;
     info(): unknown;
     /** In the module for WebGPU only. */
     prove?(): Promise<void>;

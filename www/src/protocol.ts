@@ -2,11 +2,15 @@
 
 import type { PlainError } from './errors.js';
 import type { LessonReport, Step, Teaching } from './report.js';
+import type { Crop, View } from './view.js';
 import type {
+  Backend,
   BackendChoice,
   Classification,
   ClassifierInfo,
   Explanation,
+  Precision,
+  Prediction,
   Progress,
 } from './options.js';
 
@@ -29,6 +33,17 @@ export interface Creation {
   labels?: string;
   backend: BackendChoice;
   threads?: number;
+  precision: Precision;
+  /** What is said of the input beside the model. */
+  input: Input;
+}
+
+/** What is said of a model's input, a number for each channel. */
+export interface Input {
+  size?: number;
+  crop?: Crop;
+  mean?: number[];
+  std?: number[];
 }
 
 /** A picture as it travels; `name` is for error messages. */
@@ -39,9 +54,14 @@ export type Picture =
 
 export type Request =
   | ({ type: 'create'; id: number } & Creation)
-  | { type: 'classify'; id: number; picture: Picture; topK: number }
-  | { type: 'explain'; id: number; picture: Picture; index?: number }
-  | { type: 'embed'; id: number; picture: Picture }
+  | { type: 'classify'; id: number; picture: Picture; view: View; topK: number }
+  | { type: 'explain'; id: number; picture: Picture; view: View; index?: number }
+  | { type: 'embed'; id: number; picture: Picture; view: View }
+  /** A picture to what the network sees of it, for a batch. */
+  | { type: 'prepare'; id: number; picture: Picture; view: View }
+  /** A batch of those, one after the other. */
+  | { type: 'run'; id: number; inputs: Float32Array; count: number; topK: number }
+  | { type: 'name'; id: number; labels: string }
   | ({ type: 'teach'; id: number } & Teaching)
   /** Answers by this head, or without one by the model's own. */
   | { type: 'use'; id: number; head?: string }
@@ -62,9 +82,25 @@ export type Reply =
   | { type: 'taught'; id: number; head: string; report: LessonReport }
   | { type: 'used'; id: number; info: ClassifierInfo }
   | { type: 'written'; id: number; bytes: Uint8Array }
+  | { type: 'prepared'; id: number; result: Prepared; info?: ClassifierInfo }
+  | { type: 'ran'; id: number; result: Ran; info?: ClassifierInfo }
+  | { type: 'named'; id: number; info: ClassifierInfo }
   | { type: 'failed'; id: number; error: PlainError }
   /** What was sent has been let go before any work on it. */
   | { type: 'cancelled'; id: number };
+
+export interface Prepared {
+  input: Float32Array;
+  timings: { decode: number; preprocess: number };
+}
+
+/** The answers to a batch. */
+export interface Ran {
+  answers: { predictions: Prediction[]; known: boolean }[];
+  backend: Backend;
+  /** Milliseconds of the whole run. */
+  inference: number;
+}
 
 /** What a thread of the CPU backend starts from; it answers with `READY`, or with what went wrong. */
 export interface Start {

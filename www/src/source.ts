@@ -3,19 +3,30 @@
 
 import { addressOf } from './address.js';
 import { abortable } from './abortable.js';
-import { OptionError, PictureError, tainted, throwIfAborted } from './errors.js';
+import { causedBy, OptionError, PictureError, tainted, throwIfAborted } from './errors.js';
 import { collect, open } from './fetch.js';
 import { quote } from './options.js';
 import type { Picture } from './protocol.js';
 
-/** What can be classified. A string is an address. */
+/** Pixels as other libraries hold them: rows from the top, RGBA with straight alpha, or RGB. */
+export interface RawPixels {
+  data: Uint8Array | Uint8ClampedArray;
+  width: number;
+  height: number;
+}
+
+/** What can be classified. A string is an address, an `ArrayBuffer` or `Uint8Array` an encoded file. */
 export type ImageSource =
   | Blob
+  | ArrayBuffer
+  | Uint8Array
+  | RawPixels
   | string
   | URL
   | ImageData
   | ImageBitmap
   | HTMLImageElement
+  | SVGSVGElement
   | HTMLVideoElement
   | HTMLCanvasElement
   | OffscreenCanvas
@@ -46,7 +57,17 @@ export function prepare(source: ImageSource, signal: AbortSignal): Pack | Promis
     const name = isA('File', source) ? `"${source.name}"` : 'The picture';
     return prepareBlob(source, name, signal);
   }
-  if (isA('ImageData', source)) return () => packPixels(source);
+  if (source instanceof ArrayBuffer || source instanceof Uint8Array) {
+    // A copy: the caller keeps its own.
+    const bytes = new Uint8Array(source as Uint8Array<ArrayBuffer>);
+    const type = isMarkup(bytes) ? SVG_TYPE : '';
+    return prepareBlob(new Blob([bytes], { type }), 'The picture', signal);
+  }
+  if (isA('ImageData', source)) return () => packImageData(source);
+  if (isRaw(source)) {
+    assertWhole(source);
+    return () => packPixels(source);
+  }
   if (isVideo(source)) {
     const pack = () => packVideo(source);
     const frame = firstFrame(source, signal);
@@ -58,13 +79,17 @@ export function prepare(source: ImageSource, signal: AbortSignal): Pack | Promis
         packBitmap(isSvgAddress(source.currentSrc || source.src) ? drawing(source) : source),
     );
   }
+  if (isA('SVGSVGElement', source)) {
+    const text = new XMLSerializer().serializeToString(source);
+    return drawn(text, 'This <svg>', signal).then((image) => () => packBitmap(drawing(image)));
+  }
   const known = ['ImageBitmap', 'HTMLCanvasElement', 'OffscreenCanvas', 'VideoFrame'];
   if (!known.some((name) => isA(name, source))) {
     throw new OptionError(
-      `Cannot classify ${quote(source)}. Give a File, Blob, address, ImageData, ImageBitmap, VideoFrame, canvas, <img> or <video>.`,
+      `Cannot classify ${quote(source)}. Give a File, Blob, address, encoded bytes, { data, width, height }, ImageData, ImageBitmap, VideoFrame, canvas, <img>, <svg> or <video>; a list of these to classifyAll.`,
     );
   }
-  return () => packBitmap(source);
+  return () => packBitmap(source as ImageBitmap);
 }
 
 /** Lets go of what was packed and not sent. */
@@ -104,13 +129,43 @@ function prepareBlob(blob: Blob, name: string, signal: AbortSignal): Pack | Prom
   return () => ({ picture: { kind: 'blob', blob, name }, transfer: [] });
 }
 
-function packPixels({ data, width, height }: ImageData): Parcel {
-  if (!(data instanceof Uint8ClampedArray)) {
+function packImageData(picture: ImageData): Parcel {
+  if (!(picture.data instanceof Uint8ClampedArray)) {
     throw new OptionError(
       'This ImageData holds floating-point pixels. Create it with pixelFormat "rgba-unorm8".',
     );
   }
-  const rgba = new Uint8Array(data); // A copy: the caller keeps its own.
+  return packPixels(picture);
+}
+
+function isRaw(source: unknown): source is RawPixels {
+  const { data, width, height } = Object(source) as Partial<RawPixels>;
+  const isBytes = isA('Uint8Array', data) || isA('Uint8ClampedArray', data);
+  return isBytes && typeof width === 'number' && typeof height === 'number';
+}
+
+function assertWhole({ data, width, height }: RawPixels): void {
+  const pixels = width * height;
+  const isSize = [width, height].every((side) => Number.isInteger(side) && side >= 1);
+  if (isSize && (data.length === 4 * pixels || data.length === 3 * pixels)) return;
+  throw new OptionError(
+    `data holds ${data.length} bytes, and width and height are ${width} and ${height}. Give whole pixels of three bytes (RGB) or four (RGBA), with nothing between the rows: width × height × 3 or 4 bytes.`,
+  );
+}
+
+function packPixels({ data, width, height }: RawPixels): Parcel {
+  const pixels = width * height;
+  let rgba: Uint8Array<ArrayBuffer>;
+  if (data.length === 4 * pixels) {
+    rgba = new Uint8Array(data); // A copy: the caller keeps its own.
+  } else {
+    rgba = new Uint8Array(4 * pixels).fill(255);
+    for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
+      rgba[to] = data[from]!;
+      rgba[to + 1] = data[from + 1]!;
+      rgba[to + 2] = data[from + 2]!;
+    }
+  }
   const picture: Picture = { kind: 'pixels', rgba, width, height, name: 'The picture' };
   return { picture, transfer: [rgba.buffer] };
 }
@@ -144,10 +199,13 @@ async function packBitmap(source: ImageBitmapSource): Promise<Parcel> {
     return packed(
       await createImageBitmap(source, { premultiplyAlpha: 'none', colorSpaceConversion: 'none' }),
     );
-  } catch {
-    throw new PictureError(
-      'undecodable',
-      `This ${source.constructor.name} holds no picture: it is closed, empty or could not be loaded.`,
+  } catch (error) {
+    throw causedBy(
+      error,
+      new PictureError(
+        'undecodable',
+        `This ${source.constructor.name} holds no picture: it is closed, empty or could not be loaded.`,
+      ),
     );
   }
 }
@@ -159,11 +217,14 @@ function packed(bitmap: ImageBitmap | VideoFrame): Parcel {
 async function loaded(image: HTMLImageElement, signal: AbortSignal): Promise<void> {
   try {
     await abortable(image.decode(), signal);
-  } catch {
+  } catch (error) {
     throwIfAborted(signal);
-    throw new PictureError(
-      'undecodable',
-      `The picture ${image.currentSrc || image.src || 'of an <img> without an address'} could not be loaded.`,
+    throw causedBy(
+      error,
+      new PictureError(
+        'undecodable',
+        `The picture ${image.currentSrc || image.src || 'of an <img> without an address'} could not be loaded.`,
+      ),
     );
   }
 }
@@ -196,13 +257,21 @@ function isSvgAddress(url: string): boolean {
   return url.startsWith(`data:${SVG_TYPE}`) || /\.svg([?#]|$)/i.test(url);
 }
 
+/** Whether an encoded picture is text: no other format begins with a bracket. */
+function isMarkup(bytes: Uint8Array): boolean {
+  return /^(\xEF\xBB\xBF)?\s*</.test(String.fromCharCode(...bytes.subarray(0, 64)));
+}
+
 /** Browsers decode SVG only through an element, and some only when it says its size. */
 async function loadSvg(blob: Blob, name: string, signal: AbortSignal): Promise<HTMLImageElement> {
   if (typeof document === 'undefined') {
     throw new PictureError('undecodable', `${name} is an SVG: those are drawn by a page only.`);
   }
   // A file that was changed since it was chosen has no text.
-  const text = await blob.text().catch(() => '');
+  return drawn(await blob.text().catch(() => ''), name, signal);
+}
+
+async function drawn(text: string, name: string, signal: AbortSignal): Promise<HTMLImageElement> {
   const svg = new DOMParser().parseFromString(text, SVG_TYPE).documentElement;
   if (svg.localName !== 'svg') {
     throw new PictureError('undecodable', `${name} is not a readable SVG drawing.`);
@@ -251,13 +320,16 @@ interface Kinds {
   File: File;
   ImageData: ImageData;
   HTMLImageElement: HTMLImageElement;
+  SVGSVGElement: SVGSVGElement;
   HTMLVideoElement: HTMLVideoElement;
+  MediaStream: MediaStream;
+  MediaStreamTrack: MediaStreamTrack;
 }
 
 /** `instanceof` for classes that do not exist everywhere. */
-function isA<K extends keyof Kinds>(name: K, value: unknown): value is Kinds[K];
-function isA(name: string, value: unknown): boolean;
-function isA(name: string, value: unknown): boolean {
+export function isA<K extends keyof Kinds>(name: K, value: unknown): value is Kinds[K];
+export function isA(name: string, value: unknown): boolean;
+export function isA(name: string, value: unknown): boolean {
   const type = (globalThis as Record<string, unknown>)[name];
   return typeof type === 'function' && value instanceof type;
 }

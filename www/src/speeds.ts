@@ -3,7 +3,7 @@
 
 import { SPEEDS } from './cache.js';
 import type { AdapterInfo, Speeds } from './options.js';
-import type { ModelSource } from './protocol.js';
+import type { Creation } from './protocol.js';
 import type { Session } from './wasm.js';
 
 /** A digest of the WebAssembly modules: other kernels have other speeds. */
@@ -61,12 +61,13 @@ async function showPattern(session: Session) {
 /** Under what the figures are kept. An address is taken at its word: its file is there only later. */
 export async function keyOf(
   adapter: AdapterInfo,
-  model: ModelSource,
+  { model, precision, input }: Creation,
   threads: number,
 ): Promise<string> {
   const { vendor, architecture, device, description } = adapter;
   const file = 'blob' in model ? await fingerprint(model.blob) : `${model.url} ${model.sha256}`;
-  const parts = { vendor, architecture, device, description, file, threads: `${threads}` };
+  const how = `${threads} ${precision} ${input.size}`;
+  const parts = { vendor, architecture, device, description, file, how };
   return new URL(`./speeds?${new URLSearchParams({ ...parts, MODULES })}`, import.meta.url).href;
 }
 

@@ -2,10 +2,12 @@
 // so it is always the newest one and nothing piles up.
 
 import { abortable, join } from './abortable.js';
-import type { Classification, ClassifyOptions } from './options.js';
+import type { Classification, LiveClassification } from './options.js';
+import { screenOf, type VideoSource } from './screen.js';
+import { Pace } from './smooth.js';
 import { brokenVideo, isEmpty } from './source.js';
 
-type Classify = (frame: HTMLVideoElement, options: ClassifyOptions) => Promise<Classification>;
+type Classify = (frame: HTMLVideoElement) => Promise<Classification>;
 
 /** After these there may be no frame any more: of the video, and of a camera whose tracks were stopped. */
 const ENDS = ['ended', 'emptied', 'error', 'inactive'];
@@ -13,28 +15,34 @@ const ENDS = ['ended', 'emptied', 'error', 'inactive'];
 /** Yields an answer per frame until the signal aborts or the video ends; sleeps in a hidden tab. */
 export async function* live(
   classify: Classify,
-  video: HTMLVideoElement,
-  options: ClassifyOptions,
+  source: VideoSource,
+  aborting: AbortSignal | undefined,
   closing: AbortSignal,
-): AsyncGenerator<Classification, void, void> {
-  const { signal, release } = join(options.signal, closing);
+): AsyncGenerator<LiveClassification, void, void> {
+  const { signal, release } = join(aborting, closing);
+  const { video, release: letGo } = screenOf(source);
+  const pace = new Pace();
   const began = !isEmpty(video);
   try {
+    if (video !== source && !(video.srcObject as MediaStream).active) return;
     for (;;) {
       await until(video, signal, visible);
       if (isOver(video)) return;
       // Asked for before the answer: what is shown meanwhile is the next frame.
       const next = until(video, signal, nextFrame);
       next.catch(() => {}); // Awaited below, unless there is no answer.
-      yield await classify(video, options);
+      const dropped = pace.taken(video);
+      const answer = await classify(video);
+      yield { ...answer, fps: pace.answered(), dropped };
       await next;
       if (video.error) throw brokenVideo();
     }
   } catch (error) {
     // A camera that was closed has taken the video's source away.
     const emptied = began && isEmpty(video);
-    if (!options.signal?.aborted && (closing.aborted || !emptied)) throw error;
+    if (!aborting?.aborted && (closing.aborted || !emptied)) throw error;
   } finally {
+    letGo();
     release();
   }
 }

@@ -11,7 +11,7 @@ import * as webgpu from '#pkg/webgpu';
 import * as webgpuAgain from '#pkg/webgpu-again';
 import { collect, open, read, type Download } from './fetch.js';
 import { bootstrap, isForeign } from './foreign.js';
-import { READY, type Start } from './protocol.js';
+import { READY, type Creation, type Start } from './protocol.js';
 import { hasRelaxedSimd } from './relaxed.js';
 import type { Backend, Explanation, ModelInfo, Prediction } from './options.js';
 
@@ -23,6 +23,12 @@ export interface Session {
   embed(rgba: Uint8Array, width: number, height: number): Promise<Float32Array>;
   /** From now on a head that was taught answers, or with an empty one the model's own; throws where it does not fit. */
   useHead(weight: Float32Array, bias: Float32Array, labels: string): void;
+  /** What the network sees of a picture. */
+  prepare(rgba: Uint8Array, width: number, height: number): Float32Array;
+  /** The answers to several of those, one after the other. */
+  run(inputs: Float32Array, count: number, topK: number): Promise<Omit<Answer, 'timings'>[]>;
+  /** For the pictures that follow; without one, as the model says. */
+  setCrop(crop?: string): void;
   info(): SessionInfo;
   /** Holds a GPU to the CPU's answers to known pictures; throws where it fails. */
   prove(): Promise<void>;
@@ -36,7 +42,11 @@ export type SessionInfo = ModelInfo & {
   runtime?: string;
   threads?: number;
   tile?: [number, number];
+  precision: 'f32' | 'q8';
 };
+
+/** How a network is built. */
+export type Build = Pick<Creation, 'precision' | 'input'>;
 
 export interface Answer {
   predictions: Prediction[];
@@ -51,7 +61,7 @@ export interface Runtime {
   /** Has a GPU compile what nearly every model needs. */
   rehearse(): Promise<void>;
   /** On a GPU a network that has launched all of its shaders once, and proved nothing yet. */
-  open(model: Uint8Array, backend: Backend): Promise<Session>;
+  open(model: Uint8Array, backend: Backend, build: Build): Promise<Session>;
 }
 
 type Threaded = typeof threaded | typeof threadedPlain;
@@ -159,11 +169,12 @@ export async function loadRuntime(
     rehearse: async () => {
       if ('rehearse' in module) await module.rehearse();
     },
-    open: async (model, backend) => {
-      if (!isKeras(model)) return wrap(await module.Session.create(model, backend));
+    open: async (model, backend, { precision, input }) => {
+      const how = [backend, precision, input] as const;
+      if (!isKeras(model)) return wrap(await module.Session.create(model, ...how));
       const file = await openKeras(model);
       try {
-        return wrap(await module.Session.createFromKeras(file, backend));
+        return wrap(await module.Session.createFromKeras(file, ...how));
       } finally {
         file.free();
       }
@@ -218,17 +229,26 @@ async function openKeras(model: Uint8Array): Promise<keras.KerasFile> {
 }
 
 function wrap(built: Awaited<ReturnType<Module['Session']['create']>>): Session {
-  const session = built as typeof built & {
-    setLabels(json: string): void;
-    prove?(): Promise<void>;
-    useHead(weight: Float32Array, bias: Float32Array, labels: string): void;
-    embed(rgba: Uint8Array, width: number, height: number): Promise<unknown>;
-  };
+  const session = built as typeof built &
+    Pick<Session, 'setCrop' | 'setLabels' | 'useHead'> & {
+      prove?(): Promise<void>;
+      embed(rgba: Uint8Array, width: number, height: number): Promise<unknown>;
+    };
   return {
     useHead: (...head) => session.useHead(...head),
     embed: (...picture) => session.embed(...picture) as Promise<Float32Array>,
     setLabels: (json) => session.setLabels(json),
-    classify: (...picture) => session.classify(...picture) as Promise<Answer>,
+    setCrop: (crop) => session.setCrop(crop),
+    prepare: (...picture) => session.prepare(...picture),
+    run: (...batch) => session.run(...batch) as ReturnType<Session['run']>,
+    async classify(rgba, width, height, topK) {
+      const begin = performance.now();
+      const input = session.prepare(rgba, width, height);
+      const prepared = performance.now();
+      const [answer] = (await session.run(input, 1, topK)) as Omit<Answer, 'timings'>[];
+      const [preprocess, inference] = [prepared - begin, performance.now() - prepared];
+      return { ...answer!, timings: { preprocess, inference } };
+    },
     explain: (...picture) => session.explain(...picture) as Promise<Explanation>,
     prove: async () => session.prove?.(),
     free: () => session.free(),

@@ -35,7 +35,8 @@ async function handle(request: Exclude<Request, { type: 'cancel' }>): Promise<vo
     return;
   }
   try {
-    send(await answer(request));
+    const reply = await answer(request);
+    send(reply, reply.type === 'prepared' ? [reply.result.input.buffer] : []);
   } catch (error) {
     send({ type: 'failed', id: request.id, error: toPlain(error) });
   } finally {
@@ -59,12 +60,18 @@ function answer(request: Exclude<Request, { type: 'cancel' }>): Promise<Reply> {
       return use(request);
     case 'write':
       return write(request);
+    case 'prepare':
+      return prepare(request);
+    case 'run':
+      return run(request);
+    case 'name':
+      return name(request);
   }
 }
 
-async function embed({ id, picture }: Request & { type: 'embed' }): Promise<Reply> {
+async function embed({ id, picture, view }: Request & { type: 'embed' }): Promise<Reply> {
   const engine = loaded();
-  const result = await engine.embed(await readPixels(picture));
+  const result = await engine.embed(await readPixels(picture, view), view);
   return { type: 'embedded', id, result, info: changed(engine) };
 }
 
@@ -93,22 +100,47 @@ async function create({ id, ...what }: Request & { type: 'create' }): Promise<Re
   return { type: 'created', id, info };
 }
 
-async function classify({ id, picture, topK }: Request & { type: 'classify' }): Promise<Reply> {
+async function classify(request: Request & { type: 'classify' }): Promise<Reply> {
+  const { id, picture, view, topK } = request;
   const engine = loaded();
   const begin = performance.now();
-  const pixels = await readPixels(picture);
+  const pixels = await readPixels(picture, view);
   const decode = performance.now() - begin;
-  const { predictions, known = true, timings } = await engine.classify(pixels, topK);
+  const { predictions, known = true, timings } = await engine.classify(pixels, view, topK);
   const total = performance.now() - begin;
   const { backend } = engine.info;
   const result = { predictions, known, backend, timings: { decode, ...timings, total } };
   return { type: 'classified', id, result, info: changed(engine) };
 }
 
-async function explain({ id, picture, index }: Request & { type: 'explain' }): Promise<Reply> {
+async function explain(request: Request & { type: 'explain' }): Promise<Reply> {
+  const { id, picture, view, index } = request;
   const engine = loaded();
-  const result = await engine.explain(await readPixels(picture), index);
+  const result = await engine.explain(await readPixels(picture, view), view, index);
   return { type: 'explained', id, result, info: changed(engine) };
+}
+
+async function prepare({ id, picture, view }: Request & { type: 'prepare' }): Promise<Reply> {
+  const engine = loaded();
+  const begin = performance.now();
+  const pixels = await readPixels(picture, view);
+  const decoded = performance.now();
+  const input = await engine.prepare(pixels, view);
+  const timings = { decode: decoded - begin, preprocess: performance.now() - decoded };
+  return { type: 'prepared', id, result: { input, timings }, info: changed(engine) };
+}
+
+async function run({ id, inputs, count, topK }: Request & { type: 'run' }): Promise<Reply> {
+  const engine = loaded();
+  const result = await engine.run(inputs, count, topK);
+  return { type: 'ran', id, result, info: changed(engine) };
+}
+
+async function name({ id, labels }: Request & { type: 'name' }): Promise<Reply> {
+  const engine = loaded();
+  engine.rename(labels);
+  toldReason = engine.info.reason;
+  return { type: 'named', id, info: engine.info };
 }
 
 function loaded(): Engine {
@@ -123,8 +155,8 @@ function changed({ info }: Engine): ClassifierInfo | undefined {
   return isNew ? info : undefined;
 }
 
-function send(reply: Reply): void {
-  port.postMessage(reply);
+function send(reply: Reply, transfer: Transferable[] = []): void {
+  port.postMessage(reply, transfer);
 }
 
 send({ type: 'started' });
