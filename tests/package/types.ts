@@ -11,6 +11,7 @@ import {
   type RegistryModel,
   type TeachProgress,
 } from 'xception-web';
+import type { XceptionClassifier } from 'xception-web/element';
 
 const labels = { id2label: { 0: 'a' } };
 const classifier = await ImageClassifier.create({
@@ -37,6 +38,7 @@ for await (const { fps, dropped } of classifier.stream(new MediaStream(), { smoo
   reasons.push(fps.toFixed(), dropped);
 }
 const cameras: Camera[] = await listCameras();
+const element: XceptionClassifier = document.createElement('xception-classifier');
 const ended: void = classifier[Symbol.dispose]();
 const precision: 'f32' | 'q8' = classifier.info.precision;
 const answer: Classification = await classifier.classify(new ImageData(1, 1), { topK: 3 });
@@ -69,6 +71,7 @@ export const used: unknown[] = [
   taught,
   both,
   cameras,
+  element,
   ended,
   files,
   precision,

@@ -167,6 +167,14 @@ await build({
   external: ['./inline.js'],
   plugins: [oneAddress, forNode],
 });
+await build({
+  ...common,
+  entryPoints: ['src/element.ts'],
+  outdir: 'dist',
+  minifyWhitespace: true,
+  // One copy of the package, however it is come by.
+  external: ['./index.js'],
+});
 // The worker against the modules' own declarations; `npm run check` holds it against src/pkg.d.ts.
 const worker = MODULES.length === ALL.length ? 'tsconfig.modules.json' : 'tsconfig.worker.json';
 for (const config of [worker, 'tsconfig.page.json']) {
@@ -182,7 +190,7 @@ writeFileSync('dist/models/registry.json', JSON.stringify(REGISTRY.map(described
 for (const name of ['LICENSE', 'NOTICES']) cpSync(`../${name}`, name);
 writeFileSync('THIRD-PARTY.txt', thirdParty());
 
-const published = ['index.js', 'worker.js', 'thread.js', 'inline.js', 'wasm', 'models'];
+const published = ['index.js', 'element.js', 'worker.js', 'thread.js', 'inline.js', 'wasm', 'models'];
 mkdirSync('dist/site', { recursive: true });
 for (const name of published) {
   cpSync(`dist/${name}`, `dist/site/xception-web/${name}`, { recursive: true });
