@@ -91,13 +91,16 @@ describe('a classifier', { timeout: PATIENCE }, () => {
       const few = await classifier.setOptions({ labels: ['zu wenige'] }).catch(({ code }) => code);
       const told = classifier.info.model.labels[7];
       const second = await classifier.classify('/samples/tabby.jpg', { topK: 1 });
-      return { first, second, few, told, reason: classifier.info.reason };
+      const { reason } = classifier.info;
+      const third = await classifier.classify('/samples/tabby.jpg', { topK: 1 });
+      return { first, second, third, few, told, reason };
     });
     const [before] = got.first.predictions;
     const [after] = got.second.predictions;
     assert.deepEqual([got.first.backend, got.second.backend], ['webgpu', 'cpu'], got.reason);
     assert.equal(after.index, before.index);
     assert.equal(after.label, `Ding ${before.index}`);
+    assert.equal(got.third.predictions[0].label, after.label, 'and where it comes back');
     assert.deepEqual([got.few, got.told], ['invalid-labels', 'Ding 7']);
   });
 
