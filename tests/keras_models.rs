@@ -175,7 +175,7 @@ fn the_command_line_reads_models_and_says_what_it_assumes() {
     for line in [
         "format        Keras 3 model archive",
         "written by    Keras 3.15.1",
-        "unused        optimizer, layers/random_flip/seed_generator/vars/0 and 2 more: was left by training",
+        "unused        optimizer: was left by training",
         "dialect       keras, batch-norm epsilon 1e-3",
         "preprocess    squashed to 40×40, bilinear, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5] (assumed as published: crop and filter)",
         "classes       1",
@@ -247,6 +247,12 @@ fn timms_configuration_says_how_pictures_are_prepared() {
     let line = "preprocess    shorter side resized, centre 75×75 kept at crop 0.9, bicubic, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]";
     assert!(shown.lines().any(|found| found == line), "{shown}");
     assert!(inspect("lanczos").unwrap_err().contains("bicubic and bilinear are read"));
+    // Of ImageNet's classes timm gives no names.
+    let said = serde_json::json!({"num_classes": 7, "pretrained_cfg": {"mean": [0.4, 0.5, 0.6]}});
+    std::fs::write(&config, said.to_string()).unwrap();
+    let shown =
+        xception(&["inspect", model.to_str().unwrap(), "--labels", config.to_str().unwrap()]).unwrap();
+    assert!(shown.contains("mean [0.4, 0.5, 0.6]") && shown.contains("labels        none"), "{shown}");
 }
 
 /// Weights without a classifier are read for their features, and say that they can name nothing.

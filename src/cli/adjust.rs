@@ -1,8 +1,6 @@
 //! What a user says of a model's input that its file does not say, or says otherwise.
 
-use serde_json::Value;
-use xception_web::preprocess::{Filter, Fit};
-use xception_web::weights::{Adjustment, Assumed, ModelFile};
+use xception_web::weights::{Adjustment, ModelFile};
 use xception_web::{Error, Result};
 
 #[derive(Debug, clap::Args)]
@@ -44,53 +42,4 @@ fn channels(name: &str, given: &str) -> Result<[f32; 3]> {
             "--{name} {given} is neither one number nor three with commas; give it as 0.5 or 0.485,0.456,0.406"
         ))),
     }
-}
-
-/// Puts what timm's `config.json` says of a model's input (`pretrained_cfg`) into it, if this is one.
-pub fn as_timm_says(file: &mut ModelFile, json: &[u8]) -> Result<()> {
-    let Ok(json) = serde_json::from_slice::<Value>(json) else { return Ok(()) };
-    let config = &json["pretrained_cfg"];
-    if !config.is_object() {
-        return Ok(());
-    }
-    let numbers = |key: &str| -> Option<[f32; 3]> {
-        let list: Vec<f32> =
-            config[key].as_array()?.iter().filter_map(|v| Some(v.as_f64()? as f32)).collect();
-        list.try_into().ok()
-    };
-    let mut preprocess = file.preprocess.clone();
-    let size = config["input_size"][1].as_u64().and_then(|size| usize::try_from(size).ok());
-    let (mean, std, crop) = (numbers("mean"), numbers("std"), config["crop_pct"].as_f64());
-    preprocess.size = size.unwrap_or(preprocess.size);
-    preprocess.mean = mean.unwrap_or(preprocess.mean);
-    preprocess.std = std.unwrap_or(preprocess.std);
-    if let Some(crop_pct) = crop {
-        preprocess.fit = match config["crop_mode"].as_str() {
-            None | Some("center") => Fit::CenterCrop { crop_pct },
-            Some("squash") => Fit::Squash,
-            Some(other) => {
-                return Err(Error::Preprocess(format!(
-                    "the crop_mode of pretrained_cfg is \"{other}\"; center and squash are read: say --crop center, squash or pad"
-                )));
-            }
-        };
-    }
-    preprocess.filter = match config["interpolation"].as_str() {
-        None => preprocess.filter,
-        Some("bicubic") => Filter::Bicubic,
-        Some("bilinear") => Filter::Bilinear,
-        Some(other) => {
-            return Err(Error::Preprocess(format!(
-                "the interpolation of pretrained_cfg is \"{other}\"; bicubic and bilinear are read"
-            )));
-        }
-    };
-    file.set_preprocess(preprocess)?;
-    file.assumed = Assumed {
-        size: file.assumed.size && size.is_none(),
-        fit: file.assumed.fit && crop.is_none(),
-        normalisation: file.assumed.normalisation && (mean.is_none() || std.is_none()),
-        ..file.assumed
-    };
-    Ok(())
 }

@@ -34,7 +34,7 @@ use xception_web::weights::{ModelFile, with_shards};
 use xception_web::{Error, Result, bundled};
 
 /// What names a model, as every command's help says it.
-const MODELS: &str = "Own safetensors, timm safetensors, PyTorch .pth or pytorch_model.bin, Keras .keras, .h5 or .weights.h5; \
+const MODELS: &str = "Own safetensors, timm safetensors, PyTorch .pth or pytorch_model.bin, Keras .keras, .h5 or .weights.h5, TensorFlow.js model.json; \
                       or photos or drawings, which come along";
 
 /// Classify pictures with Xception; convert and inspect its weights.
@@ -138,11 +138,18 @@ impl Told {
 fn labelled(mut file: ModelFile, sidecar: Option<&str>) -> Result<ModelFile> {
     if let Some(path) = sidecar {
         let json = read(path)?;
-        let labels = Labels::from_bytes(&json).map_err(|error| prefixed(path, error))?;
-        labels.check_count(file.config.labels()).map_err(|error| prefixed(path, error))?;
-        file.labels = labels;
-        adjust::as_timm_says(&mut file, &json).map_err(|error| prefixed(path, error))?;
-    } else if file.labels.names().is_empty() && file.config.classes == IMAGENET_CLASSES {
+        let configured = file.configure(&json).map_err(|error| prefixed(path, error))?;
+        match Labels::from_bytes(&json) {
+            Ok(labels) => {
+                labels.check_count(file.config.labels()).map_err(|error| prefixed(path, error))?;
+                file.labels = labels;
+            }
+            // timm names the classes only where they are not ImageNet's.
+            Err(_) if configured => {}
+            Err(error) => return Err(prefixed(path, error)),
+        }
+    }
+    if file.labels.names().is_empty() && file.config.classes == IMAGENET_CLASSES {
         file.labels = Labels::from_json(bundled::IMAGENET)?;
     }
     Ok(file)

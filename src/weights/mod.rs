@@ -15,6 +15,7 @@
 mod adjust;
 mod aligned;
 mod bytes;
+mod configured;
 mod digest;
 #[cfg(feature = "keras")]
 mod hdf5;

@@ -259,6 +259,19 @@ describe('models', { timeout: PATIENCE }, () => {
     }
   });
 
+  test('a model of unknown accuracy is listed without, and says what pictures it is for', async () => {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    const radio = page.locator('[name=model][value=fer]');
+    await radio.check();
+    assert.match(await radio.locator('..').textContent(), /accuracy not published · 7 classes/);
+    const cost = await page.getByTestId('model-cost').textContent();
+    assert.match(
+      cost,
+      /Downloads 0\.9 MB from raw\.githubusercontent\.com.*cut to a square around one face/,
+    );
+  });
+
   test('an abort in mid-download leaves nothing stored', async () => {
     const got = await page.evaluate(async () => {
       const { ImageClassifier, models } = await import('/xception-web/index.js');
