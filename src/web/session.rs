@@ -56,7 +56,9 @@ extern "C" {
     fn subtle_digest(algorithm: &str, bytes: &Uint8Array) -> Result<Promise, JsValue>;
 
     /// What is said of a model's input beside its file.
-    #[wasm_bindgen(typescript_type = "{ size?: number; crop?: string; mean?: number[]; std?: number[] }")]
+    #[wasm_bindgen(
+        typescript_type = "{ size?: number; crop?: string; mean?: number[]; std?: number[]; config?: string }"
+    )]
     pub type Input;
 
     #[wasm_bindgen(method, getter)]
@@ -70,6 +72,9 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     fn std(this: &Input) -> Option<Vec<f32>>;
+
+    #[wasm_bindgen(method, getter)]
+    fn config(this: &Input) -> Option<String>;
 }
 
 /// The hash of what `digest` covers, from wherever it comes fastest.
@@ -254,6 +259,9 @@ impl Session {
 
 /// The model with what is said of its input.
 fn adjusted(mut file: ModelFile, input: &Input) -> Result<ModelFile> {
+    if let Some(config) = input.config() {
+        file.configure(config.as_bytes())?;
+    }
     let channels = |numbers: Option<Vec<f32>>| numbers.and_then(|numbers| numbers.try_into().ok());
     let [mean, std] = [input.mean(), input.std()].map(channels);
     file.adjust(&Adjustment { size: input.size(), crop: input.crop(), mean, std })?;

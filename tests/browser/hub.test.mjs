@@ -16,12 +16,19 @@ const SHA = '0123456789abcdef0123456789abcdef01234567';
 const CORS = { 'Access-Control-Allow-Origin': '*' };
 const NAMES = Array.from({ length: 7 }, (_, i) => `thing ${i}`);
 
+/** ImageNet's own, which Xceptions are usually not trained with. */
+const INPUT = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
 /** Repositories: their files, and what is in those that are asked for. */
 const REPOS = {
   'timm/mini.tf_in1k': {
     'README.md': '',
-    'config.json': JSON.stringify({ architecture: 'legacy_xception', label_names: NAMES }),
-    'model.safetensors': miniXception(7),
+    'config.json': JSON.stringify({
+      architecture: 'legacy_xception',
+      label_names: NAMES,
+      pretrained_cfg: { ...INPUT, input_size: [3, 75, 75], crop_pct: 0.8975 },
+    }),
+    'model.safetensors': readFileSync(`${FIXTURES}mini_timm.safetensors`),
     'pytorch_model.bin': '',
   },
   'somebody/keras': { 'mine.keras': '', 'training_args.bin': '' },
@@ -138,6 +145,32 @@ describe('models of the hub', { timeout: PATIENCE }, () => {
     const other = await create({ model: 'hf:timm/mini.tf_in1k@v1', labels });
     assert.deepEqual(other.model.labels, labels);
     assert.ok(asked.includes('hub /api/models/timm/mini.tf_in1k/revision/v1'));
+  });
+
+  test('what timm’s configuration says of pictures is taken, and what is said goes before', async () => {
+    const model = 'hf:timm/mini.tf_in1k';
+    const file = `${origin(store)}/timm/mini.tf_in1k/model.safetensors`;
+    const [configured, told, other] = await page.evaluate(
+      async ([url, wants, svg]) => {
+        const { ImageClassifier } = await import(url);
+        const found = [];
+        for (const options of wants) {
+          const classifier = await ImageClassifier.create({ backend: 'cpu', ...options });
+          const { predictions } = await classifier.classify(svg, { topK: 7 });
+          found.push([classifier.info.model.inputSize, predictions.map(({ score }) => score)]);
+          classifier.dispose();
+        }
+        return found;
+      },
+      [
+        PACKAGE,
+        [{ model }, { model: file, size: 75, ...INPUT }, { model, mean: 0.5 }],
+        '/samples/cat.svg',
+      ],
+    );
+    assert.equal(configured[0], 75);
+    assert.deepEqual(configured, told);
+    assert.notDeepEqual(configured, other);
   });
 
   test('a file and a revision can be named, and what training left is no model', async () => {

@@ -64,7 +64,7 @@ export class Engine {
 
   private constructor(watch: Watch, want: Creation, choice: Choice, report: Report) {
     this.#watch = watch;
-    this.#want = want;
+    this.#want = { ...want, input: { config: configOf(want), ...want.input } };
     this.#choice = choice;
     this.#report = report;
     this.#shaders = new Shaders(
@@ -418,6 +418,11 @@ function setLabels(session: Session, json: string): void {
 /** Another backend would say so again. */
 function isWrong(error: unknown): boolean {
   return error instanceof ModelError && error.code === 'wrong-model';
+}
+
+/** What timm says of a model's input: with the names that were given, or beside the file. */
+function configOf({ labels, model }: Creation): string | undefined {
+  return labels?.includes('"pretrained_cfg"') ? labels : model.config;
 }
 
 /** The configuration beside a model, where it names the classes. */

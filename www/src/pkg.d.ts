@@ -46,13 +46,13 @@ declare module '#pkg/*' {
       model: Uint8Array,
       backend: string,
       precision: string,
-      input: { size?: number; crop?: string; mean?: number[]; std?: number[] },
+      input: { size?: number; crop?: string; mean?: number[]; std?: number[]; config?: string },
     ): Promise<Session>;
     static createFromKeras(
       file: KerasFile,
       backend: string,
       precision: string,
-      input: { size?: number; crop?: string; mean?: number[]; std?: number[] },
+      input: { size?: number; crop?: string; mean?: number[]; std?: number[]; config?: string },
     ): Promise<Session>;
     explain(rgba: Uint8Array, width: number, height: number, index?: number): Promise<unknown>;
     embed(rgba: Uint8Array, width: number, height: number): Promise<Float32Array>;

@@ -44,6 +44,8 @@ export interface Input {
   crop?: Crop;
   mean?: number[];
   std?: number[];
+  /** JSON of timm, which the others go before. */
+  config?: string;
 }
 
 /** A picture as it travels; `name` is for error messages. */
