@@ -32,8 +32,25 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("web", &["backend", "classify", "error", "kernels", "labels", "preprocess", "weights"]),
 ];
 
-/// What lies in `src/` and is a crate of its own.
+/// What else lies in `src/`: crates of their own.
 const CRATES: [&str; 3] = ["cli", "kernels", "train"];
+
+/// The same for the rooms of the trainer.
+const TRAINER_MAY_IMPORT: [(&str, &[&str]); 8] = [
+    ("random", &[]),
+    // Read before anything is done.
+    ("recipe", &[]),
+    ("draw", &["random", "recipe"]),
+    ("supply", &["draw", "random", "recipe"]),
+    ("learn", &["draw", "random", "recipe", "supply"]),
+    ("run", &["draw", "learn", "recipe", "supply"]),
+    // Inference alone: it learns nothing.
+    ("judge", &["draw", "random", "recipe", "supply"]),
+    ("ablate", &["draw", "learn", "recipe", "run", "supply"]),
+];
+
+/// What else lies in `src/train/`.
+const BESIDE_THE_TRAINER: [&str; 3] = ["Cargo", "examples", "icons"];
 
 fn files(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
@@ -116,23 +133,23 @@ fn imports(text: &str, room: &str, rooms: &[String]) -> Vec<String> {
     inside.chain(above).filter(|&name| name != room).map(String::from).collect()
 }
 
-fn may_import(room: &str) -> &'static [&'static str] {
-    let row = MAY_IMPORT.iter().find(|(name, _)| *name == room);
-    row.unwrap_or_else(|| panic!("src/{room} is not in the list of who may import what")).1
-}
-
-#[test]
-fn rooms_import_only_what_is_listed() {
-    let mut rooms = names("src");
-    rooms.retain(|name| name != "lib");
-    for (room, allowed) in MAY_IMPORT {
+/// Every room in `folder`, which holds `others` besides, imports only what `may_import` lists for it.
+fn check(folder: &str, may_import: &[(&str, &[&str])], others: &[&str]) {
+    let mut rooms = names(folder);
+    for &(room, allowed) in may_import {
         for name in [room].iter().chain(allowed) {
-            assert!(rooms.iter().any(|room| room == name), "the list names {name}, which is not in src/");
+            assert!(
+                rooms.iter().any(|room| room == name),
+                "the list names {name}, which is not in {folder}/"
+            );
         }
     }
-    for room in rooms.iter().filter(|room| !CRATES.contains(&room.as_str())) {
-        let allowed = may_import(room);
-        let path = root().join("src").join(room);
+    rooms.retain(|name| name != "lib");
+    for room in rooms.iter().filter(|room| !others.contains(&room.as_str())) {
+        let row = may_import.iter().find(|(name, _)| *name == room.as_str());
+        let allowed =
+            row.unwrap_or_else(|| panic!("{folder}/{room} is not in the list of who may import what")).1;
+        let path = root().join(folder).join(room);
         let path = if path.is_dir() { path } else { path.with_extension("rs") };
         for file in files(&path).into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")) {
             // Crates of their own.
@@ -148,7 +165,28 @@ fn rooms_import_only_what_is_listed() {
                 );
             }
             // By its name here, which the list knows.
-            assert!(!text.contains("xception_kernels"), "{} goes around the list", file.display());
+            let around = folder == "src" && text.contains("xception_kernels");
+            assert!(!around, "{} goes around the list", file.display());
+        }
+    }
+}
+
+#[test]
+fn rooms_import_only_what_is_listed() {
+    check("src", &MAY_IMPORT, &CRATES);
+    check("src/train", &TRAINER_MAY_IMPORT, &BESIDE_THE_TRAINER);
+}
+
+#[test]
+fn arrows_go_one_way() {
+    for list in [&MAY_IMPORT[..], &TRAINER_MAY_IMPORT] {
+        // Whoever imports nothing that is left can go; in a circle nobody can.
+        let mut left = list.to_vec();
+        while !left.is_empty() {
+            let names: Vec<_> = left.iter().map(|(name, _)| *name).collect();
+            let before = left.len();
+            left.retain(|(_, allowed)| allowed.iter().any(|name| names.contains(name)));
+            assert!(left.len() < before, "there is a circle among {names:?}");
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use xception_train::ablate::{self, Plan, report};
-use xception_train::icons::DEFAULT_DIR;
+use xception_train::ablate;
+use xception_train::ablate::{Plan, report};
+use xception_train::draw::icons::DEFAULT_DIR;
 use xception_web::Result;
 
 use super::Told;

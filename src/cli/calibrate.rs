@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use xception_train::confidence::{KEEP, Report, calibrate};
-use xception_train::icons::DEFAULT_DIR;
-use xception_train::layout::FolderNames;
-use xception_train::own::{Calibrating, calibrate_own};
+use xception_train::draw::icons::DEFAULT_DIR;
+use xception_train::judge::confidence::{KEEP, Report, calibrate};
+use xception_train::judge::own::{Calibrating, calibrate_own};
+use xception_train::supply::layout::FolderNames;
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::calibration::{Activation, Calibration};
 use xception_web::classify::Classifier;

@@ -162,7 +162,7 @@ fn read(path: &str) -> Result<Vec<u8>> {
 
 /// Whole or not at all: a crash half-way leaves what was there.
 fn write(path: &str, bytes: &[u8]) -> Result<()> {
-    xception_train::output::write(Path::new(path), bytes)
+    xception_train::run::output::write(Path::new(path), bytes)
 }
 
 /// A model that comes along, by its name, or a model file; the error says which.

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use xception_train::accelerator::Accelerator;
-use xception_train::icons::DEFAULT_DIR;
-use xception_train::run::{self, Paths};
-use xception_train::schedule::Budget;
-use xception_train::settings::{Flags, settings};
+use xception_train::draw::icons::DEFAULT_DIR;
+use xception_train::recipe::accelerator::Accelerator;
+use xception_train::recipe::schedule::Budget;
+use xception_train::recipe::settings::{Flags, settings};
+use xception_train::run;
+use xception_train::run::Paths;
 use xception_train::supply::Described;
 use xception_web::Result;
 

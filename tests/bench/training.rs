@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::optim::{AdamWConfig, ModuleOptimizer};
-use xception_train::accelerator::Accelerator;
-use xception_train::adamw::AdamW;
-use xception_train::config::{TrainConfig, network};
-use xception_train::dataset::Batch;
-use xception_train::init::fresh;
-use xception_train::mix::plain;
-use xception_train::pass::Pass;
-use xception_train::schedule::Budget;
-use xception_train::step::step;
+use xception_train::learn::adamw::AdamW;
+use xception_train::learn::init::fresh;
+use xception_train::learn::pass::Pass;
+use xception_train::learn::step::step;
+use xception_train::recipe::accelerator::Accelerator;
+use xception_train::recipe::config::{TrainConfig, network};
+use xception_train::recipe::schedule::Budget;
+use xception_train::supply::batch::Batch;
+use xception_train::supply::mix::plain;
 use xception_web::model::{Dialect, Xception, XceptionConfig};
 
 /// Classes of the bundled network.
@@ -27,7 +27,7 @@ struct Trainer {
     config: TrainConfig,
     model: Xception,
     optimizer: ModuleOptimizer,
-    engine: Option<xception_train::learn::Engine>,
+    engine: Option<xception_train::learn::engine::Engine>,
 }
 
 impl Trainer {

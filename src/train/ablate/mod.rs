@@ -18,7 +18,7 @@ use self::pools::{Pools, Subject};
 use self::summary::Summary;
 use self::trial::Outcome;
 use self::variant::{VARIANTS, Variant, find};
-use super::output::write;
+use crate::run::output::write;
 use xception_web::error::{Error, Result};
 
 /// What to try.

@@ -8,12 +8,12 @@ use burn::tensor::activation::{elu, relu};
 use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor, s};
 
-use super::super::init::seeded;
-use super::super::ops;
-use super::super::ops::pool;
-use super::super::step::remember;
 use super::variant::{Between, Kind, Variant};
 use super::widths::{MIDDLE_BLOCKS, MIDDLE_UNITS, TOWERS, Widths, tower};
+use crate::learn::init::seeded;
+use crate::learn::ops;
+use crate::learn::ops::pool;
+use crate::learn::step::remember;
 use xception_kernels::Act;
 use xception_web::model::Dialect;
 

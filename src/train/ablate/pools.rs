@@ -4,13 +4,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::classes::{CLASSES, Class};
-use super::super::dataset::{Batch, Drawings};
-use super::super::icons::{TRAINING_SETS, UNSEEN_SET};
-use super::super::layout::FolderNames;
-use super::super::pictures::Pictures;
-use super::super::supply::{Described, Supply};
 use super::trial::{BATCH, SIDE};
+use crate::draw::classes::{CLASSES, Class};
+use crate::draw::icons::{TRAINING_SETS, UNSEEN_SET};
+use crate::supply::batch::Batch;
+use crate::supply::drawings::Drawings;
+use crate::supply::layout::FolderNames;
+use crate::supply::pictures::Pictures;
+use crate::supply::{Described, Supply};
 use xception_web::error::{Error, Result};
 
 /// The drawings that are told apart: different shapes and colours, some of them alike.
@@ -102,7 +103,7 @@ impl Pools {
         Ok(Self { subject: Subject::drawings(), supply: Supply::Drawings(drawings), validation, unseen })
     }
 
-    /// Reads a folder of photographs in any [`Layout`](super::super::layout::Layout); `names` is a file that names its
+    /// Reads a folder of photographs in any [`Layout`](crate::supply::layout::Layout); `names` is a file that names its
     /// folders.
     ///
     /// # Errors

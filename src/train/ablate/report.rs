@@ -5,12 +5,12 @@ use std::fmt::Write;
 
 use plotters::prelude::*;
 
-use super::super::plot::{Area, COLOURS, Line, failed, lines, short, span, svg};
 use super::pools::Subject;
 use super::summary::{Decision, Row, Spread, Summary, Verdict};
 use super::trial::{BATCH, RATE, SIDE};
 use super::variant::{REFERENCE, VARIANTS, find};
 use super::widths::TOLERANCE;
+use crate::run::plot::{Area, COLOURS, Line, failed, lines, short, span, svg};
 use xception_web::error::Result;
 
 /// Pixels of the plot.

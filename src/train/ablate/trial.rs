@@ -7,15 +7,16 @@ use burn::optim::AdamWConfig;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::super::dataset::Batch;
-use super::super::mix::plain;
-use super::super::schedule::learning_rate;
-use super::super::score::Score;
-use super::super::step::{LABEL_SMOOTHING, descend, judged, pictures};
 use super::network::Network;
 use super::pools::{Pools, Subject};
 use super::variant::Variant;
 use super::widths::Widths;
+use crate::learn::score::Score;
+use crate::learn::step::{descend, judged, pictures};
+use crate::recipe::config::LABEL_SMOOTHING;
+use crate::recipe::schedule::learning_rate;
+use crate::supply::batch::Batch;
+use crate::supply::mix::plain;
 use xception_web::error::Result;
 
 /// Side of the pictures.
@@ -131,11 +132,11 @@ fn judge(network: &Network, variant: &Variant, batches: &[Batch]) -> Result<f64>
 mod tests {
     use std::path::Path;
 
-    use super::super::super::dataset::Drawings;
-    use super::super::super::icons::{INSTALLED, TRAINING_SETS};
     use super::super::pools::drawn;
     use super::super::variant::VARIANTS;
     use super::*;
+    use crate::draw::icons::{INSTALLED, TRAINING_SETS};
+    use crate::supply::drawings::Drawings;
 
     #[test]
     fn every_variant_can_learn_some_pictures_by_heart() {
