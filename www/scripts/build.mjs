@@ -248,9 +248,9 @@ await build({
   ),
 });
 
-/** What the page is made of, its samples too; models and modules are kept when they are used. */
+/** What the page is made of, its samples too; models and modules are kept when they are used; it has workers. */
 function isShell(path) {
-  return !/\.(wasm|safetensors|txt)$/.test(path) && !path.startsWith('icons/');
+  return !/\.(wasm|safetensors|txt)$|\/inline\.js$/.test(path) && !path.startsWith('icons/');
 }
 
 /** Half of a SHA-256 tells two versions of a file apart. */
