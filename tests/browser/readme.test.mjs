@@ -13,7 +13,7 @@ test('the example prints what the README says', { timeout: PATIENCE }, async () 
   try {
     const page = await site.open();
     const lines = [];
-    page.on('console', (message) => lines.push(message.text()));
+    page.on('console', (message) => message.type() === 'log' && lines.push(message.text()));
     const module = code.replace("'xception-web'", "'/xception-web/index.js'");
     await page.evaluate(
       (body) => new (async () => {}).constructor(body)(),

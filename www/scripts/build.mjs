@@ -190,7 +190,15 @@ writeFileSync('dist/models/registry.json', JSON.stringify(REGISTRY.map(described
 for (const name of ['LICENSE', 'NOTICES']) cpSync(`../${name}`, name);
 writeFileSync('THIRD-PARTY.txt', thirdParty());
 
-const published = ['index.js', 'element.js', 'worker.js', 'thread.js', 'inline.js', 'wasm', 'models'];
+const published = [
+  'index.js',
+  'element.js',
+  'worker.js',
+  'thread.js',
+  'inline.js',
+  'wasm',
+  'models',
+];
 mkdirSync('dist/site', { recursive: true });
 for (const name of published) {
   cpSync(`dist/${name}`, `dist/site/xception-web/${name}`, { recursive: true });
