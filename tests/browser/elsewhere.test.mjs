@@ -116,6 +116,43 @@ describe('the package elsewhere', { timeout: PATIENCE }, () => {
     });
   }
 
+  test('works in a sandboxed frame, whose origin is nobody’s', async () => {
+    const none = ['Content-Security-Policy', 'Cross-Origin-Embedder-Policy'];
+    const headers = Object.fromEntries(none.map((name) => [name, undefined]));
+    const server = await serve({ headers });
+    try {
+      const page = await site.browser.newPage();
+      await page.goto(`http://localhost:${server.address().port}${BLANK}`);
+      const answer = await page.evaluate(
+        ({ ask, what }) =>
+          new Promise((resolve) => {
+            addEventListener('message', ({ data }) => resolve(data));
+            const frame = document.createElement('iframe');
+            frame.sandbox = 'allow-scripts';
+            frame.srcdoc = `<script type="module">
+              const answer = await (${ask})(${JSON.stringify(what)});
+              parent.postMessage({ ...answer, origin: self.origin }, '*');
+            </script>`;
+            document.documentElement.append(frame);
+          }),
+        {
+          ask: ask.toString(),
+          what: {
+            from: `${away}/xception-web`,
+            picture: `${away}/samples/espresso.jpg`,
+            options: { threads: 2 },
+          },
+        },
+      );
+      const espresso = { label: 'espresso', classes: 200, late: 'disposed', threads: 1 };
+      assert.deepEqual(answer, { ...espresso, origin: 'null' });
+      await page.close();
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   test('works on the page where workers are refused, one classifier beside another', async () => {
     const policy =
       "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'; img-src blob:";

@@ -41,6 +41,7 @@ const cameras: Camera[] = await listCameras();
 const element: XceptionClassifier = document.createElement('xception-classifier');
 const ended: void = classifier[Symbol.dispose]();
 const precision: 'f32' | 'q8' = classifier.info.precision;
+await ImageClassifier.create({ assetBase: new URL('https://cdn.example/'), runIn: 'page' });
 const answer: Classification = await classifier.classify(new ImageData(1, 1), { topK: 3 });
 const both: Classification[] = await classifier.classifyAll(['a.png', new Blob()], {
   minScore: 0.5,
@@ -90,6 +91,8 @@ export const used: unknown[] = [
 await classifier.teach({ classes: [{ images: [] }] });
 // @ts-expect-error no such backend
 await ImageClassifier.create({ backend: 'gpu' });
+// @ts-expect-error no such place
+await ImageClassifier.create({ runIn: 'space' });
 // @ts-expect-error threads are counted
 await ImageClassifier.create({ threads: 'all' });
 // @ts-expect-error a list of one is still a list

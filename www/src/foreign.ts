@@ -7,11 +7,19 @@ export function isForeign(url: string): boolean {
 }
 
 export function bootstrap(url: string): Worker {
-  const script = new Blob([`import ${JSON.stringify(url)};`], { type: 'text/javascript' });
-  const address = URL.createObjectURL(script);
-  const worker = new Worker(address, { type: 'module' });
+  const script = `import ${JSON.stringify(url)};`;
+  // Chromium runs no module of a sandboxed frame's blobs. Elsewhere such an address would give the worker an
+  // origin of its own, which may keep nothing.
+  if (globalThis.origin === 'null')
+    return begin(`data:text/javascript,${encodeURIComponent(script)}`);
+  const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  const worker = begin(address);
   const revoke = () => URL.revokeObjectURL(address);
   // The first word of it, or that there is none.
   for (const type of ['message', 'error']) worker.addEventListener(type, revoke, { once: true });
   return worker;
+}
+
+function begin(address: string): Worker {
+  return new Worker(address, { type: 'module' });
 }
