@@ -442,6 +442,14 @@ fn bench_times_a_model_and_says_what_ran() {
     for runs in ["0", "1000001", "18446744073709551615"] {
         assert!(failure(&["bench", "--runs", runs]).contains("give 1 to 1000000"), "{runs}");
     }
+    // Of several at once the answers are the same.
+    let logits = |batch: &str| -> Value {
+        let args = ["bench", "--model", &model, "--runs", "1", "--json", "--batch", batch];
+        let found: Value = serde_json::from_str(&stdout(&args)).unwrap();
+        found["logits"].clone()
+    };
+    assert_eq!(logits("3"), logits("1"));
+    assert!(failure(&["bench", "--batch", "0"]).contains("give 1 to 64"));
     assert!(failure(&["bench", "--threads", "0"]).contains("give 1 or more"));
     assert!(failure(&["bench", "--threads", "100000"]).contains("give 1 to 1024"));
 }

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use serde_json::json;
-use xception_web::backend::BackendKind;
+use xception_web::backend::{Backend, BackendKind};
 use xception_web::classify::Classifier;
+use xception_web::fused::{Fused, Precision};
 use xception_web::model::{Dialect, XceptionConfig};
 use xception_web::preprocess::{Preprocess, RgbaView};
 use xception_web::weights::{Dtype, ModelFile};
@@ -23,6 +24,9 @@ pub struct Args {
     /// Pictures that are timed, after one that is not.
     #[arg(long, default_value_t = 10)]
     runs: usize,
+    /// Pictures in one run of the network; times are per picture.
+    #[arg(long, default_value_t = 1)]
+    batch: usize,
     /// Threads of the CPU backends; as many as the machine runs at once without it.
     #[arg(long)]
     threads: Option<usize>,
@@ -40,6 +44,8 @@ const CLASSES: usize = 1000;
 const SIZE: usize = 299;
 /// Days of the smallest network.
 const MAX_RUNS: usize = 1_000_000;
+/// Their activations fill some gigabytes.
+const MAX_BATCH: usize = 64;
 /// Far more threads than this take minutes to start.
 const MAX_THREADS: usize = 1024;
 
@@ -49,6 +55,12 @@ pub fn run(args: Args) -> Result<()> {
         return Err(Error::Option(format!(
             "--runs {} would measure nothing, or without end; give 1 to {MAX_RUNS}",
             args.runs
+        )));
+    }
+    if !(1..=MAX_BATCH).contains(&args.batch) {
+        return Err(Error::Option(format!(
+            "--batch {} is not a number of pictures that are computed at once; give 1 to {MAX_BATCH}",
+            args.batch
         )));
     }
     let (name, file) = match &args.model {
@@ -71,10 +83,17 @@ pub fn run(args: Args) -> Result<()> {
     let classifier = pollster::block_on(Classifier::load(&file, request))?;
     let load = milliseconds(start);
     // The first picture pays for what later ones find ready: memory, and on a GPU its shaders.
-    let (logits, first) = pollster::block_on(classifier.timed_logits(view))?;
+    let batch = (args.batch > 1)
+        .then(|| Batch::new(&file, classifier.backend(), file.preprocess.apply(view)?, args.batch))
+        .transpose()?;
+    let time = || match &batch {
+        Some(batch) => batch.time(),
+        None => pollster::block_on(classifier.timed_logits(view)).map(|(logits, t)| (logits, t.inference)),
+    };
+    let (logits, first) = time()?;
     let mut times = Vec::with_capacity(args.runs);
     for _ in 0..args.runs {
-        times.push(pollster::block_on(classifier.timed_logits(view))?.1.inference);
+        times.push(time()?.1);
     }
     let median = median(&times);
     let min = times.iter().copied().fold(f64::INFINITY, f64::min);
@@ -90,7 +109,7 @@ pub fn run(args: Args) -> Result<()> {
             "model": name, "architecture": file.config.architecture, "size": size,
             "parameters": file.numbers(), "gmac": macs / 1e9,
             "backend": backend.kind.name(), "reason": backend.reason, "threads": threads,
-            "load_ms": load, "first_ms": first.inference, "median_ms": median, "min_ms": min,
+            "batch": args.batch, "load_ms": load, "first_ms": first, "median_ms": median, "min_ms": min,
             "pictures_per_second": 1e3 / median, "times_ms": times, "logits": logits,
         });
         println!("{found}");
@@ -100,10 +119,45 @@ pub fn run(args: Args) -> Result<()> {
     println!("{:.3} GMAC for a picture of {size}×{size}", macs / 1e9);
     let threads = threads.map(|count| format!(", threads: {count}")).unwrap_or_default();
     println!("{} ({}){threads}", backend.kind, backend.reason);
-    println!("load {load:.0} ms, first picture {:.1} ms, then of {}:", first.inference, args.runs);
+    if args.batch > 1 {
+        println!("{} pictures in a run; times are per picture", args.batch);
+    }
+    println!("load {load:.0} ms, first picture {first:.1} ms, then of {}:", args.runs);
     println!("median {median:.1} ms, min {min:.1} ms");
     println!("{:.1} pictures/s, {:.1} GFLOP/s", 1e3 / median, 2e-6 * macs / median);
     Ok(())
+}
+
+/// Several pictures in one run of the fused network.
+struct Batch {
+    network: Fused,
+    inputs: Vec<f32>,
+    shape: [usize; 4],
+    backend: Backend,
+}
+
+impl Batch {
+    /// Of `count` times the same picture.
+    fn new(file: &ModelFile, backend: &Backend, input: Vec<f32>, count: usize) -> Result<Self> {
+        if backend.kind == BackendKind::Ndarray {
+            return Err(Error::Option(format!("--batch {count} is for the backends cpu and webgpu")));
+        }
+        let precision = if file.is_quantized() { Precision::Q8 } else { Precision::F32 };
+        let network = Fused::new(&file.config, &|name| file.read(name), precision, &backend.device)?;
+        let size = file.preprocess.size;
+        let shape = [count, input.len() / (size * size), size, size];
+        Ok(Self { network, inputs: input.repeat(count), shape, backend: backend.clone() })
+    }
+
+    /// The logits of the first picture, and the milliseconds of each.
+    fn time(&self) -> Result<(Vec<f32>, f64)> {
+        let inputs = self.inputs.clone();
+        let start = Instant::now();
+        let mut logits = pollster::block_on(self.network.logits(inputs, self.shape, &self.backend.device))?;
+        let each = milliseconds(start) / self.shape[0] as f64;
+        logits.truncate(logits.len() / self.shape[0]);
+        Ok((logits, each))
+    }
 }
 
 fn seeded() -> Result<ModelFile> {
