@@ -3,9 +3,8 @@
 use std::time::Instant;
 
 use serde_json::json;
-use xception_web::backend::{Backend, BackendKind};
+use xception_web::backend::BackendKind;
 use xception_web::classify::Classifier;
-use xception_web::fused::{Fused, Precision};
 use xception_web::model::{Dialect, XceptionConfig};
 use xception_web::preprocess::{Preprocess, RgbaView};
 use xception_web::weights::{Dtype, ModelFile};
@@ -83,12 +82,15 @@ pub fn run(args: Args) -> Result<()> {
     let classifier = pollster::block_on(Classifier::load(&file, request))?;
     let load = milliseconds(start);
     // The first picture pays for what later ones find ready: memory, and on a GPU its shaders.
-    let batch = (args.batch > 1)
-        .then(|| Batch::new(&file, classifier.backend(), file.preprocess.apply(view)?, args.batch))
-        .transpose()?;
-    let time = || match &batch {
-        Some(batch) => batch.time(),
-        None => pollster::block_on(classifier.timed_logits(view)).map(|(logits, t)| (logits, t.inference)),
+    let time = || {
+        if args.batch == 1 {
+            return pollster::block_on(classifier.timed_logits(view))
+                .map(|(logits, t)| (logits, t.inference));
+        }
+        let inputs = classifier.prepare(view)?.repeat(args.batch);
+        let start = Instant::now();
+        let mut answers = pollster::block_on(classifier.run(inputs, args.batch))?;
+        Ok((answers.swap_remove(0), milliseconds(start) / args.batch as f64))
     };
     let (logits, first) = time()?;
     let mut times = Vec::with_capacity(args.runs);
@@ -126,38 +128,6 @@ pub fn run(args: Args) -> Result<()> {
     println!("median {median:.1} ms, min {min:.1} ms");
     println!("{:.1} pictures/s, {:.1} GFLOP/s", 1e3 / median, 2e-6 * macs / median);
     Ok(())
-}
-
-/// Several pictures in one run of the fused network.
-struct Batch {
-    network: Fused,
-    inputs: Vec<f32>,
-    shape: [usize; 4],
-    backend: Backend,
-}
-
-impl Batch {
-    /// Of `count` times the same picture.
-    fn new(file: &ModelFile, backend: &Backend, input: Vec<f32>, count: usize) -> Result<Self> {
-        if backend.kind == BackendKind::Ndarray {
-            return Err(Error::Option(format!("--batch {count} is for the backends cpu and webgpu")));
-        }
-        let precision = if file.is_quantized() { Precision::Q8 } else { Precision::F32 };
-        let network = Fused::new(&file.config, &|name| file.read(name), precision, &backend.device)?;
-        let size = file.preprocess.size;
-        let shape = [count, input.len() / (size * size), size, size];
-        Ok(Self { network, inputs: input.repeat(count), shape, backend: backend.clone() })
-    }
-
-    /// The logits of the first picture, and the milliseconds of each.
-    fn time(&self) -> Result<(Vec<f32>, f64)> {
-        let inputs = self.inputs.clone();
-        let start = Instant::now();
-        let mut logits = pollster::block_on(self.network.logits(inputs, self.shape, &self.backend.device))?;
-        let each = milliseconds(start) / self.shape[0] as f64;
-        logits.truncate(logits.len() / self.shape[0]);
-        Ok((logits, each))
-    }
 }
 
 fn seeded() -> Result<ModelFile> {

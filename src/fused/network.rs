@@ -139,6 +139,27 @@ impl Fused {
         shape: [usize; 4],
         device: &Device,
     ) -> Result<(Vec<f32>, [usize; 4])> {
+        let [count, c, h, w] = shape;
+        if count <= 1 || on_gpu(device) {
+            return self.at_once(output, pictures, shape, device).await;
+        }
+        // A CPU is busy with one, and several would push each other's numbers out of its caches.
+        let (mut all, mut found) = (Vec::new(), [0; 4]);
+        for picture in pictures.chunks_exact(c * h * w) {
+            let (numbers, one) = self.at_once(output, picture.to_vec(), [1, c, h, w], device).await?;
+            all.extend(numbers);
+            found = [count, one[1], one[2], one[3]];
+        }
+        Ok((all, found))
+    }
+
+    async fn at_once(
+        &self,
+        output: Output,
+        pictures: Vec<f32>,
+        shape: [usize; 4],
+        device: &Device,
+    ) -> Result<(Vec<f32>, [usize; 4])> {
         #[cfg(feature = "webgpu")]
         if output == Output::Logits && on_gpu(device) {
             let logits = self.logits_on_gpu(pictures, shape, device).await?;

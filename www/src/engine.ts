@@ -95,7 +95,7 @@ export class Engine {
           await engine.#compete(model);
         } catch (error) {
           if (error instanceof OptionError || isWrong(error)) throw error;
-          await engine.#fallBack(`WebGPU failed to start (${clause(error)})`);
+          await engine.#fallBack(`WebGPU failed to start (${clause(error)})`, engine.#url);
           engine.#session = undefined;
           runtime = engine.#load(begin);
         }
@@ -226,7 +226,7 @@ export class Engine {
         return await run();
       } catch (error) {
         if (this.#watch.lost && !this.#isSecond) this.#again = this.#spare;
-        await this.#fallBack(`WebGPU failed on a picture (${clause(error)})`);
+        await this.#fallBack(`WebGPU failed on a picture (${clause(error)})`, this.#url);
       }
     }
     if (this.#spare) {
@@ -261,8 +261,8 @@ export class Engine {
       this.#spare = model;
       cpu?.free();
     } catch (error) {
-      await this.#fallBack(`WebGPU failed again (${clause(error)})`);
       this.#url = url;
+      await this.#fallBack(`WebGPU failed again (${clause(error)})`);
     }
   }
 
@@ -272,6 +272,7 @@ export class Engine {
     const runtime = await (backend === 'cpu' ? this.#loadCpu() : this.#fetch(backend));
     this.#timings.runtime = performance.now() - begin;
     if (backend === 'webgpu') {
+      this.#url = runtime.url;
       await this.#watch.guard(() => this.#shaders.rehearse(() => runtime.rehearse()));
     }
     return runtime;
@@ -382,8 +383,8 @@ export class Engine {
   }
 
   /** What failed on the GPU is left as it is: freeing it would call into a broken module. */
-  async #fallBack(why: string): Promise<void> {
-    await this.#watch.leaveGpu(this.#url);
+  async #fallBack(why: string, url?: string): Promise<void> {
+    await this.#watch.leaveGpu(url);
     const { adapter, speeds } = this.#choice;
     this.#choice = { backend: 'cpu', reason: `${why}; running on the CPU.`, adapter, speeds };
   }

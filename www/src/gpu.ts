@@ -73,10 +73,10 @@ export class Watch {
   }
 
   /**
-   * From here on the GPU no longer counts, nor what has failed so far, nor its module at `url`. Its
-   * memory is let go of.
+   * From here on the GPU no longer counts, nor what has failed so far, nor its module at `url`, or
+   * where it was before. Its memory is let go of.
    */
-  async leaveGpu(url = ''): Promise<void> {
+  async leaveGpu(url = this.#left): Promise<void> {
     await lull();
     this.#gpu = false;
     this.#left = url;
@@ -98,7 +98,6 @@ export class Watch {
   /** What a GPU says counts again, and so do all traps. */
   enterGpu(): void {
     this.#gpu = true;
-    this.#left = '';
     this.#failure = undefined;
     this.lost = false;
   }
@@ -115,7 +114,7 @@ export class Watch {
     // What the GPU's module still had to do may fail long after the CPU has taken over. Some browsers
     // do not say which module a trap is from; the CPU's can come only while it works.
     const late = this.#guarding === 0 || reason.stack?.includes(this.#left);
-    if (!this.#left || !late) {
+    if (this.#gpu || !this.#left || !late) {
       this.#fail(`the WebAssembly module stopped: ${clause(reason)}`);
     }
   }
