@@ -70,7 +70,10 @@ describe('fast', { timeout: PATIENCE }, () => {
             setTimeout(() => {
               const own = seen.filter(({ hadRecentInput }) => !hadRecentInput);
               resolve(
-                own.map(({ value, sources }) => [value, sources.map(({ node }) => node?.id)]),
+                own.map(({ value, sources }) => [
+                  value,
+                  sources.map(({ node }) => node?.id || node?.className || node?.textContent),
+                ]),
               );
             }, 300);
           }),

@@ -73,7 +73,7 @@ async function measure(): Promise<void> {
         results.push(await time(contender, model, picture, signal));
       } catch (error) {
         if (signal.aborted) break;
-        missing.push(`${contender.name}: ${messageOf(error)}`);
+        missing.push(`${contender.name} could not be measured. ${messageOf(error)}`);
       }
       draw();
     }
@@ -116,13 +116,13 @@ async function time(
   try {
     const start = performance.now() - begin;
     const { info } = classifier;
-    if (info.backend !== backend) throw new Error(info.reason);
+    if (info.backend !== backend) throw new Error(withoutCpu(info.reason));
     const times: number[] = [];
     for (let i = -WARM, since = 0; i < MOST; i++) {
       if (i === 0) since = performance.now();
       if (i >= LEAST && performance.now() - since > ENOUGH) break;
       const { timings, backend: ran } = await classifier.classify(picture, { topK: 1, signal });
-      if (ran !== backend) throw new Error(classifier.info.reason);
+      if (ran !== backend) throw new Error(withoutCpu(classifier.info.reason));
       if (i >= 0) times.push(timings.preprocess + timings.inference);
     }
     const median = times.sort((a, b) => a - b)[times.length >> 1]!;
@@ -132,6 +132,11 @@ async function time(
   } finally {
     classifier.dispose();
   }
+}
+
+/** Why a backend did not run, and not what ran in its place. */
+function withoutCpu(reason: string): string {
+  return reason.replace(/; running on the CPU\.$/, '.');
 }
 
 /** One of the page's own photographs. */
