@@ -103,7 +103,7 @@ describe('the page', { timeout: PATIENCE }, () => {
     const page = await site.open(DRAWINGS);
     await ready(page);
     const seen = [];
-    for (let i = 0; i < 25; i++) {
+    for (let i = 0; i < 35; i++) {
       await page.keyboard.press('Tab');
       const at = await page.evaluate(() => {
         const { activeElement: at } = document;
@@ -125,6 +125,9 @@ describe('the page', { timeout: PATIENCE }, () => {
       'samples/cat.svg',
       'cpu',
       'see-labels',
+      'history-open',
+      'folder-open',
+      'speed-open',
       'drawings',
       'model-use',
       'model-input',

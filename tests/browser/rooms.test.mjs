@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { PATIENCE, SAMPLES, drop, dropAll, labelsFor, ready, start, text } from './harness.mjs';
-import { FLAGS } from './states.mjs';
+import { FLAGS, STATES } from './states.mjs';
 
 const DRAWINGS = '/?backend=cpu&model=drawings';
 const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] };
@@ -320,5 +320,24 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     await page.getByTestId('snap').click();
     await labelsFor(page, 'camera.png');
     assert.ok(await freeze.isHidden());
+  });
+
+  test('the rooms fit 320 pixels, as a desktop at 400 % zoom has, and forced colours keep their bars', async () => {
+    const options = { viewport: { width: 320, height: 256 }, forcedColors: 'active' };
+    const page = await STATES.folder(site, options);
+    for (const room of ['history', 'speed']) {
+      await page.getByTestId(`${room}-open`).focus();
+      await page.keyboard.press('Space');
+    }
+    await page.getByText('espresso.jpg · ').waitFor({ state: 'detached' }); // A folder is no history.
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `${wide} pixels too wide`);
+    const adjusted = await page.evaluate(() => {
+      const cell = document.createElement('span');
+      cell.className = 'bar';
+      document.querySelector('#speed-rows').append(cell);
+      return getComputedStyle(cell).forcedColorAdjust;
+    });
+    assert.equal(adjusted, 'none');
   });
 });

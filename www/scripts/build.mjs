@@ -18,7 +18,7 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import { COURIER, COURIER_POLICY, ISOLATION, POLICY } from './policy.mjs';
 import { thirdParty } from './third-party.mjs';
 
@@ -202,6 +202,12 @@ const published = [
 mkdirSync('dist/site', { recursive: true });
 for (const name of published) {
   cpSync(`dist/${name}`, `dist/site/xception-web/${name}`, { recursive: true });
+}
+// Its scripts without their names, as whoever bundles the package has them.
+for (const name of published.filter((name) => name.endsWith('.js'))) {
+  const script = readFileSync(`dist/${name}`, 'utf8');
+  const { code } = await transform(script, { format: 'esm', target: 'es2022', minify: true });
+  writeFileSync(`dist/site/xception-web/${name}`, code);
 }
 await build({
   ...common,
