@@ -31,14 +31,21 @@ let failed: (error: unknown) => void;
 export async function begin(taker: { failed: (error: unknown) => void }): Promise<void> {
   failed = taker.failed;
   keep.checked = wanted();
-  if (keep.checked) entries = (await read()).sort((a, b) => b.time.localeCompare(a.time));
+  if (keep.checked) {
+    // What cannot be read any more is no reason to list nothing.
+    const kept = await read().catch((error: unknown) => (failed(error), []));
+    entries = kept.sort((a, b) => b.time.localeCompare(a.time));
+  }
   search.addEventListener('input', show);
   room.addEventListener('toggle', show);
   show();
-  keep.addEventListener(
-    'change',
-    () => void (keep.checked ? put(entries) : forget()).catch(failed),
-  );
+  keep.addEventListener('change', () => {
+    const done = keep.checked ? put(entries) : forget();
+    done.catch((error: unknown) => {
+      keep.checked = !keep.checked; // The device did not do it.
+      failed(error);
+    });
+  });
   const listen = (id: string, act: () => unknown) =>
     element(id).addEventListener('click', () => void Promise.resolve(act()).catch(failed));
   listen('history-copy', () => copy(found().map(line).join('\n')));
@@ -49,7 +56,7 @@ export async function begin(taker: { failed: (error: unknown) => void }): Promis
 
 /** An answer to a picture; another answer to the same picture takes its place. */
 export async function add(file: File, { known, predictions }: Classification, model: string) {
-  const key = ids.get(file) ?? crypto.randomUUID();
+  const key = ids.get(file) ?? `${Date.now()} ${entries.length} ${file.name}`;
   ids.set(file, key);
   const old = entries.find(({ id }) => id === key);
   const entry: Entry = {

@@ -17,9 +17,13 @@ export interface Entry {
 const NAME = `xception-history ${new URL('.', location.href).pathname}`;
 const STORE = 'entries';
 
-/** Whether it is wanted; it says so itself, without being opened. */
+/** Whether it is wanted; not where the browser keeps nothing for this page. */
 export function wanted(): boolean {
-  return localStorage.getItem(NAME) !== null;
+  try {
+    return localStorage.getItem(NAME) !== null;
+  } catch {
+    return false;
+  }
 }
 
 export async function read(): Promise<Entry[]> {
@@ -27,10 +31,10 @@ export async function read(): Promise<Entry[]> {
 }
 
 export async function put(entries: Entry[]): Promise<void> {
-  localStorage.setItem(NAME, 'kept');
   await withStore('readwrite', (store) => {
     for (const entry of entries) store.put(entry);
   });
+  localStorage.setItem(NAME, 'kept');
 }
 
 export async function remove(ids: string[]): Promise<void> {
