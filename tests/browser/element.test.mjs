@@ -142,7 +142,7 @@ describe('<xception-classifier>', { timeout: PATIENCE }, () => {
     await page.locator('[part=prediction]').first().waitFor();
     await page.getByText('Bild wählen').waitFor();
     // The model of photographs is shown a drawing.
-    assert.match(await spoken(page), /^Kenne ich nicht; vielleicht .+ %/);
+    assert.match(await spoken(page), /^Kenne ich nicht; vielleicht .+, \d+\s?%$/);
     assert.ok(await page.locator('xception-classifier[unknown]').count());
   });
 
