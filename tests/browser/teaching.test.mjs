@@ -7,36 +7,26 @@ import { after, before, describe, test } from 'node:test';
 import { PATIENCE, SAMPLES, drop, dropBytes, labelsFor, ready, start, text } from './harness.mjs';
 import { FLAGS, SIZES, STATES } from './states.mjs';
 
-const SHAPES = { square: '#c00', disc: '#0a0', cross: '#00c' };
+const THINGS = ['tabby', 'espresso', 'rocket'];
 
-/** A drawing of a thing, as a folder has many of them: at another place each time, on another ground. */
-async function drawings(page, name, count) {
+/** Parts of a sample as files, as a hand that moves would take them. */
+async function parts(page, name, count) {
   const files = await page.evaluate(
-    async ({ name, colour, count }) => {
+    async ({ name, count }) => {
+      const whole = await createImageBitmap(await (await fetch(`samples/${name}.jpg`)).blob());
+      const [width, height] = [whole.width * 0.75, whole.height * 0.75];
       const found = [];
       for (let at = 0; at < count; at++) {
-        const canvas = new OffscreenCanvas(96, 96);
-        const context = canvas.getContext('2d');
-        context.fillStyle = `hsl(${at * 40} 30% 90%)`;
-        context.fillRect(0, 0, 96, 96);
-        context.fillStyle = context.strokeStyle = colour;
-        context.translate(40 + (at % 4) * 5, 40 + (at % 3) * 6);
-        context.lineWidth = 12;
-        context.beginPath();
-        if (name === 'square') context.fillRect(-25, -25, 50, 50);
-        if (name === 'disc') context.arc(0, 0, 28, 0, 7);
-        if (name === 'disc') context.fill();
-        if (name === 'cross') context.moveTo(-28, -28);
-        if (name === 'cross') context.lineTo(28, 28);
-        if (name === 'cross') context.moveTo(28, -28);
-        if (name === 'cross') context.lineTo(-28, 28);
-        context.stroke();
-        const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
-        found.push(Array.from(bytes));
+        const canvas = new OffscreenCanvas(128, 128);
+        const left = (at % 4) * (whole.width / 24);
+        const top = Math.floor(at / 4) * (whole.height / 24);
+        canvas.getContext('2d').drawImage(whole, left, top, width, height, 0, 0, 128, 128);
+        const blob = await canvas.convertToBlob();
+        found.push(Array.from(new Uint8Array(await blob.arrayBuffer())));
       }
       return found;
     },
-    { name, colour: SHAPES[name], count },
+    { name, count },
   );
   return files.map((bytes, at) => {
     return { name: `${name}-${at}.png`, mimeType: 'image/png', buffer: Buffer.from(bytes) };
@@ -52,8 +42,8 @@ describe('the room for teaching', { timeout: PATIENCE }, () => {
     const page = await site.open('/?backend=cpu', { ...SIZES.phone, acceptDownloads: true });
     await ready(page);
     assert.ok(
-      !site.requests.some((url) => /teach(_bg)?\.(js|wasm)$/.test(url)),
-      'nothing of it is fetched before it is wanted',
+      !site.requests.some((url) => url.endsWith('teach_bg.wasm')),
+      'what teaches is not fetched before it is wanted',
     );
     await page.getByTestId('teach-open').click();
     await page.getByTestId('teach-add').click();
@@ -61,10 +51,10 @@ describe('the room for teaching', { timeout: PATIENCE }, () => {
     const learn = page.getByTestId('teach-learn');
     assert.equal(await missing.textContent(), 'Name each thing.');
     assert.ok(await learn.isDisabled());
-    for (const [at, name] of Object.keys(SHAPES).entries()) {
+    for (const [at, name] of THINGS.entries()) {
       await page.getByLabel(`Name of thing ${at + 1}`).fill(name);
       const thing = page.getByTestId('thing').nth(at);
-      await thing.getByTestId('thing-files').setInputFiles(await drawings(page, name, 12));
+      await thing.getByTestId('thing-files').setInputFiles(await parts(page, name, 12));
       await thing.getByText('12 pictures').waitFor();
     }
     assert.equal(await missing.textContent(), '');
@@ -73,7 +63,7 @@ describe('the room for teaching', { timeout: PATIENCE }, () => {
     await result
       .getByText('Of 6 pictures that it did not learn from it names 6 rightly.')
       .waitFor();
-    assert.match(await result.textContent(), /square: 2 of 2.*measured on 6 pictures alone/);
+    assert.match(await result.textContent(), /tabby: 2 of 2.*measured on 6 pictures alone/);
     const points = await page.locator('[data-part=line]').getAttribute('points');
     const heights = points.split(' ').map((point) => Number(point.split(',')[1]));
     assert.ok(heights.length > 5 && heights[0] === 0 && heights.at(-1) > 15, 'the loss falls');
@@ -81,28 +71,28 @@ describe('the room for teaching', { timeout: PATIENCE }, () => {
       page.waitForEvent('download'),
       page.getByTestId('teach-download').click(),
     ]);
-    assert.equal(download.suggestedFilename(), 'square-disc-and-cross.safetensors');
+    assert.equal(download.suggestedFilename(), 'tabby-espresso-and-rocket.safetensors');
     const file = readFileSync(await download.path());
     await page.getByTestId('teach-use').click();
     assert.ok(await page.getByTestId('teach').isHidden());
-    const [cross] = await drawings(page, 'cross', 1);
-    await dropBytes(page, cross.buffer, { name: 'cross.png', type: 'image/png' });
-    const live = await labelsFor(page, 'cross.png');
-    assert.equal(live[0], 'cross');
-    assert.deepEqual(live.toSorted(), ['cross', 'disc', 'square']);
-    assert.equal(await text(page, 'knows'), 'Knows 3 things of your own: square, disc, cross');
+    const rocket = join(SAMPLES, 'rocket.jpg');
+    await drop(page, rocket, { type: 'image/jpeg' });
+    const live = await labelsFor(page, 'rocket.jpg');
+    assert.equal(live[0], 'rocket');
+    assert.deepEqual(live.toSorted(), THINGS.toSorted());
+    assert.equal(await text(page, 'knows'), `Knows 3 things of your own: ${THINGS.join(', ')}`);
     // The file is a model like any other, in a page that has seen nothing of it.
     const other = await site.open('/?backend=cpu');
     await ready(other);
     await dropBytes(other, file, { name: 'mine.safetensors' });
     await other.getByText('mine.safetensors').waitFor();
-    await dropBytes(other, cross.buffer, { name: 'cross.png', type: 'image/png' });
-    assert.deepEqual(await labelsFor(other, 'cross.png'), live);
+    await drop(other, rocket, { type: 'image/jpeg' });
+    assert.deepEqual(await labelsFor(other, 'rocket.jpg'), live);
     // Another backend takes what was taught along.
-    await page.locator('[name=backend][value=ndarray]').check({ force: true });
-    await page.waitForFunction(() => document.querySelector('#backend').textContent === 'ndarray');
-    await dropBytes(page, cross.buffer, { name: 'again.png', type: 'image/png' });
-    assert.deepEqual(await labelsFor(page, 'again.png'), live);
+    await page.locator('[name=backend][value=auto]').check({ force: true });
+    await page.waitForFunction(() => location.search.includes('backend=auto'));
+    await drop(page, rocket, { name: 'again.jpg', type: 'image/jpeg' });
+    assert.deepEqual(await labelsFor(page, 'again.jpg'), live);
   });
 
   test('the camera records as long as the button is held, by mouse or key, then names what it sees', async () => {

@@ -25,15 +25,15 @@ const ROOM = `
     <h2 id="teach-title">Teach it your things</h2>
     <button class="button small" type="button" data-part="close" data-testid="teach-close">Close</button>
   </header>
-  <p class="quiet">Name two to twenty things and show each ten pictures or more, from several sides and before
-    several grounds. Pictures, and what is learnt from them, stay on this device.</p>
+  <p class="quiet">Name two to twenty things and show each ten pictures or more, from several sides and against
+    several backgrounds. Pictures, and what is learnt from them, stay on this device.</p>
   <div class="lens" data-part="lens" hidden><video muted playsinline aria-label="Camera"></video></div>
   <div class="actions">
     <button class="button" type="button" data-part="camera" aria-pressed="false" data-testid="teach-camera">Camera</button>
     <button class="button" type="button" data-part="flip" hidden>Turn round</button>
     <div class="picker">
       <input id="teach-folder" class="covered" type="file" webkitdirectory multiple data-part="folder" data-testid="teach-folder" />
-      <label class="button" for="teach-folder">Folders, one a thing</label>
+      <label class="button" for="teach-folder">Folders, one per thing</label>
     </div>
   </div>
   <ol class="things" role="list" aria-label="Things" data-part="things"></ol>
