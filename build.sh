@@ -261,7 +261,7 @@ tests() {
   build wasm
   step "browser tests" "10 min" browser_tests
   step "three engines" "1 min" npm run --silent --prefix www test:engines
-  step "package tests" "1 min" npm run --silent --prefix www test:package
+  step "package tests" "2 min" npm run --silent --prefix www test:package
 }
 
 case "${1:-build}" in

@@ -46,10 +46,23 @@ describe('in Node', { timeout: 60_000 }, () => {
     for (const source of sources) {
       assert.equal((await drawings.classify(source)).predictions[0].label, 'umbrella');
     }
-    drawings.dispose();
+    assert.equal(
+      (await drawings.classify(readFileSync(umbrella))).predictions[0].label,
+      'umbrella',
+    );
     const bytes = await ImageClassifier.create({ model: readFileSync(model) });
     assert.equal(bytes.info.model.classes, 150);
+    drawings.dispose();
     bytes.dispose();
+  });
+
+  test('takes pixels as they are, which need no decoder', async () => {
+    const pixels = { data: new Uint8Array(3 * 120 * 80).fill(200), width: 120, height: 80 };
+    const grey = await classifier.classify(pixels);
+    assert.equal(grey.known, false);
+    const rgba = { ...pixels, data: new Uint8ClampedArray(4 * 120 * 80).fill(200) };
+    for (let i = 3; i < rgba.data.length; i += 4) rgba.data[i] = 255;
+    assert.deepEqual((await classifier.classify(rgba)).predictions, grey.predictions);
   });
 
   test('answers in order, gives up, and goes on', async () => {

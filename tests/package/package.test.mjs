@@ -247,7 +247,8 @@ describe('the packed package', { timeout: 240_000 }, () => {
   for (const conditions of [[], ['--conditions=browser']]) {
     test(`is imported in Node without a browser's globals ${conditions}`, () => {
       const program = `const { ImageClassifier, models } = await import('xception-web');
-        if (!ImageClassifier.create || !models.list) throw new Error('not whole');`;
+        if (!ImageClassifier.create || !models.list) throw new Error('not whole');
+        await import('xception-web/element');`;
       const flags = [...conditions, '--input-type=module', '-e', program];
       execFileSync(process.execPath, flags, { cwd: WORK, stdio: 'inherit' });
     });
