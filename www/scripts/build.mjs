@@ -162,7 +162,6 @@ await build({
   platform: 'node',
   // What package.json says of the built files' effects is not so of their sources.
   ignoreAnnotations: true,
-  minifyWhitespace: true,
   define,
   external: ['./inline.js'],
   plugins: [oneAddress, forNode],
