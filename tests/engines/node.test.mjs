@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -98,6 +100,37 @@ describe('in Node', { timeout: 60_000 }, () => {
     gone.dispose();
     assert.equal((await awaited).code, 'disposed');
   });
+
+  for (const [what, code, thrown] of [
+    ['a trap in WebAssembly', 'backend-failed', "new WebAssembly.RuntimeError('unreachable')"],
+    ['the end of the thread', 'worker-failed', undefined],
+  ]) {
+    test(`rejects what ${what} leaves unanswered`, async () => {
+      const dist = at('www/dist/');
+      const work = mkdtempSync(join(tmpdir(), 'xception-web-node-'));
+      try {
+        for (const name of ['node.js', 'node-worker.js', 'wasm', 'models']) {
+          cpSync(join(dist, name), join(work, name), { recursive: true });
+        }
+        writeFileSync(join(work, 'package.json'), '{"type":"module"}');
+        const worker = join(work, 'node-worker.js');
+        const trap = `import { parentPort as asked } from 'node:worker_threads';
+        asked.on('message', ({ type }) => {
+          if (type !== 'classify') return;
+          setTimeout(() => { ${thrown ? `throw ${thrown}` : 'process.exit(1)'}; });
+        });\n`;
+        writeFileSync(worker, trap + readFileSync(worker, 'utf8'));
+        const broken = await import(pathToFileURL(join(work, 'node.js')));
+        const one = await broken.ImageClassifier.create();
+        const pixels = { data: new Uint8Array(3 * 640 * 480), width: 640, height: 480 };
+        const error = await one.classify(pixels).catch((error) => error);
+        assert.equal(error.code, code, String(error));
+        one.dispose();
+      } finally {
+        rmSync(work, { recursive: true });
+      }
+    });
+  }
 
   test('lets the program end by itself, and go on while it is asked', async () => {
     const program = `

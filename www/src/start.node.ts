@@ -1,8 +1,9 @@
 // Where the work is done in Node, Bun and Deno: in a thread of its own, so that a server goes on answering.
 
 import { Worker } from 'node:worker_threads';
-import { OptionError } from './errors.js';
+import { OptionError, clause, messageOf } from './errors.js';
 import { quote, type CreateOptions } from './options.js';
+import type { Reply } from './protocol.js';
 import type * as web from './start.js';
 
 export { workerMissing } from './start.js';
@@ -31,6 +32,8 @@ export const start: typeof web.start = () => {
     if (id !== undefined) asked.delete(id);
     count();
   });
+  let reason = 'it ended';
+  worker.on('error', (error) => (reason = messageOf(error)));
   return {
     postMessage(message, transfer) {
       const { type, id } = message as { type: string; id: number };
@@ -39,9 +42,19 @@ export const start: typeof web.start = () => {
       worker.postMessage(message, transfer as never);
     },
     addEventListener(type: 'message' | 'error', listener: (event: never) => void) {
-      if (type === 'message') worker.on('message', (data) => listener({ data } as never));
-      else
-        worker.on('error', ({ message }) => listener({ message: message || 'it ended' } as never));
+      if (type === 'error') {
+        worker.on('error', (error) => listener({ message: messageOf(error) } as never));
+        return;
+      }
+      worker.on('message', (data) => listener({ data } as never));
+      // Nobody else would tell those who wait.
+      worker.on('exit', () => {
+        const message = `The worker has failed (${clause(reason)}). Create a new classifier.`;
+        for (const id of asked) {
+          const data: Reply = { type: 'failed', id, error: { code: 'worker-failed', message } };
+          listener({ data } as never);
+        }
+      });
     },
     terminate: () => void worker.terminate(),
   };
