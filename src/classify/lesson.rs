@@ -300,7 +300,7 @@ fn check(features: &[f32], classes: &[Shown], validation: f32) -> Result<()> {
     if pictures > MOST_PICTURES {
         return fault(format!("{pictures} pictures are shown; give at most {MOST_PICTURES}"));
     }
-    if features.is_empty() || features.len() % pictures != 0 {
+    if features.is_empty() || !features.len().is_multiple_of(pictures) {
         return fault(format!(
             "{} numbers are not the features of {pictures} pictures; give as many of each as `embed` answers",
             features.len()
