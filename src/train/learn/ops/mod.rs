@@ -1,5 +1,5 @@
 //! The few operations that take most of a training step, as one pass over memory each: on a GPU, and on the CPU for the
-//! networks that are compared in [`crate::ablate`]. Else the CPU has an engine of its own, [`crate::learn::engine`].
+//! networks that are compared in the ablation. Else the CPU has an engine of its own, [`crate::learn::engine`].
 //!
 //! Pictures lie here as `[B, H, W, C]`: channels are then contiguous, so the pointwise convolutions
 //! are single matrix products and everything else vectorises over channels. Values and gradients
