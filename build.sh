@@ -124,6 +124,8 @@ wasm_module() {
   rustc --version >target/begun
   local options=(--package "$package" --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features
     --features "$features")
+  # It turns no picture into numbers: with code for size it is a tenth smaller and reads as fast.
+  if [ "$name" = keras ]; then options+=(--config 'profile.wasm.opt-level="s"'); fi
   if [[ "$name" = threads* ]]; then
     # Threads need a standard library with atomics, which is not shipped: it is built along.
     RUSTC_BOOTSTRAP=1 RUSTFLAGS="-C target-feature=+simd128,+atomics,+bulk-memory,+mutable-globals $SHARED_MEMORY" \

@@ -322,7 +322,7 @@ export class Engine {
     } catch (error) {
       if (messageOf(error).startsWith(UNFIT))
         throw causedBy(error, new OptionError(messageOf(error)));
-      const known = [DownloadError, OptionError].some((kind) => error instanceof kind);
+      const known = [DownloadError, ModelError, OptionError].some((kind) => error instanceof kind);
       // The GPU may fail by itself. Where the CPU stops, it stumbled over the file.
       const ownFault = error instanceof BackendError && backend === 'webgpu';
       throw known || ownFault ? error : causedBy(error, new ModelError(messageOf(error)));
