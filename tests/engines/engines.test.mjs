@@ -127,6 +127,7 @@ describe('three engines', { timeout: 300_000 }, () => {
       });
 
       test('names pictures as the command line does', async () => {
+        await browser.run('load', { threads: 2 });
         const answers = await browser.run('classify', ALL);
         const most = { jpeg: 0, lossless: 0 };
         for (const address of ALL) {
@@ -139,6 +140,7 @@ describe('three engines', { timeout: 300_000 }, () => {
       });
 
       test('gives one answer for one picture, whatever shows it', async () => {
+        await browser.run('load', { threads: 2 });
         const { address, ...others } = await browser.run('everySource', '/fixtures/umbrella.png');
         assert.equal('VideoFrame' in others, has.VideoFrame);
         for (const [source, answer] of Object.entries(others)) {
@@ -151,7 +153,13 @@ describe('three engines', { timeout: 300_000 }, () => {
         assert.deepEqual(await browser.run('frames', '/samples/cat.svg', 3), ['cat', 'cat', 'cat']);
       });
 
+      test('shows what the element finds', async () => {
+        const [label] = wanted['/samples/espresso.jpg'].map(({ label }) => label);
+        assert.deepEqual(await browser.run('element', '/samples/espresso.jpg'), [label, label]);
+      });
+
       test('tells what went wrong by class and code', async () => {
+        await browser.run('load', { backend: 'cpu' });
         assert.deepEqual(await browser.run('failures'), {
           text: 'PictureError undecodable true',
           empty: 'PictureError empty true',

@@ -111,6 +111,24 @@ async function frames(address, count) {
   return labels;
 }
 
+/** The label that the element finds in the picture of its `src`, and what it shows. */
+async function element(address) {
+  await import('/xception-web/element.js');
+  const element = document.createElement('xception-classifier');
+  element.setAttribute('backend', 'cpu');
+  const answer = new Promise((resolve, reject) => {
+    element.addEventListener('result', ({ detail }) => resolve(detail));
+    element.addEventListener('error', ({ error, message }) => reject(error ?? message));
+  });
+  element.setAttribute('src', address);
+  document.documentElement.append(element);
+  const { predictions } = await answer;
+  await new Promise(requestAnimationFrame);
+  const shown = element.shadowRoot.querySelector('[part~=label]').textContent;
+  element.remove();
+  return [predictions[0].label, shown];
+}
+
 /** A model that is kept, and then taken from where it is kept; each classifier is disposed of. */
 async function kept(times) {
   const { ImageClassifier, models } = await import('/xception-web/index.js');
@@ -164,4 +182,15 @@ async function shown(name) {
   return rows.length > 0 && [...rows].map(({ dataset }) => dataset.label);
 }
 
-globalThis.engines = { load, classify, everySource, failures, frames, kept, has, drop, shown };
+globalThis.engines = {
+  element,
+  load,
+  classify,
+  everySource,
+  failures,
+  frames,
+  kept,
+  has,
+  drop,
+  shown,
+};
