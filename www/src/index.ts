@@ -18,7 +18,7 @@ export {
   type TeachOptions,
   type TeachProgress,
 } from './lesson.js';
-export type { LessonReport } from './report.js';
+export type { LessonReport, Step as TeachStep } from './report.js';
 export { models, type RegistryModel } from './models.js';
 export type { CachedModel } from './cache.js';
 export { packFiles } from './shards.js';

@@ -16,8 +16,8 @@ const realm = {
   self: globalThis,
   crossOriginIsolated: false, // One thread a classifier: for more pictures at once, create more of them.
   navigator: { hardwareConcurrency: 1 },
-  addEventListener,
-  removeEventListener: () => {},
+  // Deno has them, and listens to its process by them.
+  ...(!('addEventListener' in globalThis) && { addEventListener, removeEventListener: () => {} }),
 };
 for (const [name, value] of Object.entries(realm)) {
   Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
