@@ -53,7 +53,8 @@ const FIRST_VISIT = [
   'site/xception-web/worker.js',
   'site/xception-web/thread.js',
 ];
-const FIRST_VISIT_BUDGET = 60;
+/** In kilobytes. The aim is 60: the worker holds the GPU's glue twice, for a GPU that is lost and comes back. */
+const FIRST_VISIT_BUDGET = 63;
 
 test(`a first visit’s HTML, CSS and JavaScript stay within ${FIRST_VISIT_BUDGET} kB of brotli`, () => {
   const total = FIRST_VISIT.reduce(
