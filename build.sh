@@ -124,7 +124,7 @@ wasm_module() {
   rustc --version >target/begun
   local options=(--package "$package" --lib --crate-type cdylib --profile "$profile" --target $WASM --no-default-features
     --features "$features")
-  # It turns no picture into numbers: with code for size it is a tenth smaller and reads as fast.
+  # It computes nothing: its code is for size, as that of all libraries.
   if [ "$name" = keras ]; then options+=(--config 'profile.wasm.opt-level="s"'); fi
   if [[ "$name" = threads* ]]; then
     # Threads need a standard library with atomics, which is not shipped: it is built along.
