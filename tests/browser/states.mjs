@@ -109,7 +109,7 @@ export const STATES = {
     }
     const tabby = join(SAMPLES, 'tabby.jpg');
     await page.getByTestId('thing-files').first().setInputFiles(Array(8).fill(tabby));
-    await page.getByText('8 pictures').waitFor();
+    await page.getByTestId('thing-count').getByText('8 pictures').waitFor();
     return page;
   },
 
@@ -118,7 +118,7 @@ export const STATES = {
     const page = await STATES.teaching(site, options);
     const espresso = join(SAMPLES, 'espresso.jpg');
     await page.getByTestId('thing-files').last().setInputFiles(Array(10).fill(espresso));
-    await page.getByText('10 pictures').waitFor();
+    await page.getByTestId('thing-count').getByText('10 pictures').waitFor();
     await page.getByTestId('teach-learn').click();
     await page.getByTestId('teach-result').getByText('rightly').waitFor();
     return page;

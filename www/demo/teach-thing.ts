@@ -122,7 +122,10 @@ export class Thing {
     };
     const end = () => (this.#holding = false);
     button.addEventListener('pointerdown', (event) => {
-      if (event.button === 0) begin();
+      if (event.button !== 0) return;
+      // The camera's picture may push the button from under the pointer.
+      button.setPointerCapture(event.pointerId);
+      begin();
     });
     button.addEventListener('keydown', ({ key, repeat }) => {
       if ((key === ' ' || key === 'Enter') && !repeat) begin();
