@@ -2,17 +2,16 @@
 // held against Keras and timm.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
+import { classified } from './command.mjs';
 import { PATIENCE, start } from './harness.mjs';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const FIXTURES = `${ROOT}tests/fixtures/`;
+const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 const FILES = [
   'mini_timm.safetensors',
   'mini_aligned.safetensors',
@@ -40,16 +39,13 @@ function fixture(file) {
 
 /** The scores by class that `xception classify` prints. */
 function expected(model, picture) {
-  const options = ['--json', '--backend', 'cpu', '--top-k', '100', '--model', model, picture];
-  const text = execFileSync(`${ROOT}target/release/xception`, ['classify', ...options]);
-  const [{ predictions }] = JSON.parse(text);
+  const [{ predictions }] = classified('--top-k', '100', '--model', model, picture);
   return new Map(predictions.map(({ index, score }) => [index, score]));
 }
 
 describe('each published format gets the same scores', { timeout: PATIENCE }, () => {
   let site, page;
   before(async () => {
-    execFileSync('cargo', ['build', '--release', '--quiet', '--bin', 'xception'], { cwd: ROOT });
     site = await start({
       first({ url }, response) {
         const file = FILES.find((file) => url === `/${file}`);

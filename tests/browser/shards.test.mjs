@@ -1,14 +1,13 @@
 // Models of TensorFlow.js, which are several files: by address, as a list, and dropped on the page.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { classified } from './command.mjs';
 import { PATIENCE, dropAll, labelsFor, ready, start } from './harness.mjs';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const FIXTURES = `${ROOT}tests/fixtures/`;
+const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 const PICTURE = `${FIXTURES}pictures/picture.png`;
 /** f32 sums in another order. */
 const SAME = 1e-5;
@@ -22,17 +21,14 @@ const filesOf = (model) =>
 
 /** The scores by class that `xception classify` prints. */
 function expected(model) {
-  const options = ['--json', '--backend', 'cpu', '--top-k', '100', PICTURE];
   const path = `${FIXTURES}tfjs/${model}/model.json`;
-  const args = ['classify', '--model', path, ...options];
-  const [{ predictions }] = JSON.parse(execFileSync(`${ROOT}target/release/xception`, args));
+  const [{ predictions }] = classified('--model', path, '--top-k', '100', PICTURE);
   return predictions.map(({ index, score }) => [index, score]);
 }
 
 describe('models of TensorFlow.js', { timeout: PATIENCE }, () => {
   let site, page, asked;
   before(async () => {
-    execFileSync('cargo', ['build', '--release', '--quiet', '--bin', 'xception'], { cwd: ROOT });
     site = await start({
       first({ url }, response) {
         const { pathname, search } = new URL(url, 'http://localhost');

@@ -1,17 +1,16 @@
 // Features of pictures, and classes taught by them: in the browser, and from the file of it elsewhere.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
+import { classified } from './command.mjs';
 import { PATIENCE, SAMPLES, start } from './harness.mjs';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const FIXTURES = `${ROOT}tests/fixtures/`;
+const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
 /** f32 sums in another order, of scores between 0 and 1. */
 const SAME = 1e-4;
@@ -177,10 +176,8 @@ describe('teaching', { timeout: PATIENCE }, () => {
     const file = join(folder, 'taught.safetensors');
     writeFileSync(file, Buffer.from(got.file, 'base64'));
     const pictures = THINGS.map((name) => join(SAMPLES, `${name}.jpg`));
-    const options = ['--json', '--backend', 'cpu', '--model', file, ...pictures];
-    const told = execFileSync(`${ROOT}target/release/xception`, ['classify', ...options]);
+    const native = classified('--model', file, ...pictures).map(({ predictions }) => predictions);
     rmSync(folder, { recursive: true });
-    const native = JSON.parse(told).map(({ predictions }) => predictions);
     for (const [i, name] of THINGS.entries()) {
       assert.equal(got.live[i][0].label, name);
       for (const others of [got.stored[i], native[i]]) {

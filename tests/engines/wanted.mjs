@@ -1,9 +1,8 @@
 // What the command line says of pictures of every kind, to which everything else is held.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { classified } from '../browser/command.mjs';
 
 export const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 export const FIXTURES = at('tests/fixtures/pictures/');
@@ -35,13 +34,7 @@ export function fileOf(address) {
 
 /** What the command line says of the files, by their addresses here. */
 export function byCommandLine() {
-  const xception = process.env.XCEPTION ?? at('target/release/xception');
-  assert.ok(
-    existsSync(xception),
-    `${xception} is not there: cargo build --release --bin xception makes it.`,
-  );
-  const args = ['classify', '--json', '--backend', 'cpu', ...ALL.map(fileOf)];
-  const answers = JSON.parse(execFileSync(xception, args, { encoding: 'utf8' }));
+  const answers = classified(...ALL.map(fileOf));
   return Object.fromEntries(answers.map(({ predictions }, i) => [ALL[i], predictions]));
 }
 
