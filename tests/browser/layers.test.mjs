@@ -27,15 +27,19 @@ test('only wasm.ts and the threads it starts see the generated modules', () => {
 });
 
 test('the page uses the package by its name', () => {
-  // The frame that fetches pictures of other sites downloads as the package does, and needs nothing else of it.
-  const { 'courier.ts': courier, ...page } = imports('demo');
+  // The frame that fetches pictures of other sites downloads as the package does, and needs nothing else of it;
+  // page and service worker have their messages in common.
+  const { 'courier.ts': courier, 'offline.ts': offline, ...page } = imports('demo');
   const above = (paths) => paths.filter((path) => path.startsWith('..'));
   const all = Object.values(page).flat();
   assert.ok(all.includes('xception-web'));
-  assert.deepEqual([above(all), above(courier)], [[], ['../src/fetch.js']]);
+  assert.deepEqual(
+    [above(all), above(courier), above(offline)],
+    [[], ['../src/fetch.js'], ['../offline/messages.js']],
+  );
 });
 
-test('page and worker share nothing but messages, errors, options, downloads and the cache', () => {
+test('page and worker share nothing but messages, errors, options, addresses, downloads and the cache', () => {
   const graph = imports('src');
   const reach = (name, seen = new Set()) => {
     seen.add(name);
@@ -51,8 +55,12 @@ test('page and worker share nothing but messages, errors, options, downloads and
     'cache.ts',
     'errors.ts',
     'fetch.ts',
+    'foreign.ts',
     'options.ts',
     'protocol.ts',
+    'report.ts',
+    'request.ts',
+    'shards.ts',
     'view.ts',
   ]);
 });
