@@ -241,6 +241,11 @@ formatting() {
   npm run --silent --prefix www check
 }
 
+# documentation FEATURES: every link leads somewhere.
+documentation() {
+  RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --features "$1" --quiet
+}
+
 # The binary that people build first. It has neither of the two, and says so; not optimised, which takes half the time.
 without_gpu() { cargo test --test cli a_binary_without; }
 
@@ -257,6 +262,7 @@ tests() {
   step "formatting and types" "15 s" formatting
   icons
   step "lints" "6 min from nothing" cargo clippy --release --workspace --all-targets --features $all -- -D warnings
+  step "documentation" "20 s" documentation $all
   step "lints of the kernels in WebAssembly" "5 s" kernel_tests clippy -- -D warnings
   step "command line without a GPU" "3 min from nothing" without_gpu
   step "native tests" "20 min from nothing" cargo test --release --features $all

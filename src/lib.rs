@@ -19,6 +19,23 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Words
+//!
+//! | word | what it is here |
+//! |---|---|
+//! | B C H W | pictures, channels, rows and columns: a tensor's axes, in this order unless "channels last" is said |
+//! | separable convolution | a depthwise 3×3 convolution, each channel by itself, then a pointwise (1×1) one that mixes them |
+//! | flow | the paper's parts: entry (halves H and W), middle (keeps them), exit (ends in features) |
+//! | block | separable convolutions in a row and what leads around them |
+//! | bridge | what leads around a block: the input itself, or the shortcut |
+//! | shortcut | the 1×1 convolution on a bridge that changes channels or halves H and W |
+//! | residual | what a convolution adds to its sums, at the end of a bridge |
+//! | features | what global average pooling answers, one number per channel |
+//! | head | what makes logits of features |
+//! | logits, scores | a number per class before softmax or sigmoids, and after them |
+//! | dialect | whose arithmetic: Keras's or timm's padding of pools and epsilon |
+//! | panel | weights in the order in which a kernel reads them |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 

@@ -2,8 +2,8 @@
 //!
 //! [`Fused`] is packed tensor by tensor and computes the function of [`crate::model::Xception`], which is never
 //! built for it. Its operations are a Burn backend extension ([`ops`]): burn-flex runs them by
-//! [`crate::kernels`], a GPU by kernels of its own (`cube`), and every other backend by plain tensor operations ([`reference`](mod@reference)), which
-//! is also what the kernels are tested against.
+//! [`crate::kernels`], a GPU by kernels of its own (`cube`), and every other backend by plain tensor
+//! operations (`reference`), which is also what the kernels are tested against.
 
 #[cfg(feature = "webgpu")]
 mod cube;

@@ -55,7 +55,7 @@ impl Isa {
     }
 }
 
-/// The name of what [`block`] runs.
+/// The name of the instruction set that the kernels run on here, as detected once.
 pub fn name() -> &'static str {
     Isa::detect().name()
 }

@@ -47,19 +47,19 @@ pub extern "C" fn count() -> usize {
     CASES.with(Vec::len)
 }
 
-/// See [`Case::name`].
+/// What this case is called: the kernel and the shape.
 #[unsafe(no_mangle)]
 pub extern "C" fn name(case: usize) -> *const c_char {
     text(CASES.with(|cases| cases[case].name()))
 }
 
-/// See [`Case::tolerance`].
+/// How far the kernel may be from plain loops in this case.
 #[unsafe(no_mangle)]
 pub extern "C" fn tolerance(case: usize) -> f64 {
     CASES.with(|cases| cases[case].tolerance())
 }
 
-/// See [`Case::difference`].
+/// How far it is.
 #[unsafe(no_mangle)]
 pub extern "C" fn difference(case: usize) -> f64 {
     CASES.with(|cases| cases[case].difference())
