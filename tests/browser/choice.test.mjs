@@ -2,6 +2,7 @@
 // says for these tests that it is hardware.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
 
@@ -91,4 +92,42 @@ test('a GPU that is faster is taken', { timeout: PATIENCE }, async () => {
   assert.equal(runtime, 'webgpu');
   assert.ok(tile.pixels >= 1 && tile.channels >= 4, JSON.stringify(tile));
   assert.deepEqual([later.backend, later.speeds, later.reason], ['webgpu', speeds, reason]);
+});
+
+/** A second is a quarter of an hour: the GPU is held to its answers again at the second picture. */
+const FAST_CLOCK = `
+  const now = performance.now.bind(performance);
+  performance.now = () => 1000 * now();`;
+/** timm's networks see a part of the picture, unless they are told otherwise. */
+const TIMM = readFileSync(new URL('../fixtures/mini_timm.safetensors', import.meta.url));
+
+test('a GPU is asked later what it was asked at first', { timeout: PATIENCE }, async () => {
+  const site = await start({
+    flags: SOFTWARE_GPU,
+    worker: HARDWARE + FAST_CLOCK,
+    first({ url }, response) {
+      if (url === '/timm') response.end(TIMM);
+      return url === '/timm';
+    },
+  });
+  try {
+    const page = await site.open('/about/licence.txt');
+    const [before, later] = await page.evaluate(async () => {
+      const { ImageClassifier } = await import('/xception-web/index.js');
+      const classifier = await ImageClassifier.create({ model: '/timm', backend: 'webgpu' });
+      const infos = [];
+      for (let i = 0; i < 2; i++) {
+        // Longer than the minute of that clock.
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        await classifier.classify('/samples/espresso.jpg', { crop: 'squash' });
+        infos.push(classifier.info);
+      }
+      classifier.dispose();
+      return infos;
+    });
+    assert.equal(before.backend, 'webgpu', before.reason);
+    assert.equal(later.backend, 'webgpu', later.reason);
+  } finally {
+    await site.stop();
+  }
 });

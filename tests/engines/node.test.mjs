@@ -54,8 +54,12 @@ describe('in Node', { timeout: 60_000 }, () => {
     );
     const bytes = await ImageClassifier.create({ model: readFileSync(model) });
     assert.equal(bytes.info.model.classes, 150);
-    drawings.dispose();
-    bytes.dispose();
+    // With its shards beside it.
+    const several = await ImageClassifier.create({
+      model: at('tests/fixtures/tfjs/spread/model.json'),
+    });
+    assert.equal(several.info.model.dialect, 'keras');
+    for (const one of [drawings, bytes, several]) one.dispose();
   });
 
   test('takes pixels as they are, which need no decoder', async () => {
@@ -125,6 +129,8 @@ describe('in Node', { timeout: 60_000 }, () => {
         const pixels = { data: new Uint8Array(3 * 640 * 480), width: 640, height: 480 };
         const error = await one.classify(pixels).catch((error) => error);
         assert.equal(error.code, code, String(error));
+        const later = await one.classify(pixels).catch((error) => error);
+        assert.equal(later.code, code, String(later));
         one.dispose();
       } finally {
         rmSync(work, { recursive: true });
@@ -137,8 +143,16 @@ describe('in Node', { timeout: 60_000 }, () => {
       import { ImageClassifier } from ${JSON.stringify(pathToFileURL(at('www/dist/node.js')))};
       const classifier = await ImageClassifier.create();
       const { predictions } = await classifier.classify(${JSON.stringify(ESPRESSO)});
-      console.log(predictions[0].label);`;
+      console.log(predictions[0].label);
+      const image = (value) => ({ data: new Uint8Array(3 * 64 * 64).fill(value), width: 64, height: 64 });
+      const things = [['dark', 20], ['light', 220]].map(([label, value]) => ({
+        label,
+        images: Array.from({ length: 10 }, (_, i) => image(value + i)),
+      }));
+      const lesson = await classifier.teach({ classes: things });
+      await classifier.use(lesson);
+      console.log((await classifier.classify(image(225))).predictions[0].label);`;
     const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
-    assert.equal((await run).stdout, 'espresso\n');
+    assert.equal((await run).stdout, 'espresso\nlight\n');
   });
 });

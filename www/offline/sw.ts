@@ -60,5 +60,5 @@ async function replace(): Promise<Replied> {
 function unisolated(page: Response): Response {
   const headers = new Headers(page.headers);
   for (const name of Object.keys(ISOLATION)) headers.delete(name);
-  return new Response(page.body, { headers });
+  return new Response(page.body, { status: page.status, headers });
 }

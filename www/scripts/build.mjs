@@ -77,7 +77,7 @@ const givenPort = {
   name: 'given-port',
   setup: ({ onLoad }) =>
     onLoad({ filter: /src\/port\.ts$/ }, () => ({
-      contents: 'given.start(); export const port = given;',
+      contents: 'given.start(); export const port = given, ending = end;',
     })),
 };
 
@@ -154,7 +154,10 @@ const inline = await build({
   define,
   plugins: [oneAddress, givenPort],
 });
-writeFileSync('dist/inline.js', `export function serve(given){${inline.outputFiles[0].text}}\n`);
+writeFileSync(
+  'dist/inline.js',
+  `export function serve(given,end){${inline.outputFiles[0].text}}\n`,
+);
 await build({
   ...common,
   entryPoints: { node: 'src/index.ts', 'node-worker': 'src/node-worker.ts' },
@@ -263,7 +266,9 @@ await build({
 
 /** What the page is made of, its samples too; models and modules are kept when they are used; it has workers. */
 function isShell(path) {
-  return !/\.(wasm|safetensors|txt)$|\/inline\.js$/.test(path) && !path.startsWith('icons/');
+  return (
+    !/\.(wasm|safetensors|txt)$|\/(inline|element)\.js$/.test(path) && !path.startsWith('icons/')
+  );
 }
 
 /** Half of a SHA-256 tells two versions of a file apart. */

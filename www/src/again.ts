@@ -12,6 +12,7 @@ const STRIDE = 61;
 
 export class Again {
   readonly #source: ModelSource;
+  /** As a Blob the browser may hold it outside of this worker's memory. */
   #kept: Blob | undefined;
   #fingerprint = 0;
 
@@ -22,8 +23,11 @@ export class Again {
   /** Call with the bytes that the network was built of. */
   remember(bytes: Uint8Array<ArrayBuffer>): void {
     this.#fingerprint = fingerprint(bytes);
-    // As a Blob the browser may hold it outside of this worker's memory.
     if (!('blob' in this.#source) && bytes.length <= KEPT) this.#kept = new Blob([bytes]);
+  }
+
+  get kept(): Blob | undefined {
+    return this.#kept;
   }
 
   async bytes(): Promise<Uint8Array> {

@@ -134,20 +134,40 @@ export class ImageClassifier {
    */
   async classify(source: ImageSource, options: ClassifyOptions = {}): Promise<Classification> {
     const { view, topK, pick } = this.#wish(options);
+    const question = { type: 'classify', view, topK } as const;
+    const { result } = await this.#about(source, options.signal, (pack, signal) =>
+      isVideo(source)
+        ? abortable(this.#ofVideo(source, pack, question), signal)
+        : this.#ask(question, pack, signal),
+    );
+    return { ...result, predictions: pick(result.predictions) };
+  }
+
+  /** Work that the caller's signal and the end of the classifier give up. */
+  async #under<T>(
+    given: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const { closing } = this.#bridge;
     throwIfAborted(closing);
-    const { signal, release } = join(options.signal, closing);
+    const { signal, release } = join(given, closing);
     try {
-      const ready = prepare(source, signal);
-      const pack = ready instanceof Promise ? await ready : ready;
-      const question = { type: 'classify', view, topK } as const;
-      const { result } = isVideo(source)
-        ? await abortable(this.#ofVideo(source, pack, question), signal)
-        : await this.#ask(question, pack, signal);
-      return { ...result, predictions: pick(result.predictions) };
+      return await work(signal);
     } finally {
       release();
     }
+  }
+
+  /** Takes a picture's pixels before anything else happens, where it has them: the caller may close it. */
+  #about<T>(
+    source: ImageSource,
+    given: AbortSignal | undefined,
+    ask: (pack: Pack, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return this.#under(given, async (signal) => {
+      const ready = prepare(source, signal);
+      return ask(ready instanceof Promise ? await ready : ready, signal);
+    });
   }
 
   #wish(given: ClassifyOptions): Wish {
@@ -249,16 +269,11 @@ export class ImageClassifier {
     source: ImageSource,
     options: ViewOptions & { signal?: AbortSignal } = {},
   ): Promise<Float32Array> {
-    const view = viewOf(merged(this.#defaults, options));
-    const { closing } = this.#bridge;
-    throwIfAborted(closing);
-    const { signal, release } = join(options.signal, closing);
-    try {
-      const pack = await prepare(source, signal);
-      return (await this.#ask({ type: 'embed', view }, pack, signal)).result;
-    } finally {
-      release();
-    }
+    const question = { type: 'embed', view: viewOf(merged(this.#defaults, options)) } as const;
+    const { result } = await this.#about(source, options.signal, (pack, signal) =>
+      this.#ask(question, pack, signal),
+    );
+    return result;
   }
 
   /**
@@ -267,9 +282,7 @@ export class ImageClassifier {
    */
   async teach(options: TeachOptions): Promise<Lesson> {
     const bridge = this.#bridge;
-    throwIfAborted(bridge.closing);
-    const { signal, release } = join(options.signal, bridge.closing);
-    try {
+    return this.#under(options.signal, async (signal) => {
       const { features } = this.#info.model;
       const what = await show(options, (image) => this.embed(image, { signal }), features, signal);
       const { onProgress } = options;
@@ -278,9 +291,7 @@ export class ImageClassifier {
       const { head, report } = await bridge.ask(request, signal, [], () => {}, step);
       const write = async () => (await bridge.ask({ type: 'write', head })).bytes;
       return new Lesson(head, report, write);
-    } finally {
-      release();
-    }
+    });
   }
 
   /** Answers by what was taught from now on, or, without a lesson, by the model's own classes again. */
@@ -299,15 +310,10 @@ export class ImageClassifier {
         'This model has dense layers with ReLU before its classifier, so that no place of a picture speaks for a class by itself. Explain with a model whose info.model.explains is true.',
       );
     }
-    const { closing } = this.#bridge;
-    throwIfAborted(closing);
-    const { signal, release } = join(options.signal, closing);
-    try {
-      const pack = await prepare(source, signal);
-      return (await this.#ask({ type: 'explain', view, index }, pack, signal)).result;
-    } finally {
-      release();
-    }
+    const { result } = await this.#about(source, options.signal, (pack, signal) =>
+      this.#ask({ type: 'explain', view, index }, pack, signal),
+    );
+    return result;
   }
 
   /**
@@ -350,7 +356,8 @@ export class ImageClassifier {
       return (await this.#ask({ type: 'prepare', view }, pack, signal)).result;
     };
     const run = async (batch: Batch) => {
-      const answer = await this.#bridge.ask({ type: 'run', ...batch, topK }, signal);
+      const request = { type: 'run', ...batch, topK } as const;
+      const answer = await this.#bridge.ask(request, signal, [batch.inputs.buffer]);
       this.#info = answer.info ?? this.#info;
       return answer.result;
     };

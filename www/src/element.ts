@@ -2,7 +2,9 @@
 // Made of what the package exports, and loaded only by who asks for it.
 
 import {
+  BackendError,
   ImageClassifier,
+  WorkerError,
   openCamera,
   type BackendChoice,
   type Classification,
@@ -127,8 +129,9 @@ export class XceptionClassifier extends Base {
       return await work(signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      // What could not be created may be tried again.
+      // What could not be created may be tried again, and what is broken is replaced.
       this.#classifier?.catch(() => (this.#classifier = undefined));
+      if (error instanceof BackendError || error instanceof WorkerError) this.#dispose();
       this.#parts.status.textContent = error instanceof Error ? error.message : String(error);
       this.#parts.status.dataset.state = 'error';
       this.dispatchEvent(new CustomEvent('error', { detail: error }));
@@ -196,7 +199,10 @@ export class XceptionClassifier extends Base {
     const take = (files?: FileList | null) => {
       if (files?.[0]) this.classify(files[0]).catch(() => {});
     };
-    input.addEventListener('change', () => take(input.files));
+    input.addEventListener('change', () => {
+      take(input.files);
+      input.value = ''; // The same file may be chosen again.
+    });
     camera.addEventListener('click', () => {
       this.#source = undefined;
       this.toggleAttribute('camera');

@@ -1,5 +1,5 @@
-// Which backend runs, and what happens when it does not. Selection and fallback only: the
-// backends themselves are in Rust.
+// A model on the backend that was chosen, and what happens when that fails: the CPU goes on, and a lost
+// GPU is tried once more. The backends themselves are in Rust.
 
 import {
   causedBy,
@@ -11,10 +11,11 @@ import {
   messageOf,
 } from './errors.js';
 import type { Pixels } from './decode.js';
-import { download } from './fetch.js';
 import { choose, faster, type Choice } from './choice.js';
 import { Watch, nameOf } from './gpu.js';
+import { applyHead, modelOf } from './head.js';
 import { assertPromised, discard, keep, readModel, type Report } from './keep.js';
+import { configOf, namesFor, setLabels } from './names.js';
 import type { Backend, ClassifierInfo, Explanation, ModelInfo, ModelOrigin } from './options.js';
 import type { Creation, Ran } from './protocol.js';
 import { Again } from './again.js';
@@ -22,16 +23,13 @@ import { Shaders } from './shaders.js';
 import { Probation } from './probation.js';
 import { keepSpeeds, trial } from './speeds.js';
 import type { View } from './view.js';
-import { loadRuntime, type Answer, type Runtime, type Session, type SessionInfo } from './wasm.js';
+import { loadRuntime, type Answer, type Runtime, type Session } from './wasm.js';
 
 /** What computes. */
 type Runs = Pick<ClassifierInfo, 'runtime' | 'threads' | 'tile' | 'precision'>;
 
 /** How Rust begins to say that `size`, `crop`, `mean` and `std` do not go with a model. */
 const UNFIT = 'the input cannot be as it was asked for';
-
-/** What a model of 1000 classes without names of its own is taken to know. */
-const IMAGENET_CLASSES = 1000;
 
 /** A model on a backend, with the CPU behind it when that backend is the GPU. */
 export class Engine {
@@ -51,8 +49,8 @@ export class Engine {
   #runtime: Runs = { runtime: '', threads: 1, precision: 'f32' };
   #origin!: ModelOrigin;
   /**
-   * Kept while the GPU runs, so that falling back downloads nothing. As a Blob the browser may
-   * hold it outside of this worker's memory.
+   * Kept while the GPU runs, so that falling back does not download the model again. As a Blob the
+   * browser may hold it outside of this worker's memory.
    */
   #spare: Blob | undefined;
   /** The same after the GPU was lost, until it is tried once more. */
@@ -91,7 +89,7 @@ export class Engine {
       if (engine.#choice.backend === 'webgpu') {
         try {
           await engine.#start(await runtime, model);
-          engine.#spare = new Blob([model]);
+          engine.#spare = engine.#file.kept ?? new Blob([model]);
           await engine.#compete(model);
         } catch (error) {
           if (error instanceof OptionError || isWrong(error)) throw error;
@@ -126,25 +124,27 @@ export class Engine {
     };
   }
 
-  classify({ rgba, width, height }: Pixels, { crop }: View, topK: number): Promise<Answer> {
-    return this.#withFallback((session) => {
-      session.setCrop(crop);
-      return session.classify(rgba, width, height, topK);
-    });
+  classify({ rgba, width, height }: Pixels, view: View, topK: number): Promise<Answer> {
+    return this.#look(view, (session) => session.classify(rgba, width, height, topK));
   }
 
-  explain({ rgba, width, height }: Pixels, { crop }: View, index?: number): Promise<Explanation> {
-    return this.#withFallback((session) => {
-      session.setCrop(crop);
-      return session.explain(rgba, width, height, index);
-    });
+  explain({ rgba, width, height }: Pixels, view: View, index?: number): Promise<Explanation> {
+    return this.#look(view, (session) => session.explain(rgba, width, height, index));
+  }
+
+  embed({ rgba, width, height }: Pixels, view: View): Promise<Float32Array> {
+    return this.#look(view, (session) => session.embed(rgba, width, height));
   }
 
   /** What the network sees of a picture. */
-  prepare({ rgba, width, height }: Pixels, { crop }: View): Promise<Float32Array> {
-    return this.#withFallback(async (session) => {
+  prepare({ rgba, width, height }: Pixels, view: View): Promise<Float32Array> {
+    return this.#look(view, async (session) => session.prepare(rgba, width, height));
+  }
+
+  #look<T>({ crop }: View, work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#withFallback((session) => {
       session.setCrop(crop);
-      return session.prepare(rgba, width, height);
+      return work(session);
     });
   }
 
@@ -168,45 +168,11 @@ export class Engine {
     if (this.#head === undefined) this.#model = modelOf(this.#session!.info());
   }
 
-  embed({ rgba, width, height }: Pixels, { crop }: View): Promise<Float32Array> {
-    return this.#withFallback((session) => {
-      session.setCrop(crop);
-      return session.embed(rgba, width, height);
-    });
-  }
-
   /** Answers by a head that was taught, or without one by the model's own. */
   use(head: string | undefined): void {
-    this.#apply(this.#session!, head);
+    this.#model = applyHead(this.#session!, head);
     this.#head = head;
     this.#probation.changeClasses();
-  }
-
-  #apply(session: Session, json: string | undefined): void {
-    const own = modelOf(session.info());
-    if (json === undefined) {
-      session.useHead(new Float32Array(), new Float32Array(), '');
-      this.#model = own;
-      return;
-    }
-    try {
-      const { weight, bias, labels, title, provenance } = JSON.parse(json) as Head;
-      session.useHead(new Float32Array(weight), new Float32Array(bias), JSON.stringify(labels));
-      const { length: classes } = labels;
-      this.#model = {
-        ...own,
-        labels,
-        classes,
-        title: title ?? undefined,
-        provenance,
-        explains: true,
-      };
-    } catch (error) {
-      throw causedBy(
-        error,
-        new OptionError(`What was taught is not for this model (${clause(error)}).`),
-      );
-    }
   }
 
   /** The model's file once more. */
@@ -250,8 +216,8 @@ export class Engine {
   async #comeBack(model: Blob): Promise<void> {
     this.#again = undefined;
     this.#isSecond = true;
-    const [cpu, choice, url] = [this.#session, this.#choice, this.#url];
-    const { adapter, speeds } = choice;
+    const [cpu, url] = [this.#session, this.#url];
+    const { adapter, speeds } = this.#choice;
     const reason = `The GPU device was lost and came back${adapter ? `: ${nameOf(adapter)}` : ''}.`;
     this.#watch.enterGpu();
     try {
@@ -332,7 +298,8 @@ export class Engine {
 
   /** From here on this one answers. */
   async #adopt(session: Session): Promise<void> {
-    await this.#name(session);
+    const names = await namesFor(session, this.#want);
+    if (names !== undefined) setLabels(session, names);
     const { runtime, threads = 1, tile, precision } = session.info();
     assertPromised(this.#want.model, modelOf(session.info()));
     this.#session = session;
@@ -342,7 +309,7 @@ export class Engine {
       tile: tile && { pixels: tile[0], channels: tile[1] },
       precision,
     };
-    this.#apply(session, this.#head);
+    this.#model = applyHead(session, this.#head);
   }
 
   /** Where the GPU runs and the choice is free, the CPU may prove faster. */
@@ -370,18 +337,6 @@ export class Engine {
     }
   }
 
-  /** Gives the classes the names asked for, or ImageNet's where they are missing. */
-  async #name(session: Session): Promise<void> {
-    const { classes, labels } = session.info();
-    let json = this.#want.labels ?? namesIn(this.#want.model.config);
-    if (json === undefined) {
-      if (labels.length > 0 || classes !== IMAGENET_CLASSES) return;
-      const url = new URL('./models/imagenet.json', import.meta.url).href;
-      json = new TextDecoder().decode(await download({ url, what: "ImageNet's class names" }));
-    }
-    setLabels(session, json);
-  }
-
   /** What failed on the GPU is left as it is: freeing it would call into a broken module. */
   async #fallBack(why: string, url?: string): Promise<void> {
     await this.#watch.leaveGpu(url);
@@ -390,43 +345,7 @@ export class Engine {
   }
 }
 
-/** What was taught, as it is kept: numbers in the order of `[features, classes]`, and what they mean. */
-interface Head {
-  weight: number[];
-  bias: number[];
-  labels: string[];
-  title: string | null;
-  provenance: string;
-}
-
-/** What is said of the model alone. */
-function modelOf(info: SessionInfo): ModelInfo {
-  const { runtime: _, threads: __, tile: ___, precision: ____, ...model } = info;
-  return model;
-}
-
-function setLabels(session: Session, json: string): void {
-  try {
-    session.setLabels(json);
-  } catch (error) {
-    throw causedBy(
-      error,
-      new OptionError(`The labels do not fit (${clause(error)}).`, 'invalid-labels'),
-    );
-  }
-}
-
 /** Another backend would say so again. */
 function isWrong(error: unknown): boolean {
   return error instanceof ModelError && error.code === 'wrong-model';
-}
-
-/** What timm says of a model's input: with the names that were given, or beside the file. */
-function configOf({ labels, model }: Creation): string | undefined {
-  return labels?.includes('"pretrained_cfg"') ? labels : model.config;
-}
-
-/** The configuration beside a model, where it names the classes. */
-function namesIn(config: string | undefined): string | undefined {
-  return config && /"(label_names|id2label)"\s*:\s*[[{]/.test(config) ? config : undefined;
 }

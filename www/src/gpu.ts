@@ -3,6 +3,7 @@
 
 import { BackendError, clause } from './errors.js';
 import type { AdapterInfo } from './options.js';
+import { ending } from './port.js';
 import { settle } from './settle.js';
 
 /** Adapters that compute on the CPU and do not always say so. */
@@ -53,8 +54,10 @@ export class Watch {
 
   constructor() {
     this.#watchDevices();
-    self.addEventListener('error', (event) => this.#trap(event, event.error));
-    self.addEventListener('unhandledrejection', (event) => this.#trap(event, event.reason));
+    const until = { signal: ending };
+    self.addEventListener('error', (event) => this.#trap(event, event.error), until);
+    self.addEventListener('unhandledrejection', (event) => this.#trap(event, event.reason), until);
+    ending?.addEventListener('abort', () => void this.leaveGpu());
   }
 
   /** Runs `work`; rejects as soon as, or if by its end, something has failed. */
@@ -110,6 +113,8 @@ export class Watch {
 
   #trap(event: Event, reason: unknown): void {
     if (!(reason instanceof WebAssembly.RuntimeError)) return;
+    // A page has other modules than this.
+    if (ending && this.#guarding === 0) return;
     event.preventDefault(); // It is told of, in a sentence; the page need not see it a hundred times.
     // What the GPU's module still had to do may fail long after the CPU has taken over. Some browsers
     // do not say which module a trap is from; the CPU's can come only while it works.

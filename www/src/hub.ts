@@ -1,7 +1,7 @@
 // Models of the Hugging Face hub by their names: hf:USER/REPO, with a file in it and a revision where
 // they matter. Asks the hub which files there are, and says which of them is the model.
 
-import { OptionError } from './errors.js';
+import { causedBy, DownloadError, OptionError, clause } from './errors.js';
 import { download } from './fetch.js';
 
 const HUB = 'https://huggingface.co';
@@ -81,7 +81,13 @@ async function json(url: string, what: string, signal?: AbortSignal): Promise<ob
   const bytes = await download({ url, what, signal });
   try {
     return Object(JSON.parse(new TextDecoder().decode(bytes)));
-  } catch {
-    throw new OptionError(`What came for ${what} from ${url} is no JSON. Give the file’s address.`);
+  } catch (error) {
+    throw causedBy(
+      error,
+      new DownloadError(
+        'truncated',
+        `What came for ${what} from ${url} is no JSON (${clause(error)}). Give the file’s address.`,
+      ),
+    );
   }
 }

@@ -1,2 +1,2 @@
-/** The worker's code around a port: scripts/build.mjs makes `inline.js` of worker.ts. */
-export function serve(port: MessagePort): void;
+/** The worker’s code around a port, until `end`: scripts/build.mjs makes `inline.js` of worker.ts. */
+export function serve(port: MessagePort, end: AbortSignal): void;

@@ -2,11 +2,11 @@
 // this device once the network built from them has proved that they are a model.
 
 import { forget, recall, store, type Kept } from './cache.js';
-import { causedBy, DownloadError, ModelError, OptionError, clause } from './errors.js';
+import { DownloadError, ModelError, OptionError, clause } from './errors.js';
 import { download } from './fetch.js';
 import type { ModelInfo, ModelOrigin, Progress } from './options.js';
 import type { ModelSource } from './protocol.js';
-import { addressOfShard, archive, shardsOf } from './shards.js';
+import { addressOfShard, archive, bytesOf, shardsOf } from './shards.js';
 
 export type Report = (progress: Progress) => void;
 
@@ -33,7 +33,7 @@ export async function readModel(source: ModelSource, report: Report): Promise<Lo
   const whole = ({ length }: Uint8Array) =>
     report({ stage: 'model', loaded: length, total: length });
   if ('blob' in source) {
-    const bytes = await readFile(source.blob);
+    const bytes = await bytesOf(source.blob, 'The given model file');
     whole(bytes);
     const sha256 = source.sha256 && (await digest(bytes));
     assertWanted(source.sha256, sha256, 'The given model file');
@@ -95,7 +95,7 @@ async function withShards(
       'A SHA-256 is that of one file, and a model.json comes with shards. Give no sha256 for it.',
     );
   }
-  if (!/^https?:/.test(url)) {
+  if (/^(blob|data):/.test(url)) {
     throw new ModelError(
       'A model.json from an address of one file alone has no shards beside it. Give it and its shards as a list of files.',
     );
@@ -116,20 +116,6 @@ async function withShards(
     parts.push([path, new Blob([bytes])]);
   }
   return new Uint8Array(await archive(parts).arrayBuffer());
-}
-
-async function readFile(file: Blob): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return new Uint8Array(await file.arrayBuffer());
-  } catch (error) {
-    throw causedBy(
-      error,
-      new ModelError(
-        `The given model file cannot be read (${clause(error)}): it was probably changed or taken away since it was chosen. Choose it again.`,
-        'unreadable',
-      ),
-    );
-  }
 }
 
 /**

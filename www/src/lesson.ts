@@ -1,7 +1,7 @@
 // Teaching other classes: what is shown, and what came of it. The learning itself is in Rust.
 
 import { OptionError, throwIfAborted } from './errors.js';
-import { quote } from './options.js';
+import { isList, quote } from './options.js';
 import type { LessonReport, Step, Teaching } from './report.js';
 import type { ImageSource } from './source.js';
 
@@ -127,7 +127,7 @@ export function checkHead(lesson: { head: string } | undefined): string | undefi
 }
 
 function checkClasses(classes: Iterable<TeachClass>): Iterable<TeachClass> {
-  if (typeof classes === 'object' && Symbol.iterator in (classes ?? {})) return classes;
+  if (isList(classes)) return classes;
   throw new OptionError(
     `classes is ${quote(classes)}. Give a list of { label, images }, of 2 to 20 classes.`,
   );
@@ -139,6 +139,6 @@ function checkLabel(label: unknown): string {
 }
 
 function checkImages({ label, images }: TeachClass): TeachClass['images'] {
-  if (typeof images === 'object' && Symbol.iterator in (images ?? {})) return images;
+  if (isList(images)) return images;
   throw new OptionError(`The images of "${label}" are ${quote(images)}. Give a list of pictures.`);
 }

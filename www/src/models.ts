@@ -5,7 +5,7 @@ import { forget, list, type CachedModel } from './cache.js';
 import { causedBy, DownloadError, OptionError, clause } from './errors.js';
 import { download } from './fetch.js';
 import { findOnHub, isOfHub } from './hub.js';
-import { quote, type CreateOptions } from './options.js';
+import { isList, quote, type CreateOptions } from './options.js';
 import type { ModelSource } from './protocol.js';
 import { checkWhere } from './start.js';
 import { packFiles } from './shards.js';
@@ -99,8 +99,8 @@ export async function modelSource(
   if (model instanceof Uint8Array) {
     return { blob: new Blob([model as Uint8Array<ArrayBuffer>]), sha256 };
   }
-  if (isList(model)) {
-    const files = [...model];
+  const files = isList(model) ? [...model] : undefined;
+  if (files?.every((file) => file instanceof File)) {
     if (sha256 && files.length > 1) {
       throw new OptionError('A sha256 is that of one file, and several were given. Leave it out.');
     }
@@ -136,13 +136,6 @@ export async function modelSource(
 
 function isId(text: string): boolean {
   return !/[/:]|\.(safetensors|h5|hdf5|keras|pth|pt|ckpt|bin|json)$/i.test(text);
-}
-
-function isList(model: unknown): model is Iterable<File> {
-  const files = typeof model === 'object' &&
-    model &&
-    Symbol.iterator in model && [...(model as [])];
-  return Boolean(files) && (files as unknown[]).every((file) => file instanceof File);
 }
 
 function isPublished({ id, url }: RegistryModel, assetBase?: string): boolean {

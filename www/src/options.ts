@@ -321,9 +321,13 @@ export function checkIndex(index: unknown, classes: number): number | undefined 
   throw new OptionError(`index is ${quote(index)}. Give a whole number from 0 to ${classes - 1}.`);
 }
 
-/** A string is a list too, of its letters. */
+/** A string would be a list too, of its letters. */
+export function isList(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}
+
 export function checkSources<T>(sources: Iterable<T>): Iterable<T> {
-  if (typeof sources === 'object' && Symbol.iterator in (sources ?? {})) return sources;
+  if (isList(sources)) return sources;
   throw new OptionError(
     `Cannot classify all of ${quote(sources)}. Give a list of pictures; for a single one, call classify.`,
   );

@@ -8,6 +8,9 @@ import type { Picture, Request } from './protocol.js';
 import type * as web from './port.js';
 
 const parent = parentPort!;
+
+export const ending: typeof web.ending = undefined;
+
 let order: Promise<void> = Promise.resolve();
 
 export const port: typeof web.port = {

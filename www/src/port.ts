@@ -6,3 +6,6 @@ interface Port {
 }
 
 export const port = globalThis as unknown as Port;
+
+/** When the work ends, where that does not end all that it has started: on the page. */
+export const ending: AbortSignal | undefined = undefined;

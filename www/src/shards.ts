@@ -1,7 +1,7 @@
 // Models of several files: TensorFlow.js's model.json and the shards that it names, as one archive
 // that the reader of Keras's files takes. What is in it is checked there.
 
-import { ModelError, OptionError, clause } from './errors.js';
+import { causedBy, ModelError, OptionError, clause } from './errors.js';
 
 /** Most shards; TensorFlow.js makes them of 4 MB. */
 const MOST_SHARDS = 1000;
@@ -63,7 +63,7 @@ export function addressOfShard(path: string, model: string): string {
 export async function packFiles(given: Iterable<File>): Promise<File> {
   const files = [...given];
   for (const model of files.filter(({ name }) => /\.json$/i.test(name))) {
-    const shards = shardsOf(await bytesOf(model));
+    const shards = shardsOf(await bytesOf(model, model.name));
     if (!shards) continue;
     const parts = shards.paths.map((path): [string, File] => {
       const name = path.slice(path.lastIndexOf('/') + 1);
@@ -83,13 +83,16 @@ export async function packFiles(given: Iterable<File>): Promise<File> {
   );
 }
 
-async function bytesOf(file: File): Promise<Uint8Array> {
+export async function bytesOf(file: Blob, name: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return new Uint8Array(await file.arrayBuffer());
   } catch (error) {
-    throw new ModelError(
-      `${file.name} cannot be read (${clause(error)}): it was probably changed or taken away since it was chosen. Choose it again.`,
-      'unreadable',
+    throw causedBy(
+      error,
+      new ModelError(
+        `${name} cannot be read (${clause(error)}): it was probably changed or taken away since it was chosen. Choose it again.`,
+        'unreadable',
+      ),
     );
   }
 }

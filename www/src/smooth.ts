@@ -58,7 +58,7 @@ export class Pace {
   /** Answers a second, with this one. */
   answered(): number {
     const now = performance.now();
-    this.#times = [...this.#times.filter((time) => time > now - WINDOW).slice(-WINDOW), now];
+    this.#times = [...this.#times.filter((time) => time > now - WINDOW), now];
     const first = this.#times[0]!;
     return now > first ? ((this.#times.length - 1) * 1000) / (now - first) : 0;
   }

@@ -28,18 +28,22 @@ export const start: typeof web.start = () => {
   const worker = new Worker(new URL('./node-worker.js', import.meta.url), { execArgv: [] });
   const asked = new Set<number>();
   const count = () => (asked.size > 0 ? worker.ref() : worker.unref());
-  worker.on('message', ({ id }: { id?: number }) => {
-    if (id !== undefined) asked.delete(id);
+  worker.on('message', ({ type, id }: { type: string; id?: number }) => {
+    // A lesson's steps come before its answer.
+    if (id !== undefined && type !== 'step') asked.delete(id);
     count();
   });
   let reason = 'it ended';
+  /** Tells all who wait, once the worker has ended. */
+  let tell: (() => void) | undefined;
   worker.on('error', (error) => (reason = messageOf(error)));
   return {
     postMessage(message, transfer) {
       const { type, id } = message as { type: string; id: number };
       if (type !== 'cancel') asked.add(id);
       count();
-      worker.postMessage(message, transfer as never);
+      if (tell) queueMicrotask(tell);
+      else worker.postMessage(message, transfer as never);
     },
     addEventListener(type: 'message' | 'error', listener: (event: never) => void) {
       if (type === 'error') {
@@ -47,13 +51,17 @@ export const start: typeof web.start = () => {
         return;
       }
       worker.on('message', (data) => listener({ data } as never));
-      // Nobody else would tell those who wait.
+      // Nobody else would tell those who wait, or ask later.
       worker.on('exit', () => {
         const message = `The worker has failed (${clause(reason)}). Create a new classifier.`;
-        for (const id of asked) {
-          const data: Reply = { type: 'failed', id, error: { code: 'worker-failed', message } };
-          listener({ data } as never);
-        }
+        tell = () => {
+          for (const id of asked) {
+            asked.delete(id);
+            const data: Reply = { type: 'failed', id, error: { code: 'worker-failed', message } };
+            listener({ data } as never);
+          }
+        };
+        tell();
       });
     },
     terminate: () => void worker.terminate(),

@@ -53,16 +53,17 @@ function apart(url: string): Worker {
   return isForeign(url) ? bootstrap(url) : new Worker(url, { type: 'module' });
 }
 
-/** The worker's code on the page itself, each time anew, so that nothing of it stays when it ends. */
+/** The worker's code on the page itself, each time anew: a later one begins with nothing of an earlier. */
 function onPage(assetBase?: string): Workplace {
   const { port1, port2 } = new MessageChannel();
+  const end = new AbortController();
   let fail: (event: { message: string }) => void = () => {};
   const code =
     assetBase === undefined
       ? import('./inline.js')
       : import(/* webpackIgnore: true */ /* @vite-ignore */ new URL('inline.js', assetBase).href);
   code.then(
-    ({ serve }) => serve(port2),
+    ({ serve }) => end.signal.aborted || serve(port2, end.signal),
     (error: unknown) => fail({ message: clause(error) }),
   );
   return {
@@ -79,6 +80,7 @@ function onPage(assetBase?: string): Workplace {
       }
     },
     terminate: () => {
+      end.abort();
       port1.close();
       port2.close();
     },

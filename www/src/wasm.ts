@@ -172,12 +172,9 @@ export async function loadRuntime(
     open: async (model, backend, { precision, input }) => {
       const how = [backend, precision, input] as const;
       if (!isKeras(model)) return wrap(await module.Session.create(model, ...how));
-      const file = await openKeras(model);
-      try {
-        return wrap(await module.Session.createFromKeras(file, ...how));
-      } finally {
-        file.free();
-      }
+      return withKeras(model, async (file) =>
+        wrap(await module.Session.createFromKeras(file, ...how)),
+      );
     },
   };
 }
@@ -220,20 +217,32 @@ function isKeras(model: Uint8Array): boolean {
   return name.endsWith('.json') || name.endsWith('.h5');
 }
 
-/** Opens a Keras file in the module for such files, which is nearly as large as one that computes. */
-async function openKeras(model: Uint8Array): Promise<keras.KerasFile> {
+let kerasIsUp: Promise<unknown> | undefined;
+
+/** Opens a Keras file in the module for such files, which is larger than one that computes. */
+async function withKeras<T>(
+  model: Uint8Array,
+  use: (file: keras.KerasFile) => T | Promise<T>,
+): Promise<T> {
   const url = new URL('./wasm/keras_bg.wasm', import.meta.url).href;
   const what = 'the module that reads Keras files';
-  await keras.default({ module_or_path: await compile({ url, what }) });
-  return new keras.KerasFile(model);
+  kerasIsUp ??= compile({ url, what })
+    .then((module_or_path) => keras.default({ module_or_path }))
+    .catch((error: unknown) => {
+      kerasIsUp = undefined; // Perhaps later.
+      throw error;
+    });
+  await kerasIsUp;
+  const file = new keras.KerasFile(model);
+  try {
+    return await use(file);
+  } finally {
+    file.free();
+  }
 }
 
 function wrap(built: Awaited<ReturnType<Module['Session']['create']>>): Session {
-  const session = built as typeof built &
-    Pick<Session, 'setCrop' | 'setLabels' | 'useHead'> & {
-      prove?(): Promise<void>;
-      embed(rgba: Uint8Array, width: number, height: number): Promise<unknown>;
-    };
+  const session = built as typeof built & { prove?(): Promise<void> };
   return {
     useHead: (...head) => session.useHead(...head),
     embed: (...picture) => session.embed(...picture) as Promise<Float32Array>,
@@ -273,7 +282,7 @@ export async function loadTeacher(): Promise<Teacher> {
     begin: (...given) => new teacher.Lesson(...given),
     write: async (model, head) => {
       if (!isKeras(model)) return teacher.write(model, head);
-      return teacher.writeFromKeras(await openKeras(model), head);
+      return withKeras(model, (file) => teacher.writeFromKeras(file, head));
     },
   };
 }

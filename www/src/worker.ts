@@ -36,7 +36,7 @@ async function handle(request: Exclude<Request, { type: 'cancel' }>): Promise<vo
   }
   try {
     const reply = await answer(request);
-    send(reply, reply.type === 'prepared' ? [reply.result.input.buffer] : []);
+    send(reply, buffersOf(reply));
   } catch (error) {
     send({ type: 'failed', id: request.id, error: toPlain(error) });
   } finally {
@@ -153,6 +153,18 @@ function changed({ info }: Engine): ClassifierInfo | undefined {
   const isNew = info.reason !== toldReason;
   toldReason = info.reason;
   return isNew ? info : undefined;
+}
+
+/** What is given away rather than copied: nothing here needs it afterwards. */
+function buffersOf(reply: Reply): Transferable[] {
+  switch (reply.type) {
+    case 'prepared':
+      return [reply.result.input.buffer];
+    case 'written':
+      return [reply.bytes.buffer];
+    default:
+      return [];
+  }
 }
 
 function send(reply: Reply, transfer: Transferable[] = []): void {
