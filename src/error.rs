@@ -48,6 +48,14 @@ pub enum Error {
     Preprocess(String),
 }
 
+impl Error {
+    /// For `map_err`, where something is done to this file or folder.
+    pub fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
 /// Longest text of a file's own that a message quotes, in characters.
 const QUOTED: usize = 120;
 

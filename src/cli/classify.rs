@@ -104,7 +104,7 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
     } else {
         std::fs::read(path)
     };
-    read.map_err(|source| Error::Io { action: "read", path: path.display().to_string(), source })
+    read.map_err(Error::io("read", path))
 }
 
 /// Says what runs; beside JSON only when it is not what was asked for.

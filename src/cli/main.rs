@@ -157,7 +157,7 @@ fn labelled(mut file: ModelFile, sidecar: Option<&str>) -> Result<ModelFile> {
 
 /// A whole file.
 fn read(path: &str) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })
+    std::fs::read(path).map_err(Error::io("read", Path::new(path)))
 }
 
 /// Whole or not at all: a crash half-way leaves what was there.

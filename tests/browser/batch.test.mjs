@@ -2,10 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
+import { BLANK, PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
 
-/** A page of the site that does nothing by itself. */
-const BLANK = '/about/licence.txt';
 /** f32 sums in another order; the GPU's are the furthest apart. */
 const SAME = 2e-3;
 

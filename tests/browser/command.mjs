@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** `XCEPTION` names another one than that of the native tests. */
@@ -11,7 +13,22 @@ const XCEPTION =
 
 /** What `xception classify` answers on the CPU: an answer for each picture. */
 export function classified(...args) {
+  return JSON.parse(run('classify', '--json', '--backend', 'cpu', ...args));
+}
+
+/** The bytes of this model's file with numbers of another type. */
+export function converted(model, dtype) {
+  const folder = mkdtempSync(join(tmpdir(), 'xception-web-converted-'));
+  const file = join(folder, 'model.safetensors');
+  try {
+    run('convert', model, file, '--dtype', dtype);
+    return readFileSync(file);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function run(...command) {
   assert.ok(existsSync(XCEPTION), `${XCEPTION} is not there: cargo build --release makes it.`);
-  const command = ['classify', '--json', '--backend', 'cpu', ...args];
-  return JSON.parse(execFileSync(XCEPTION, command, { encoding: 'utf8' }));
+  return execFileSync(XCEPTION, command, { encoding: 'utf8' });
 }

@@ -2,10 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
-
-/** A page of the site that does nothing by itself. */
-const BLANK = '/about/licence.txt';
+import { BLANK, PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
 
 /** Of int8 weights scores move by a few hundredths; more would be another model. */
 const Q8 = 0.15;

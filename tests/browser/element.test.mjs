@@ -4,12 +4,10 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { NO_GPU, PATIENCE, SAMPLES, start } from './harness.mjs';
+import { FAKE_CAMERA, NO_GPU, PATIENCE, SAMPLES, start } from './harness.mjs';
 
 const require = createRequire(new URL('../../www/package.json', import.meta.url));
 const { AxeBuilder } = require('@axe-core/playwright');
-
-const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 
 /** A page of someone who writes no script; with the site's own strict policy. */
 const page = (inside) => `<!doctype html><html lang="en"><title>Mine</title>

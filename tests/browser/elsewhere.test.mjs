@@ -4,10 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { serve } from '../../www/serve.mjs';
-import { PATIENCE, start } from './harness.mjs';
+import { BLANK, PATIENCE, start } from './harness.mjs';
 
-/** A page of the site that does nothing by itself. */
-const BLANK = '/about/licence.txt';
 const README = readFileSync(new URL('../../www/README.md', import.meta.url), 'utf8');
 
 /** What the README says that a page must allow for a CDN, and nothing else. */

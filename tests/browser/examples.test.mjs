@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { NO_GPU, PATIENCE, start } from './harness.mjs';
+import { FAKE_CAMERA, NO_GPU, PATIENCE, start } from './harness.mjs';
 
 const WWW = new URL('../../www/', import.meta.url);
 const { transform } = createRequire(new URL('package.json', WWW))('esbuild');
@@ -22,7 +22,6 @@ const EXAMPLES = [
   })),
 );
 
-const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 /** An empty page at the top of the site, where the addresses of the examples begin. */
 const PAGE = '/example.html';
 /** How many lines an example that goes on for ever prints before it is stopped. */
@@ -106,7 +105,8 @@ describe('the examples of the README', { timeout: PATIENCE }, () => {
       // Other hosts are none of this test's.
       await page.context().route(/^https:/, (route) => route.fulfill({ status: 503 }));
       const printed = [];
-      page.on('console', (message) => printed.push(message.text()));
+      // What the browser says itself is none of the example's.
+      page.on('console', (message) => message.type() === 'log' && printed.push(message.text()));
       const names = parameters
         .split(',')
         .map((one) => one.split(':')[0].trim())

@@ -6,12 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { POLICY } from '../../www/serve.mjs';
-import { NO_GPU, PATIENCE, SITE, start } from './harness.mjs';
+import { BLANK, FAKE_CAMERA, NO_GPU, PATIENCE, SITE, start } from './harness.mjs';
 
-/** A page of the site that does nothing by itself. */
-const BLANK = '/about/licence.txt';
-
-const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 const MODEL = join(SITE, 'xception-web/models/drawings.safetensors');
 const THREADS = '/xception-web/wasm/threads_bg.wasm';
 const LIST = '/xception-web/models/registry.json';

@@ -2,10 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NO_GPU, PATIENCE, start } from './harness.mjs';
-
-/** A page of the site that does nothing by itself. */
-const BLANK = '/about/licence.txt';
+import { BLANK, FAKE_CAMERA, NO_GPU, PATIENCE, start } from './harness.mjs';
 
 /** Takes away what Chrome 98, Firefox 114 or Safari 16.4 does not have, on the page or in the worker. */
 function age() {
@@ -41,8 +38,6 @@ function age() {
   // Firefox 132 was the first of its kind.
   if (globalThis.HTMLVideoElement) delete HTMLVideoElement.prototype.requestVideoFrameCallback;
 }
-
-const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 
 test('browsers as old as the README says suffice', { timeout: PATIENCE }, async () => {
   const site = await start({ flags: [...NO_GPU, ...FAKE_CAMERA], worker: `(${age})();` });

@@ -20,6 +20,12 @@ export const PATIENCE = 240_000;
 export const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 export const NO_GPU = ['--disable-gpu'];
 
+/** A camera that shows a turning disc, and a yes to whoever asks for it. */
+export const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
+/** A page of the site with no script of its own. */
+export const BLANK = '/about/licence.txt';
+
 /** For pages that give the package what the site's own page never does: `blob:` addresses, films. */
 export const WITH_BLOBS = {
   'Content-Security-Policy': POLICY.replace(

@@ -6,10 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { miniXception } from './full.mjs';
-import { PATIENCE, SITE, start } from './harness.mjs';
-
-/** A page of the site that does nothing by itself. */
-const BLANK = '/about/licence.txt';
+import { BLANK, PATIENCE, SITE, start } from './harness.mjs';
 
 const MODEL = readFileSync(join(SITE, 'xception-web/models/drawings.safetensors'));
 const OTHER = miniXception(7);

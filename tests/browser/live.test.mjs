@@ -2,12 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { NO_GPU, PATIENCE, WITH_BLOBS, start } from './harness.mjs';
-
-/** A page of the site that does nothing by itself. */
-const BLANK = '/about/licence.txt';
-
-const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+import { BLANK, FAKE_CAMERA, NO_GPU, PATIENCE, WITH_BLOBS, start } from './harness.mjs';
 
 /** Milliseconds after which what still waits waits for ever. */
 const NEVER = 30_000;

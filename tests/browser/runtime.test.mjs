@@ -2,15 +2,12 @@
 // give one answer.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { converted } from './command.mjs';
 import { PATIENCE, start } from './harness.mjs';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const DRAWINGS = fileURLToPath(new URL('../../www/models/drawings.safetensors', import.meta.url));
 
 /** Sums in another order, or fused: far below what a label could show. */
 const TOLERANCE = 1e-4;
@@ -22,21 +19,6 @@ const PLAIN_HEADERS = {
   'Cross-Origin-Opener-Policy': 'unsafe-none',
   'Cross-Origin-Embedder-Policy': 'unsafe-none',
 };
-
-/** The drawings' model in int8. */
-function int8() {
-  const folder = mkdtempSync(join(tmpdir(), 'xception-web-q8-'));
-  try {
-    const [from, to] = [
-      join(ROOT, 'www/models/drawings.safetensors'),
-      join(folder, 'q8.safetensors'),
-    ];
-    execFileSync(join(ROOT, 'target/release/xception'), ['convert', from, to, '--dtype', 'q8']);
-    return readFileSync(to).toString('base64');
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 /** Classifies a sample; `worker` runs in the worker first. `model`: in base64. */
 async function run({ worker, headers, model, options }) {
@@ -107,7 +89,7 @@ test(
   'int8 gives one answer in every build, close to that of the other weights',
   patience,
   async () => {
-    const model = int8();
+    const model = converted(DRAWINGS, 'q8').toString('base64');
     const exact = await run({ options: { threads: 1 } });
     const worker = 'WebAssembly.validate = () => false;';
     const builds = [

@@ -5,7 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { NO_GPU, SOFTWARE_GPU, start } from './harness.mjs';
+import { BLANK, NO_GPU, SOFTWARE_GPU, start } from './harness.mjs';
 
 const { values: given } = parseArgs({
   options: {
@@ -19,8 +19,6 @@ const cycles = Number(given.cycles);
 const frames = Number(given.frames);
 const rounds = Number(given.rounds);
 
-/** A page of the site that does nothing by itself. */
-const BLANK = '/about/licence.txt';
 /** Megabytes by which the page's own heap may end above: code that the engine compiles late. */
 const HEAP_GROWTH = 2;
 /**

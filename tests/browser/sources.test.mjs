@@ -3,9 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { NO_GPU, PATIENCE, start } from './harness.mjs';
-
-const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+import { FAKE_CAMERA, NO_GPU, PATIENCE, start } from './harness.mjs';
 
 describe('live', { timeout: PATIENCE }, () => {
   let site;

@@ -6,7 +6,17 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { NO_GPU, PATIENCE, SAMPLES, drop, dropBytes, labelsFor, ready, start } from './harness.mjs';
+import {
+  FAKE_CAMERA,
+  NO_GPU,
+  PATIENCE,
+  SAMPLES,
+  drop,
+  dropBytes,
+  labelsFor,
+  ready,
+  start,
+} from './harness.mjs';
 
 /** Sums of hundreds of products in another order, relative to the largest value. */
 const TOLERANCE = 1e-4;
@@ -15,8 +25,6 @@ const TOLERANCE = 1e-4;
 const DEEP = gunzipSync(
   readFileSync(fileURLToPath(new URL('../fixtures/models/deep.h5.gz', import.meta.url))),
 );
-
-const FAKE_CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 
 describe('why', { timeout: PATIENCE }, () => {
   let site;

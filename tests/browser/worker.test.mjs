@@ -2,10 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
-
-/** A page of the site that does nothing by itself. */
-const BLANK = '/about/licence.txt';
+import { BLANK, PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
 
 const options = { timeout: PATIENCE };
 

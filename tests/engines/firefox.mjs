@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Driver, PATIENCE, Program, byWebDriver } from './driver.mjs';
 
-/** Quiet, asking nobody for anything, and with a camera that shows a moving colour. */
+/** Quiet, and asking nobody for anything. */
 const PREFERENCES = {
   'app.update.disabledForTesting': true,
   'browser.shell.checkDefaultBrowser': false,

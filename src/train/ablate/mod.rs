@@ -73,7 +73,7 @@ pub fn run(plan: &Plan, tell: &dyn Fn(&str)) -> Result<Summary> {
         )));
     }
     let trials = plan.out.join("trials");
-    fs::create_dir_all(&trials).map_err(|source| io("create", &trials, source))?;
+    fs::create_dir_all(&trials).map_err(Error::io("create", &trials))?;
     // Drawings take time, and none are needed where all has been done before.
     let mut pools = None;
     let subject = match &plan.data {
@@ -121,7 +121,7 @@ pub fn run(plan: &Plan, tell: &dyn Fn(&str)) -> Result<Summary> {
 
 /// A run that was finished before.
 fn earlier(path: &Path, samples: u64, subject: &Subject) -> Result<Outcome> {
-    let text = fs::read_to_string(path).map_err(|source| io("read", path, source))?;
+    let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
     let outcome: Outcome = serde_json::from_str(&text)
         .map_err(|error| Error::Training(format!("{} is damaged: {error}; remove it", path.display())))?;
     if outcome.samples != samples {
@@ -145,10 +145,6 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::Training(format!("cannot write the results as JSON: {error}")))?;
     Ok(text + "\n")
-}
-
-fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Io { action, path: path.display().to_string(), source }
 }
 
 fn bar(samples: u64, message: String) -> ProgressBar {

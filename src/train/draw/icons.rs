@@ -13,7 +13,7 @@ pub const TRAINING_SETS: &[&str] = &["noto", "noto-v1", "twemoji", "fluent-emoji
 pub const UNSEEN_SET: &str = "openmoji";
 /// Where `npm ci --prefix src/train/icons` puts the sets.
 pub const DEFAULT_DIR: &str = "src/train/icons/node_modules/@iconify-json";
-/// The same from this folder, where Cargo runs its tests.
+/// The same from the crate's folder, where Cargo runs its tests.
 #[cfg(test)]
 pub const INSTALLED: &str = "icons/node_modules/@iconify-json";
 

@@ -10,7 +10,7 @@ use crate::draw::icons::{IconSet, UNSEEN_SET};
 use crate::draw::render::render;
 use crate::draw::texture;
 use crate::judge::drawings::{in_front, positions};
-use crate::judge::tally::Tally;
+use crate::judge::tally::{Tally, share};
 use crate::random::{Random, Stream};
 use crate::supply::drawings::Drawings;
 use xception_web::calibration::Calibration;
@@ -237,8 +237,7 @@ pub(super) async fn outside(
             let scores = calibration.scores(&classifier.logits(picture.view()?).await?);
             named += usize::from(calibration.knows(&scores));
         }
-        let share = named as f64 / pictures.len().max(1) as f64;
-        found.push(Outside { kind, pictures: pictures.len(), named: share });
+        found.push(Outside { kind, pictures: pictures.len(), named: share(named, pictures.len()) });
     }
     Ok(found)
 }

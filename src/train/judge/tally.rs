@@ -9,7 +9,7 @@ pub(super) struct Tally {
     /// All of them.
     pub pictures: usize,
     /// Those whose likeliest class is right.
-    pub first: usize,
+    first: usize,
     five: usize,
     known_right: usize,
     known_wrong: usize,

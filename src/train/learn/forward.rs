@@ -37,7 +37,7 @@ pub fn logits(model: &Xception, config: &XceptionConfig, mut x: Tensor<4>) -> Te
 /// Plain 3×3 convolution without padding, batch norm, ReLU.
 fn valid(conv: &ConvNorm, x: Tensor<4>, stride: usize) -> Tensor<4> {
     let [b, h, w, c] = x.dims();
-    let [h, w] = [h, w].map(|side| (side - 3) / stride + 1);
+    let [h, w] = ops::windowed([h, w], stride);
     let kernel = conv.conv.weight.val();
     let to = kernel.dims()[0];
     let kernel = kernel.permute([2, 3, 1, 0]).reshape([9 * c, to]);

@@ -16,11 +16,7 @@ pub fn read(path: &Path) -> Result<ModelFile> {
         Error::Io { .. } => error,
         other => Error::Training(format!("cannot start from {}: {other}", path.display())),
     };
-    let bytes = std::fs::read(path).map_err(|source| Error::Io {
-        action: "read",
-        path: path.display().to_string(),
-        source,
-    })?;
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     let file = with_shards(path, bytes).and_then(ModelFile::parse).map_err(named)?;
     if file.config.face.is_some() || !file.config.hidden.is_empty() {
         return Err(Error::Training(format!(

@@ -125,11 +125,7 @@ fn applied(
 
 /// The fields of a settings file.
 fn parse(path: &Path) -> Result<Map<String, Value>> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
-        action: "read",
-        path: path.display().to_string(),
-        source,
-    })?;
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
     let failed = |what: String| {
         Error::Option(format!("{} is neither TOML nor JSON with settings: {what}", path.display()))
     };

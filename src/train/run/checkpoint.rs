@@ -76,7 +76,7 @@ impl RunFolder {
                 path.display()
             )));
         }
-        fs::create_dir_all(path).map_err(|source| io("create", path, source))?;
+        fs::create_dir_all(path).map_err(Error::io("create", path))?;
         folder.keep(kept)?;
         folder.write(LOG, LOG_HEAD.as_bytes())?;
         folder.write_json(CONFIG, config)?;
@@ -165,7 +165,7 @@ impl RunFolder {
         let append = |path: &Path| {
             fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
         };
-        append(&path).map_err(|source| io("write", &path, source))?;
+        append(&path).map_err(Error::io("write", &path))?;
         let log = String::from_utf8_lossy(&self.read(LOG)?).into_owned();
         self.write(CURVES, curves(&log)?.as_bytes())
     }
@@ -176,7 +176,7 @@ impl RunFolder {
 
     fn read(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.file(name);
-        fs::read(&path).map_err(|source| io("read", &path, source))
+        fs::read(&path).map_err(Error::io("read", &path))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
@@ -205,10 +205,6 @@ fn average_file(state: State) -> String {
 
 fn optimizer_file(state: State) -> String {
     format!("optimizer-{}.bpk", state.epochs)
-}
-
-fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
-    Error::Io { action, path: path.display().to_string(), source }
 }
 
 fn record_error(error: impl std::fmt::Display) -> Error {

@@ -1,4 +1,4 @@
-//! A whole run: from drawings to a model file.
+//! A whole run: from pictures to a model file.
 
 mod about;
 pub mod checkpoint;

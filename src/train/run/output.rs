@@ -15,7 +15,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         let partial = partial(path);
         fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path))
     };
-    written.map_err(|source| failed(path, source))
+    written.map_err(Error::io("write", path))
 }
 
 /// Makes the file's folder, and fails if the file could not be written later.
@@ -24,7 +24,7 @@ pub fn prepare(path: &Path) -> Result<()> {
         return Ok(());
     }
     if path.is_dir() {
-        return Err(failed(path, io::ErrorKind::IsADirectory.into()));
+        return Err(Error::io("write", path)(io::ErrorKind::IsADirectory.into()));
     }
     let probe = || {
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
@@ -32,7 +32,7 @@ pub fn prepare(path: &Path) -> Result<()> {
         fs::write(&partial, [])?;
         fs::remove_file(&partial)
     };
-    probe().map_err(|source| failed(path, source))
+    probe().map_err(Error::io("write", path))
 }
 
 /// Renaming would put a file in its place.
@@ -44,10 +44,6 @@ fn partial(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     name.into()
-}
-
-fn failed(path: &Path, source: io::Error) -> Error {
-    Error::Io { action: "write", path: path.display().to_string(), source }
 }
 
 #[cfg(test)]

@@ -33,11 +33,7 @@ pub fn with_shards(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
                 return Err(damaged(format!("names the shard {shard} twice")));
             }
             let file = folder.join(shard);
-            let bytes = std::fs::read(&file).map_err(|source| Error::Io {
-                action: "read a shard of the model,",
-                path: file.display().to_string(),
-                source,
-            })?;
+            let bytes = std::fs::read(&file).map_err(Error::io("read a shard of the model,", &file))?;
             archive.add(shard, &bytes)?;
         }
     }

@@ -17,6 +17,11 @@ use burn::tensor::{Tensor, s};
 use xception_kernels::Act;
 use xception_web::model::Dialect;
 
+/// Height and width of what a 3×3 convolution without padding makes of such a picture.
+pub(crate) fn windowed(sides: [usize; 2], stride: usize) -> [usize; 2] {
+    sides.map(|side| (side - 3) / stride + 1)
+}
+
 /// Size and start of the windows of a 3×3 max-pool with stride 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolGeometry {

@@ -22,7 +22,7 @@ pub(crate) fn decode(path: &Path) -> Result<Picture, String> {
 
 /// The pictures of tiny-imagenet-200's validation set by class.
 pub(super) fn annotated(validation: &Path, annotations: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
-    let text = fs::read_to_string(annotations).map_err(|source| io(annotations, source))?;
+    let text = fs::read_to_string(annotations).map_err(Error::io("read", annotations))?;
     let mut classes: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let mut columns = line.split('\t');
@@ -54,7 +54,7 @@ pub(crate) fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn gather(folder: &Path, above: &mut Vec<PathBuf>, found: &mut Vec<PathBuf>) -> Result<()> {
-    let here = fs::canonicalize(folder).map_err(|source| io(folder, source))?;
+    let here = fs::canonicalize(folder).map_err(Error::io("read", folder))?;
     // A link to a folder above would never end.
     if above.contains(&here) {
         return Ok(());
@@ -83,7 +83,7 @@ pub(super) fn holds_folders(dir: &Path) -> Result<bool> {
 /// What is in a folder, sorted, but for hidden things.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir).and_then(|list| list.map(|e| Ok(e?.path())).collect());
-    let mut entries: Vec<PathBuf> = entries.map_err(|source| io(dir, source))?;
+    let mut entries: Vec<PathBuf> = entries.map_err(Error::io("read", dir))?;
     entries.retain(|path| !name(path).starts_with('.'));
     entries.sort();
     Ok(entries)
@@ -105,8 +105,4 @@ pub(super) fn is_synset(folder: &str) -> bool {
 
 fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-pub(super) fn io(path: &Path, source: std::io::Error) -> Error {
-    Error::Io { action: "read", path: path.display().to_string(), source }
 }

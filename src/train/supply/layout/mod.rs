@@ -1,5 +1,5 @@
 //! Which pictures a folder holds, and of which classes: the layouts that data sets come in, told apart by the folder
-//! alone. Only names and paths; nothing is decoded here.
+//! alone. Only names and paths; `read` decodes nothing.
 //!
 //! 1. `cat/…`, `dog/…`: one folder per class, its pictures at any depth.
 //! 2. `train/…` and `val/…`, each as 1.

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::files::io;
 use xception_web::error::{Error, Result};
 use xception_web::inside::{Object, short};
 
@@ -30,7 +29,7 @@ impl FolderNames {
     ///
     /// When it is neither, or names a folder twice.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|source| io(path, source))?;
+        let bytes = fs::read(path).map_err(Error::io("read", path))?;
         Self::parse(&bytes).map_err(|error| Error::Format(format!("{}: {error}", path.display())))
     }
 
@@ -77,7 +76,7 @@ impl FolderNames {
 
     /// WordNet's words of tiny-imagenet-200; the first of each is the label.
     pub(super) fn words(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|source| io(path, source))?;
+        let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
         let word = |line: &str| {
             let (id, words) = line.split_once('\t')?;
             Some((id.trim().to_owned(), words.split(',').next()?.trim().to_owned()))

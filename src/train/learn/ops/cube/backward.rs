@@ -6,7 +6,7 @@ use burn::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 
-use super::super::{PoolGeometry, TrainGradients};
+use super::super::{PoolGeometry, TrainGradients, windowed};
 use super::kernels::{self, TAPS};
 use super::{depthwise, divided, empty, lanes, product, summed, units};
 
@@ -131,7 +131,7 @@ impl TrainGradients for CubeBackend {
     fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], stride: usize) -> FloatTensor<Self> {
         let grad = into_contiguous(grad);
         let [_, h, wd, c] = shape;
-        let [rows, columns] = [h, wd].map(|side| (side - 3) / stride + 1);
+        let [rows, columns] = windowed([h, wd], stride);
         let back = empty(&grad, shape);
         let (cubes, dim) = units(&grad, shape.iter().product());
         // SAFETY: a unit writes its own number of `back`, and reads windows that there are.

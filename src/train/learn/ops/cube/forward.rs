@@ -7,7 +7,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::super::{AdamWStep, PoolGeometry, TrainOps};
+use super::super::{AdamWStep, PoolGeometry, TrainOps, windowed};
 use super::kernels::{self, TAPS};
 use super::{depthwise, divided, empty, product, summed, units};
 
@@ -108,7 +108,7 @@ impl TrainOps for CubeBackend {
     fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self> {
         let x = into_contiguous(x);
         let [b, h, wd, c] = x.shape().dims::<4>();
-        let [rows, columns] = [h, wd].map(|side| (side - 3) / stride + 1);
+        let [rows, columns] = windowed([h, wd], stride);
         let y = empty(&x, [b * rows * columns, TAPS * c]);
         let (cubes, dim) = units(&x, b * rows * columns * TAPS * c);
         // SAFETY: a unit writes its own number of `y`, and windows lie inside the picture.

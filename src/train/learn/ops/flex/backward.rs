@@ -5,7 +5,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
 use rayon::prelude::*;
 
-use super::super::{PoolGeometry, TrainGradients};
+use super::super::{PoolGeometry, TrainGradients, windowed};
 use super::{corner, depthwise, taps, tensor, window_max};
 use xception_kernels::wide;
 use xception_web::inside::Dense;
@@ -178,7 +178,7 @@ impl TrainGradients for Flex {
     fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], stride: usize) -> FloatTensor<Self> {
         let grad = Dense::of(grad);
         let [b, h, wd, c] = shape;
-        let [oh, ow] = [h, wd].map(|side| (side - 3) / stride + 1);
+        let [oh, ow] = windowed([h, wd], stride);
         let mut dx = vec![0.0; b * h * wd * c];
         dx.par_chunks_mut(h * wd * c).zip(grad.slice().par_chunks(oh * ow * 9 * c)).for_each(|(dx, rows)| {
             wide(

@@ -7,7 +7,7 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::TensorData;
 use rayon::prelude::*;
 
-use super::super::{AdamWStep, PoolGeometry, TrainOps};
+use super::super::{AdamWStep, PoolGeometry, TrainOps, windowed};
 use super::{corner, depthwise, tensor, window_max};
 use xception_kernels::wide;
 use xception_web::inside::Dense;
@@ -99,7 +99,7 @@ impl TrainOps for Flex {
     fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self> {
         let x = Dense::of(x);
         let [b, h, wd, c] = x.dims::<4>();
-        let [oh, ow] = [h, wd].map(|side| (side - 3) / stride + 1);
+        let [oh, ow] = windowed([h, wd], stride);
         let mut rows = vec![0.0; b * oh * ow * 9 * c];
         rows.par_chunks_mut(oh * ow * 9 * c).zip(x.slice().par_chunks(h * wd * c)).for_each(|(rows, x)| {
             for (p, row) in rows.chunks_exact_mut(9 * c).enumerate() {

@@ -17,5 +17,4 @@ pub mod product;
 pub mod sum;
 pub mod windows;
 
-/// Taps of a 3×3 kernel.
-pub const TAPS: usize = 9;
+pub use xception_kernels::TAPS;
