@@ -126,6 +126,44 @@ fn the_fused_network_is_the_plain_one_and_reads_each_tensor_once() {
     }
 }
 
+/// Channels in vectors of four, whose number no split and no look ahead divides.
+#[cfg(feature = "webgpu")]
+#[test]
+fn every_tile_of_a_gpu_makes_the_same_sums() {
+    use xception_web::fused::{TILES, set_tile};
+    let config = XceptionConfig {
+        stem: [8, 12],
+        entry: vec![vec![20, 20], vec![28, 44]],
+        exit: vec![44, 60],
+        // The widest only are in eight bits.
+        tail: vec![132, 148],
+        ..XceptionConfig::mini(Dialect::Keras, 8)
+    };
+    let mut values = Values::default();
+    config.init(&Device::flex()).map(&mut Shake(0)).visit(&mut values);
+    let read = |name: &str| Ok(values.found[name].clone());
+    let device = fused_devices().pop().unwrap();
+    for precision in [Precision::F32, Precision::Q8] {
+        let network = Fused::new(&config, &read, precision, &device).unwrap();
+        let shape = [2, 3, 39, 44];
+        let pictures =
+            Tensor::<4>::from_data(TensorData::new(noise(shape.iter().product(), 9), shape), &device);
+        let answer = |tile| {
+            set_tile(tile);
+            network.forward(pictures.clone()).into_data().try_into_vec_as::<f32>().unwrap()
+        };
+        // What the table says is held to plain operations by the other tests.
+        let expected = answer(None);
+        let scale = expected.iter().fold(1e-6f32, |scale, x| scale.max(x.abs()));
+        for tile in TILES {
+            for (a, b) in answer(Some(tile)).iter().zip(&expected) {
+                assert!((a - b).abs() <= NETWORK_TOLERANCE * scale, "{tile:?} {precision:?}: {a}, not {b}");
+            }
+        }
+        set_tile(None);
+    }
+}
+
 /// From the third picture of a shape on, a GPU runs what it recorded: with that picture's numbers, not the recorded
 /// one's, and not across a change of shape.
 #[test]

@@ -14,6 +14,6 @@ mod packer;
 mod reference;
 
 #[cfg(feature = "webgpu")]
-pub use cube::{Sides, TILES, set_software, set_tile, tile_of_adapter};
+pub use cube::{TILES, Tile, set_software, set_tile, tile_of_adapter};
 pub(crate) use network::on_gpu;
 pub use network::{Fused, Precision};

@@ -11,23 +11,10 @@
 
 use cubecl::prelude::*;
 
-/// Units of a workgroup, [`SIDE`] by [`SIDE`] tiles of a product.
-pub const UNITS: usize = 64;
-/// Tiles of a workgroup in either direction: neighbours share what they read.
-pub const SIDE: usize = 8;
+use super::tile::Tile;
+
 /// Taps of a 3×3 kernel.
 const TAPS: usize = 9;
-
-/// What one unit of a product makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tile {
-    /// Pixels.
-    pub rows: usize,
-    /// Vectors of output channels.
-    pub columns: usize,
-    /// Vectors in a panel of the packed weights.
-    pub panel: usize,
-}
 
 /// Where the pixels lie that a convolution reads.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
@@ -162,6 +149,77 @@ fn finish<N: Size>(
     at_least::<N>(y, floor)
 }
 
+/// Adds the products of some steps from `step` on: all that they need is asked for before the first is computed, so that
+/// a GPU waits for its memory once and not for each number.
+#[cube]
+fn products<M: Size, N: Size>(
+    x: &Tensor<Vector<f32, M>>,
+    w: &ComptimeOption<&Tensor<Vector<f32, N>>>,
+    words: &ComptimeOption<&Tensor<Vector<i32, N>>>,
+    sums: &Sequence<RuntimeCell<Vector<f32, N>>>,
+    starts: &Sequence<usize>,
+    panels: &Sequence<usize>,
+    step: usize,
+    #[comptime] ahead: usize,
+    #[comptime] tile: Tile,
+    #[comptime] panel: usize,
+    #[comptime] lead: bool,
+) {
+    let lanes = x.vector_size().comptime();
+    let mut values = Sequence::<Vector<f32, M>>::new();
+    let mut weights = Sequence::<Vector<f32, N>>::new();
+    #[unroll]
+    for i in 0..ahead {
+        #[unroll]
+        for row in 0..tile.rows {
+            values.push(relu::<M>(x[starts[row] + step + i], lead));
+        }
+        #[unroll]
+        for lane in 0..lanes {
+            #[unroll]
+            for j in 0..tile.columns {
+                let k = (step + i) * lanes + lane;
+                weights.push(weight::<N>(w, words, panels[j], k, panel));
+            }
+        }
+    }
+    #[unroll]
+    for k in 0..comptime!(ahead * lanes) {
+        #[unroll]
+        for j in 0..tile.columns {
+            let weight = weights[comptime!(k * tile.columns + j)];
+            #[unroll]
+            for row in 0..tile.rows {
+                let value = values[comptime!(k / lanes * tile.rows + row)].extract(comptime!(k % lanes));
+                let sum = sums.index(comptime!(row * tile.columns + j));
+                sum.store(sum.read() + Vector::new(value) * weight);
+            }
+        }
+    }
+}
+
+/// Brings together what the units of one tile have summed up, each in `sums`; which of their rows this unit has then.
+/// All units of the workgroup must come here.
+#[cube]
+fn gather<N: Size>(sums: &Sequence<RuntimeCell<Vector<f32, N>>>, unit: usize, #[comptime] tile: Tile) {
+    let tiles = comptime!(tile.units / tile.splits);
+    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(comptime!(tile.rows * tile.columns * tile.units));
+    #[unroll]
+    for at in 0..comptime!(tile.rows * tile.columns) {
+        shared[at * tile.units + unit] = sums.index(at).read();
+    }
+    sync_cube();
+    #[unroll]
+    for at in 0..comptime!(tile.rows * tile.columns) {
+        let mut sum = shared[at * tile.units + unit % tiles];
+        #[unroll]
+        for split in 1..tile.splits {
+            sum += shared[at * tile.units + split * tiles + unit % tiles];
+        }
+        sums.index(at).store(sum);
+    }
+}
+
 /// A 1×1 convolution: `x` `[pixels, inner]` by panels of weights `[K, PANEL]`, or of `words` `[K / 4, PANEL]` that hold
 /// four in int8 each, worth `steps`; with bias, residual and ReLU. The max-pool of `pooled` is added where there is one.
 /// Rows of a panel, of words too, are `depth`.
@@ -185,18 +243,21 @@ pub fn points<M: Size, N: Size>(
     left: usize,
     floor: f32,
     #[comptime] tile: Tile,
+    #[comptime] panel: usize,
     #[comptime] stride: usize,
     #[comptime] lead: bool,
 ) {
-    let across = (columns + comptime!(SIDE * tile.columns - 1)) / comptime!(SIDE * tile.columns);
-    let cube = ABSOLUTE_POS / UNITS;
-    let unit = ABSOLUTE_POS % UNITS;
-    let column = (cube % across * SIDE + unit % SIDE) * comptime!(tile.columns);
-    let first = (cube / across * SIDE + unit / SIDE) * comptime!(tile.rows);
-    if first >= pixels || column >= columns {
-        terminate!();
+    let [down, right] = comptime!(tile.group());
+    let across = (columns + comptime!(right * tile.columns - 1)) / comptime!(right * tile.columns);
+    let cube = ABSOLUTE_POS / tile.units;
+    let unit = ABSOLUTE_POS % tile.units;
+    let column = (cube % across * right + unit % right) * comptime!(tile.columns);
+    let first = (cube / across * down + unit / right % down) * comptime!(tile.rows);
+    if comptime!(tile.splits == 1) {
+        if first >= pixels || column >= columns {
+            terminate!();
+        }
     }
-    let lanes = x.vector_size().comptime();
     let mut sums = Sequence::<RuntimeCell<Vector<f32, N>>>::new();
     let mut starts = Sequence::<usize>::new();
     #[unroll]
@@ -217,32 +278,29 @@ pub fn points<M: Size, N: Size>(
         }
     }
     let mut panels = Sequence::<usize>::new();
-    let last = (columns + comptime!(tile.panel - 1)) / comptime!(tile.panel) - 1;
+    let last = (columns + comptime!(panel - 1)) / panel - 1;
     #[unroll]
     for j in 0..tile.columns {
         let at = column + j;
-        let panel = min(at / comptime!(tile.panel), last);
-        panels.push(panel * depth * comptime!(tile.panel) + at % comptime!(tile.panel));
+        let place = min(at / panel, last);
+        panels.push(place * depth * panel + at % panel);
     }
-    for step in 0..inner {
-        let mut values = Sequence::<Vector<f32, M>>::new();
-        #[unroll]
-        for row in 0..tile.rows {
-            values.push(relu::<M>(x[starts[row] + step], lead));
+    let part = (inner + comptime!(tile.splits - 1)) / comptime!(tile.splits);
+    let split = unit / comptime!(tile.units / tile.splits);
+    let begin = min(split * part, inner);
+    let end = min(begin + part, inner);
+    let whole = begin + (end - begin) / comptime!(tile.ahead) * comptime!(tile.ahead);
+    for block in 0..(whole - begin) / comptime!(tile.ahead) {
+        let step = begin + block * comptime!(tile.ahead);
+        products::<M, N>(x, &w, &words, &sums, &starts, &panels, step, tile.ahead, tile, panel, lead);
+    }
+    if comptime!(tile.ahead > 1) {
+        for step in whole..end {
+            products::<M, N>(x, &w, &words, &sums, &starts, &panels, step, 1usize, tile, panel, lead);
         }
-        #[unroll]
-        for lane in 0..lanes {
-            let k = step * lanes + lane;
-            #[unroll]
-            for j in 0..tile.columns {
-                let weight = weight::<N>(&w, &words, panels[j], k, tile.panel);
-                #[unroll]
-                for row in 0..tile.rows {
-                    let sum = sums.index(comptime!(row * tile.columns + j));
-                    sum.store(sum.read() + Vector::new(values[row].extract(lane)) * weight);
-                }
-            }
-        }
+    }
+    if comptime!(tile.splits > 1) {
+        gather::<N>(&sums, unit, tile);
     }
     #[unroll]
     for j in 0..tile.columns {
@@ -252,7 +310,8 @@ pub fn points<M: Size, N: Size>(
             #[unroll]
             for row in 0..tile.rows {
                 let pixel = first + row;
-                if pixel < pixels {
+                // Of a tile that units share, each finishes its own rows.
+                if pixel < pixels && (row % tile.splits) as usize == split {
                     let at = pixel * columns + channel;
                     let sum = sums.index(comptime!(row * tile.columns + j)).read();
                     let sum = worth::<N>(sum, &steps, channel) + shift;
@@ -270,7 +329,7 @@ pub fn points<M: Size, N: Size>(
                 let pixel = first + row;
                 for j in 0..tile.columns {
                     let channel = column + j;
-                    if pixel < pixels && channel < columns {
+                    if pixel < pixels && channel < columns && row % tile.splits == split {
                         y[pixel * columns + channel] +=
                             largest::<N>(pooled, &places, pixel, above, left, columns, channel);
                     }
@@ -306,13 +365,15 @@ pub fn windows<M: Size, N: Size>(
     stride: usize,
     floor: f32,
     #[comptime] tile: Tile,
+    #[comptime] panel: usize,
     #[comptime] lead: bool,
 ) {
-    let across = (columns + comptime!(SIDE * tile.columns - 1)) / comptime!(SIDE * tile.columns);
-    let cube = ABSOLUTE_POS / UNITS;
-    let unit = ABSOLUTE_POS % UNITS;
-    let column = (cube % across * SIDE + unit % SIDE) * comptime!(tile.columns);
-    let first = (cube / across * SIDE + unit / SIDE) * comptime!(tile.rows);
+    let [down, right] = comptime!(tile.group());
+    let across = (columns + comptime!(right * tile.columns - 1)) / comptime!(right * tile.columns);
+    let cube = ABSOLUTE_POS / tile.units;
+    let unit = ABSOLUTE_POS % tile.units;
+    let column = (cube % across * right + unit % right) * comptime!(tile.columns);
+    let first = (cube / across * down + unit / right % down) * comptime!(tile.rows);
     if first >= pixels || column >= columns {
         terminate!();
     }
@@ -323,12 +384,12 @@ pub fn windows<M: Size, N: Size>(
         sums.push(RuntimeCell::new(Vector::new(0.0f32)));
     }
     let mut panels = Sequence::<usize>::new();
-    let last = (columns + comptime!(tile.panel - 1)) / comptime!(tile.panel) - 1;
+    let last = (columns + comptime!(panel - 1)) / panel - 1;
     #[unroll]
     for j in 0..tile.columns {
         let at = column + j;
-        let panel = min(at / comptime!(tile.panel), last);
-        panels.push(panel * depth * comptime!(tile.panel) + at % comptime!(tile.panel));
+        let place = min(at / panel, last);
+        panels.push(place * depth * panel + at % panel);
     }
     for tap in 0..TAPS {
         let mut starts = Sequence::<usize>::new();
@@ -362,7 +423,7 @@ pub fn windows<M: Size, N: Size>(
                 let k = (tap * inner + step) * lanes + lane;
                 #[unroll]
                 for j in 0..tile.columns {
-                    let weight = weight::<N>(&w, &words, panels[j], k, tile.panel);
+                    let weight = weight::<N>(&w, &words, panels[j], k, panel);
                     #[unroll]
                     for row in 0..tile.rows {
                         let sum = sums.index(comptime!(row * tile.columns + j));

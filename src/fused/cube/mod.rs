@@ -15,11 +15,11 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::{CubeCount, CubeDim, calculate_cube_count_elemwise};
 
 use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
-use crate::kernels::{Act, STEP, TAPS};
-use kernels::{PlacesLaunch, SIDE, Tile, UNITS};
+use crate::kernels::{Act, PANEL, STEP, TAPS};
+use kernels::PlacesLaunch;
 pub(super) use record::{Recorder, Turn};
-use tile::{Product, tile};
-pub use tile::{Sides, TILES, set_software, set_tile, tile_of_adapter};
+use tile::{Product, UNITS, tile};
+pub use tile::{TILES, Tile, set_software, set_tile, tile_of_adapter};
 
 /// Channels that are read at once, where they divide so.
 const LANES: usize = 4;
@@ -65,9 +65,12 @@ fn units(like: &CubeTensor, count: usize) -> (CubeCount, CubeDim) {
     (calculate_cube_count_elemwise(&like.client, count, dim), dim)
 }
 
-/// Units of a product of `pixels` and `columns` vectors.
-fn tiles(pixels: usize, columns: usize, tile: Tile) -> usize {
-    pixels.div_ceil(SIDE * tile.rows) * columns.div_ceil(SIDE * tile.columns) * UNITS
+/// Workgroups of a product of `pixels` and `columns` vectors.
+fn groups(like: &CubeTensor, pixels: usize, columns: usize, tile: Tile) -> (CubeCount, CubeDim) {
+    let [down, across] = tile.group();
+    let count = pixels.div_ceil(down * tile.rows) * columns.div_ceil(across * tile.columns);
+    let dim = CubeDim::new_1d(tile.units as u32);
+    (calculate_cube_count_elemwise(&like.client, count * tile.units, dim), dim)
 }
 
 /// A packed kernel: numbers, or words of int8 with what their steps are worth; and the rows of a panel.
@@ -173,11 +176,11 @@ fn points(
     let y = Pixels::empty(&x.tensor, [b, rows, columns, outputs]);
     let lanes = lanes(&[c, outputs]);
     let pixels = b * rows * columns;
-    let (tile, taken) = tile(Product::Points, pixels, c, lanes);
+    let tile = tile(Product::Points, pixels, c, outputs / lanes, lanes);
     let Packed { values, words, steps, depth } = Packed::of(weights, c);
     let [residual, scale] = added(residual);
     let (pooled, before) = pooled.map_or((None, [0; 2]), |(pixels, before)| (Some(pixels), before));
-    let (cubes, dim) = units(&x.tensor, tiles(pixels, outputs / lanes, tile));
+    let (cubes, dim) = groups(&x.tensor, pixels, outputs / lanes, tile);
     // SAFETY: a unit writes its own pixels and channels, as far as there are any; all that it reads of `x`, the
     // residual and the max-pool's input belongs to pixels that there are, and weights to panels that there are.
     unsafe {
@@ -185,7 +188,7 @@ fn points(
             &y.tensor.client,
             cubes,
             dim,
-            taken,
+            tile.taken,
             lanes,
             x.tensor.clone().into_tensor_arg(),
             values.map(CubeTensor::into_tensor_arg).into(),
@@ -198,13 +201,14 @@ fn points(
             y.tensor.clone().into_tensor_arg(),
             x.places(output),
             pixels,
-            c / taken,
+            c / tile.taken,
             depth,
             outputs / lanes,
             before[0],
             before[1],
             floor(geometry.act),
             tile,
+            PANEL / lanes,
             geometry.stride,
             is_relu(geometry.lead),
         );
@@ -226,22 +230,22 @@ fn windows(
     let y = Pixels::empty(&x, [b, rows, columns, outputs]);
     let lanes = lanes(&[outputs]);
     let pixels = b * rows * columns;
-    let (tile, taken) = tile(Product::Windows, pixels, c, lanes);
+    let tile = tile(Product::Windows, pixels, c, outputs / lanes, lanes);
     // A picture of three planes is read as it comes, number by number; vectors need channels side by side.
-    let x = if taken == 1 { x } else { Pixels::of(x).channels_first() };
+    let x = if tile.taken == 1 { x } else { Pixels::of(x).channels_first() };
     let strides: Vec<usize> = x.meta.strides().iter().copied().collect();
     // One step of channels is one vector further.
-    let by_channel = if taken == 1 { strides[1] } else { 1 };
+    let by_channel = if tile.taken == 1 { strides[1] } else { 1 };
     let Packed { values, words, steps, depth } = Packed::of(weights, TAPS * c);
     let [residual, scale] = added(residual);
-    let (cubes, dim) = units(&x, tiles(pixels, outputs / lanes, tile));
+    let (cubes, dim) = groups(&x, pixels, outputs / lanes, tile);
     // SAFETY: as in `points`; windows are cut to the picture before they are read.
     unsafe {
         kernels::windows::launch_unchecked(
             &y.tensor.client,
             cubes,
             dim,
-            taken,
+            tile.taken,
             lanes,
             x.into_tensor_arg(),
             values.map(CubeTensor::into_tensor_arg).into(),
@@ -253,17 +257,18 @@ fn windows(
             y.tensor.clone().into_tensor_arg(),
             PlacesLaunch::new(h, w, output[0], output[1]),
             pixels,
-            c / taken,
+            c / tile.taken,
             depth,
             outputs / lanes,
             geometry.padding,
-            strides[0] / taken,
-            strides[2] / taken,
-            strides[3] / taken,
+            strides[0] / tile.taken,
+            strides[2] / tile.taken,
+            strides[3] / tile.taken,
             by_channel,
             geometry.stride,
             floor(geometry.act),
             tile,
+            PANEL / lanes,
             is_relu(geometry.lead),
         );
     }

@@ -1,40 +1,96 @@
 //! What a unit of a product makes, by the kind of adapter and the product's shape.
 
+use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::LANES;
-use super::kernels::Tile;
-use crate::kernels::PANEL;
 
-/// Pixels; vectors of four output channels; and numbers of a pixel that are taken at a time, one or, where its channels
-/// divide so, four.
-pub type Sides = [usize; 3];
+/// What one unit of a product makes, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tile {
+    /// Pixels.
+    pub rows: usize,
+    /// Vectors of output channels.
+    pub columns: usize,
+    /// Numbers of a pixel that are taken at a time: one, or, where its channels divide so, four.
+    pub taken: usize,
+    /// Units that sum up a tile together, each a part of its products.
+    pub splits: usize,
+    /// Steps whose numbers are read before the first of them is used.
+    pub ahead: usize,
+    /// Units of a workgroup: 256 at most by WebGPU's default limits, whose 16 KiB must hold the sums where tiles are
+    /// shared.
+    pub units: usize,
+}
+
+impl Tile {
+    /// By one unit, step by step.
+    pub const fn new(rows: usize, columns: usize, taken: usize) -> Self {
+        Self { rows, columns, taken, splits: 1, ahead: 1, units: UNITS }
+    }
+
+    const fn shared(self, splits: usize, ahead: usize, units: usize) -> Self {
+        Self { splits, ahead, units, ..self }
+    }
+
+    /// Tiles that a workgroup makes side by side, in pixels and in channels: neighbours share what they read.
+    pub(super) const fn group(self) -> [usize; 2] {
+        let tiles = self.units / self.splits;
+        let across = if tiles >= 32 { 8 } else { 4 };
+        [tiles / across, across]
+    }
+}
+
+impl fmt::Display for Tile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, columns, taken, splits, ahead, units } = self;
+        write!(f, "{rows}×{columns}/{taken} {splits}+{ahead} {units}")
+    }
+}
+
+/// Units of a workgroup where it does not matter.
+pub(super) const UNITS: usize = 64;
 
 /// Tiles that can be measured.
-pub const TILES: [Sides; 10] = [
-    [2, 1, 4],
-    [4, 1, 4],
-    [8, 1, 4],
-    [4, 2, 4],
-    [8, 2, 4],
-    [4, 4, 4],
-    [8, 4, 4],
-    [8, 4, 1],
-    [12, 4, 4],
-    [12, 4, 1],
+pub const TILES: [Tile; 22] = [
+    Tile::new(8, 1, 4).shared(1, 4, 64),
+    Tile::new(8, 1, 4).shared(1, 4, 128),
+    Tile::new(8, 1, 4).shared(1, 4, 256),
+    Tile::new(8, 1, 4).shared(2, 4, 64),
+    Tile::new(8, 1, 4).shared(2, 4, 128),
+    Tile::new(8, 1, 4).shared(4, 2, 128),
+    Tile::new(8, 1, 4).shared(4, 4, 128),
+    Tile::new(8, 1, 4).shared(8, 4, 64),
+    Tile::new(8, 1, 4).shared(8, 2, 128),
+    Tile::new(4, 1, 4).shared(4, 4, 64),
+    Tile::new(4, 1, 4).shared(4, 4, 128),
+    Tile::new(4, 1, 4).shared(4, 4, 256),
+    Tile::new(4, 1, 4).shared(8, 2, 64),
+    Tile::new(4, 1, 4).shared(8, 2, 128),
+    Tile::new(4, 1, 4).shared(8, 2, 256),
+    Tile::new(4, 2, 4).shared(4, 2, 128),
+    Tile::new(4, 2, 4).shared(8, 2, 128),
+    Tile::new(16, 1, 4).shared(1, 2, 64),
+    Tile::new(8, 2, 4).shared(1, 4, 64),
+    Tile::new(4, 2, 4),
+    Tile::new(8, 4, 1),
+    Tile::new(12, 4, 1),
 ];
 
 /// A CPU has no use for many units, and reads least with large tiles: of 361 pixels with 728 channels, SwiftShader makes
 /// twice as many products a second by 12×4 as by 8×4, and seven times as many as by 1×2.
-const SOFTWARE_TILE: Sides = [12, 4, 1];
+const SOFTWARE_TILE: Tile = Tile::new(12, 4, 1);
 /// Its compiler takes a third of a second for a shader of the tile above, more than the few layers of whole windows, at
 /// the network's beginning, could win back.
-const SOFTWARE_WINDOWS: Sides = [12, 1, 1];
-/// A GPU needs units more than anything else.
-const HARDWARE_TILE: Sides = [4, 2, 4];
+const SOFTWARE_WINDOWS: Tile = Tile::new(12, 1, 1);
+/// A GPU waits for its memory unless much is asked for at once.
+const HARDWARE_TILE: Tile = Tile::new(8, 1, 4).shared(1, 4, 64);
+/// Where the tiles above are fewer than [`BUSY`].
+const HARDWARE_SHARED: Tile = Tile::new(4, 1, 4).shared(8, 2, 64);
+const BUSY: usize = 16_384;
 /// Of single channels, where they do not divide by four: right, and rarely met.
-const NARROW_TILE: Sides = [4, 4, 1];
+const NARROW_TILE: Tile = Tile::new(4, 4, 1);
 
 /// What a product sums up for each of its pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +104,7 @@ pub(super) enum Product {
 /// Whether the adapter is itself a CPU; one adapter is brought up per process.
 static SOFTWARE: AtomicBool = AtomicBool::new(false);
 /// What is used instead of the table.
-static GIVEN: Mutex<Option<Sides>> = Mutex::new(None);
+static GIVEN: Mutex<Option<Tile>> = Mutex::new(None);
 
 /// Tells what is known of the adapter, before anything runs on it.
 pub fn set_software(software: bool) {
@@ -56,7 +112,7 @@ pub fn set_software(software: bool) {
 }
 
 /// Has every product use this tile instead of the table's, to measure what the table should say.
-pub fn set_tile(tile: Option<Sides>) {
+pub fn set_tile(tile: Option<Tile>) {
     if let Ok(mut given) = GIVEN.lock() {
         *given = tile;
     }
@@ -64,23 +120,31 @@ pub fn set_tile(tile: Option<Sides>) {
 
 /// Pixels and channels that a unit of most products makes.
 pub fn tile_of_adapter() -> [usize; 2] {
-    let [rows, columns, _] = if SOFTWARE.load(Ordering::Relaxed) { SOFTWARE_TILE } else { HARDWARE_TILE };
-    [rows, columns * LANES]
+    let tile = if SOFTWARE.load(Ordering::Relaxed) { SOFTWARE_TILE } else { HARDWARE_TILE };
+    [tile.rows, tile.columns * LANES]
 }
 
-/// The tile for `pixels` rows of `inputs` channels, with outputs in vectors of `lanes`; and in what vectors the pixels
-/// are taken.
-pub(super) fn tile(product: Product, pixels: usize, inputs: usize, lanes: usize) -> (Tile, usize) {
+/// The tile for `pixels` of `inputs` channels, with `outputs` vectors of `lanes`.
+pub(super) fn tile(product: Product, pixels: usize, inputs: usize, outputs: usize, lanes: usize) -> Tile {
     let given = GIVEN.lock().ok().and_then(|given| *given);
-    let [rows, columns, taken] = match (given, lanes, SOFTWARE.load(Ordering::Relaxed)) {
+    let mut tile = match (given, lanes, SOFTWARE.load(Ordering::Relaxed)) {
         (Some(tile), ..) => tile,
         (None, 1, _) => NARROW_TILE,
         (None, _, true) if product == Product::Windows => SOFTWARE_WINDOWS,
         (None, _, true) => SOFTWARE_TILE,
-        (None, _, false) => HARDWARE_TILE,
+        (None, ..) if pixels.div_ceil(HARDWARE_TILE.rows) * outputs < BUSY => HARDWARE_SHARED,
+        (None, ..) => HARDWARE_TILE,
     };
     // A single pixel, as the classifier's, has no use for more rows.
-    let [rows, columns] = if pixels == 1 { [1, 1] } else { [rows, columns] };
-    let taken = if inputs.is_multiple_of(taken) { taken } else { 1 };
-    (Tile { rows, columns, panel: PANEL / lanes }, taken)
+    if pixels == 1 {
+        (tile.rows, tile.columns) = (1, 1);
+    }
+    // The few plain convolutions have pixels enough.
+    if product == Product::Windows {
+        tile = Tile::new(tile.rows, tile.columns, tile.taken);
+    }
+    if !inputs.is_multiple_of(tile.taken) {
+        tile.taken = 1;
+    }
+    tile
 }
