@@ -1,7 +1,7 @@
 // In the browser: one runtime, one model, one picture. Called by run.mjs.
 //
 // A runtime is a module peers/NAME.mjs that exports `layout` (`rgba`, `nchw` or `nhwc`: what it takes),
-// `init(model: Blob, { threads })`, which may return why it cannot be measured, and
+// `init(model: Blob, { threads, …how })`, which may return why it cannot be measured, and
 // `infer(input, size)`, which gives `{ logits, ms? }`.
 
 import { compare, median } from './compare.mjs';
@@ -17,14 +17,14 @@ const [WIDTH, HEIGHT] = [640, 480];
 const bytesOf = async (path) => (await fetch(path)).arrayBuffer();
 
 /** Times one row; `report` is what run.mjs makes of it. */
-self.measure = async ({ peer, model, size, threads, runs, heap, backend }) => {
+self.measure = async ({ peer, model, size, threads, runs, heap, how }) => {
   // Fetched before the clock runs: the file is in the browser's hands, as from its cache.
   const blob = await (await fetch(model)).blob();
   const begin = performance.now();
   // In two steps: the bundler must leave it alone.
   const path = `./peers/${peer}.js`;
   const runtime = await import(path);
-  const absent = await runtime.init(blob, { threads, backend });
+  const absent = await runtime.init(blob, { threads, ...how });
   if (absent) return { absent };
   const loaded = performance.now();
   const bytes = await bytesOf(
@@ -56,11 +56,11 @@ self.measure = async ({ peer, model, size, threads, runs, heap, backend }) => {
 };
 
 /** The bundled model's whole pipeline: a video frame in, labels out. */
-self.measurePipeline = async ({ runs, heap, backend }) => {
+self.measurePipeline = async ({ runs, heap, how }) => {
   const runtime = await import('./peers/xception.js');
   const blob = await (await fetch('/xception-web/models/photos.safetensors')).blob();
   const begin = performance.now();
-  const absent = await runtime.init(blob, { threads: 1, backend });
+  const absent = await runtime.init(blob, { threads: 1, ...how });
   if (absent) return { absent };
   const loaded = performance.now();
   const canvas = new OffscreenCanvas(WIDTH, HEIGHT);
@@ -123,6 +123,12 @@ self.roofline = async ({ rounds, lanes }) => {
     }
   }
   return best;
+};
+
+/** What WebGPU runs on here. */
+self.adapter = async () => {
+  const { info } = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  return { gpu: [info.vendor, info.architecture, info.description].filter(Boolean).join(' ') };
 };
 
 async function heapBytes() {

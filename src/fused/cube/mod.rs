@@ -176,7 +176,7 @@ fn points(
     let y = Pixels::empty(&x.tensor, [b, rows, columns, outputs]);
     let lanes = lanes(&[c, outputs]);
     let pixels = b * rows * columns;
-    let tile = tile(Product::Points, pixels, c, outputs / lanes, lanes);
+    let tile = tile(Product::Points, pixels, c, lanes);
     let Packed { values, words, steps, depth } = Packed::of(weights, c);
     let [residual, scale] = added(residual);
     let (pooled, before) = pooled.map_or((None, [0; 2]), |(pixels, before)| (Some(pixels), before));
@@ -230,7 +230,7 @@ fn windows(
     let y = Pixels::empty(&x, [b, rows, columns, outputs]);
     let lanes = lanes(&[outputs]);
     let pixels = b * rows * columns;
-    let tile = tile(Product::Windows, pixels, c, outputs / lanes, lanes);
+    let tile = tile(Product::Windows, pixels, c, lanes);
     // A picture of three planes is read as it comes, number by number; vectors need channels side by side.
     let x = if tile.taken == 1 { x } else { Pixels::of(x).channels_first() };
     let strides: Vec<usize> = x.meta.strides().iter().copied().collect();

@@ -27,7 +27,7 @@ enum Recorded {
     /// Cannot be recorded.
     Refused,
     /// Can be run again.
-    Ready { key: Key, input: CubeTensor, output: Tensor<4>, graph: Graph },
+    Ready { key: Key, input: Tensor<4>, output: Tensor<4>, graph: Graph },
 }
 
 /// What is to be done with pictures.
@@ -64,15 +64,18 @@ impl Recorder {
         let Ok(mut recorded) = self.0.lock() else { return Turn::Launch(tensor(pictures, shape, device)) };
         if let Some(Recorded::Ready { key: known, input, output, graph }) = &*recorded
             && *known == key
+            && let Some(given) = cube(input)
         {
-            input.client.write(&input.handle, Bytes::from_elems(pictures.clone()));
+            given.client.write(&given.handle, Bytes::from_elems(pictures));
             // SAFETY: the input and the output live here, the weights as long as the network that this belongs to, and
             // the graph keeps the memory of all between from others. The pictures are written, the launches run and
             // the logits are read in one thread, whose stream orders them.
             if unsafe { graph.replay() }.is_ok() {
                 return Turn::Launched(output.clone());
             }
+            let input = input.clone();
             *recorded = Some(Recorded::Refused);
+            return Turn::Launch(input);
         }
         let x = tensor(pictures, shape, device);
         match *recorded {
@@ -97,9 +100,9 @@ impl Recorder {
         let Some(input) = cube(&x) else { return };
         let key = (input.shape().dims(), StreamId::current());
         let found = input.client.start_capture().ok().and_then(|()| {
-            let output = run(x);
+            let output = run(x.clone());
             let graph = input.client.stop_capture().ok()?;
-            Some(Recorded::Ready { key, input, output, graph })
+            Some(Recorded::Ready { key, input: x, output, graph })
         });
         if let Ok(mut recorded) = self.0.lock() {
             *recorded = Some(found.unwrap_or(Recorded::Refused));

@@ -1,16 +1,17 @@
-// TensorFlow.js, a graph model on its WebAssembly backend.
+// TensorFlow.js, a graph model on its WebAssembly backend or its WebGPU one.
 
 import * as tf from '@tensorflow/tfjs-core';
 import { loadGraphModel } from '@tensorflow/tfjs-converter';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import '@tensorflow/tfjs-backend-webgpu';
 
 export const layout = 'nhwc';
 let network;
 
-export async function init(model, { threads }) {
+export async function init(model, { threads, backend = 'wasm' }) {
   setWasmPaths('/node_modules/@tensorflow/tfjs-backend-wasm/dist/');
   setThreadsCount(threads);
-  if (!(await tf.setBackend('wasm'))) throw new Error('the wasm backend was refused');
+  if (!(await tf.setBackend(backend))) throw new Error(`the ${backend} backend was refused`);
   await tf.ready();
   const { modelTopology, signature, weightsManifest } = await (
     await fetch('/models/tfjs/model.json')
