@@ -125,12 +125,6 @@ self.roofline = async ({ rounds, lanes }) => {
   return best;
 };
 
-/** What WebGPU runs on here. */
-self.adapter = async () => {
-  const { info } = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
-  return { gpu: [info.vendor, info.architecture, info.description].filter(Boolean).join(' ') };
-};
-
 async function heapBytes() {
   const channel = new BroadcastChannel('bench-heap');
   let inWorkers = 0;

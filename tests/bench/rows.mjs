@@ -9,9 +9,9 @@ const browser = (name, peer, threads, more = {}) => {
   };
   return { name, runtime: runtime[peer], place: 'browser', peer, threads, dtype: 'f32', ...more };
 };
-/** On the software adapter, where no other is asked for, a GPU computed on the CPU: slow, so only by name. */
+/** On the software adapter, a GPU computed on the CPU: slow, so only when asked for by name. */
 const webgpu = (name, peer, more = {}) =>
-  browser(name, peer, 1, { place: 'gpu', backend: 'webgpu', onlyByName: true, ...more });
+  browser(name, peer, 1, { place: 'software-gpu', backend: 'webgpu', onlyByName: true, ...more });
 const native = (name, runtime, threads, more = {}) => {
   return { name, runtime, place: 'native', threads, dtype: 'f32', ...more };
 };

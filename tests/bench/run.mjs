@@ -1,5 +1,5 @@
 // The benchmark: our rows and the peers', interleaved round by round, each in a fresh browser.
-//   node tests/bench/run.mjs [--only NAME,…] [--runs N] [--rounds N] [--gpu KIND] [--json FILE] [--record NAME]
+//   node tests/bench/run.mjs [--only NAME,…] [--runs N] [--rounds N] [--json FILE] [--record NAME]
 // What the columns mean is in README.md beside this file.
 
 import { spawnSync } from 'node:child_process';
@@ -25,17 +25,7 @@ const PATIENCE = 120_000;
 /** The software adapter takes up to a minute per picture. */
 const GPU_PATIENCE = 1_200_000;
 const NO_GPU = ['--disable-gpu'];
-const GPUS = {
-  software: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
-  // Without a screen, Vulkan must be asked for.
-  hardware: [
-    '--enable-unsafe-webgpu',
-    '--ignore-gpu-blocklist',
-    '--enable-features=Vulkan,DefaultANGLEVulkan,VulkanFromANGLE',
-    '--use-vulkan=native',
-    '--use-angle=vulkan',
-  ],
-};
+const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 const FLAGS = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-sync'].concat([
   '--disable-background-networking',
   '--disable-component-update',
@@ -45,7 +35,6 @@ const KNOWN = {
   only: { type: 'string' },
   runs: { type: 'string', default: '10' },
   rounds: { type: 'string', default: '3' },
-  gpu: { type: 'string', default: 'software' },
   json: { type: 'string' },
   record: { type: 'string' },
 };
@@ -86,7 +75,7 @@ async function inBrowser(query, use, { gpu = false } = {}) {
   const paths = new Set();
   const server = await serve(SITE, paths);
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  const args = [...FLAGS, ...(gpu ? GPUS[options.gpu] : NO_GPU)];
+  const args = [...FLAGS, ...(gpu ? SOFTWARE_GPU : NO_GPU)];
   const patience = gpu ? GPU_PATIENCE : PATIENCE;
   const browser = await chromium.launch({ executablePath, args });
   try {
@@ -113,7 +102,7 @@ async function web(row, { runs, full: first }) {
   const { peer, threads, model, pipeline, backend, precision, build } = row;
   const gpu = backend === 'webgpu';
   // On the software adapter twenty pictures for the heap would take longer than all the rest.
-  const full = first && (!gpu || options.gpu !== 'software');
+  const full = first && !gpu;
   const how = { backend, precision, build };
   const given = { peer, threads, runs, how, size: SIZE, model: `/models/${model}`, heap: full };
   // See hooks.js.
@@ -243,9 +232,6 @@ function recordFile(date) {
   return existsSync(file) ? fail(`${file} is there already; record under another name`) : file;
 }
 
-if (!(options.gpu in GPUS)) {
-  fail(`--gpu ${options.gpu}: give one of ${Object.keys(GPUS).join(', ')}`);
-}
 const rows = chosen();
 const [runs, rounds] = [count('runs'), count('rounds')];
 const date = new Date().toISOString().slice(0, 10);
@@ -262,15 +248,11 @@ for (let i = 0; i < rounds; i++) {
   await round(results, { runs, full: i === 0 });
 }
 const summaries = results.map(summary);
-const adapters = summaries.some(({ place, absent }) => place === 'gpu' && !absent)
-  ? await inBrowser('', (page) => page.evaluate(() => self.adapter()), { gpu: true })
-  : {};
 const machine = {
   processor: cpus()[0].model.trim(),
   cores: cpus().length,
   memory_gb: Math.round(totalmem() / 1e9),
   browser: `Chromium ${browser}`,
-  gpu: adapters.gpu,
 };
 const measurement = {
   date,

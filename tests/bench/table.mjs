@@ -70,7 +70,7 @@ export function table({ date, machine, runs, rounds, roofline }, rows) {
     '; ',
   );
   return [
-    `${date}, ${machine.processor}, ${machine.cores} cores, ${machine.browser}${machine.gpu ? `, WebGPU on ${machine.gpu}` : ''}; ${rounds} rounds of ${runs} pictures`,
+    `${date}, ${machine.processor}, ${machine.cores} cores, ${machine.browser}; ${rounds} rounds of ${runs} pictures`,
     `ceilings of one thread: ${ceilings}`,
     '',
     ...lines,
