@@ -269,6 +269,29 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     assert.equal(await text(page, 'backend'), 'cpu', 'what ran goes on');
   });
 
+  test('what is pressed before a room’s script is there is answered once it comes', async () => {
+    const page = await site.open(DRAWINGS);
+    await ready(page);
+    let come;
+    const held = new Promise((resolve) => (come = resolve));
+    for (const name of ['speed', 'history', 'teach']) {
+      await page.route(`**/${name}.js`, (route) => held.then(() => route.continue()));
+    }
+    await page.getByTestId('speed').locator('summary').click();
+    await page.getByTestId('speed-run').click();
+    await page.getByTestId('speed-run').click(); // As people do where nothing happens.
+    await page.getByTestId('history').locator('summary').click();
+    await page.getByText('Keep this list on this device').click();
+    await page.getByTestId('teach-open').click();
+    come();
+    await page.getByTestId('teach').waitFor();
+    await page.getByTestId('teach-close').click();
+    await page.getByTestId('speed-status').filter({ hasText: 'Measuring' }).waitFor();
+    await page.getByTestId('speed').getByRole('button', { name: 'Cancel' }).click();
+    await page.getByTestId('speed-status').filter({ hasText: 'Cancelled.' }).waitFor();
+    await page.waitForFunction(() => document.querySelector('#history-keep').checked);
+  });
+
   test('a picture is saved with its labels under it', async () => {
     const page = await site.open('/?backend=cpu');
     await ready(page);

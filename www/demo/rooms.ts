@@ -67,13 +67,32 @@ export class Rooms {
 
   /** Loads a room when its details are opened, or this is called; again, where that failed. */
   #once<T>(id: string, load: () => Promise<T>): () => Promise<T> {
+    const details = element(id);
     let loaded: Promise<T> | undefined;
+    let pressed: HTMLElement | undefined;
+    // The newest press that comes before the room's script is kept for it.
+    const keep = (event: Event) => {
+      const button = (event.target as HTMLElement).closest<HTMLElement>('button, [type=checkbox]');
+      if (!button) return;
+      event.preventDefault();
+      event.stopPropagation();
+      pressed = button;
+      tell();
+    };
+    details.addEventListener('click', keep, true);
+    const begin = async () => {
+      const room = await load();
+      details.removeEventListener('click', keep, true);
+      pressed?.click();
+      return room;
+    };
     const enter = () =>
-      (loaded ??= load().catch((error: unknown) => {
-        loaded = undefined;
+      (loaded ??= begin().catch((error: unknown) => {
+        loaded = pressed = undefined;
         throw error;
       }));
-    element(id).addEventListener('toggle', () => void enter().catch(this.#takers.failed));
+    const tell = () => void enter().catch(this.#takers.failed);
+    details.addEventListener('toggle', tell);
     return enter;
   }
 }
