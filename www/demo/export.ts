@@ -4,8 +4,12 @@ import { announce } from './speech.js';
 
 /** A table as spreadsheets read it (RFC 4180). */
 export function csv(rows: (string | number)[][]): string {
-  const cell = (value: string | number) =>
-    /[",\r\n]/.test(`${value}`) ? `"${`${value}`.replaceAll('"', '""')}"` : `${value}`;
+  const cell = (value: string | number) => {
+    // A file’s name is no formula, whatever it begins with.
+    const isFormula = typeof value === 'string' && /^[=+\-@\t\r]/.test(value);
+    const text = isFormula ? `'${value}` : `${value}`;
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
   return rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('');
 }
 
