@@ -16,12 +16,12 @@ export interface Errand {
 }
 export type Brought = { blob: Blob } | { message: string };
 
-export interface AddressTakers {
+interface Takers {
   /** Somebody wants this picture. */
   wanted: (address: string) => void;
 }
 
-export function listenForAddresses({ wanted }: AddressTakers): void {
+export function listenForAddresses({ wanted }: Takers): void {
   open.addEventListener('click', () => show(form.hidden !== false));
   form.addEventListener('submit', (event) => {
     event.preventDefault();

@@ -1,7 +1,9 @@
 // The camera and its buttons: which one, front or back, its light. Knows nothing of answers.
 
-import { openCamera } from 'xception-web';
+import { listCameras, type Camera as Seen } from 'xception-web';
+import { opened, type Facing } from './cameras.js';
 import { element } from './dom.js';
+import { encoded } from './pictures.js';
 import { clearStage, showVideo, video } from './stage.js';
 
 const start = element<HTMLButtonElement>('webcam-start');
@@ -14,9 +16,7 @@ const cameras = element<HTMLSelectElement>('cameras');
 /** What gives its place to the camera's own buttons. */
 const others = [start, element('picker'), element('address-open')];
 
-type Facing = 'user' | 'environment';
-
-export interface CameraTakers {
+interface Takers {
   /** It was asked for: what was shown and said before goes away. */
   opening: () => void;
   /** It shows something. */
@@ -31,24 +31,24 @@ export interface CameraTakers {
 type Lit = { torch?: boolean };
 
 export class Camera {
-  readonly #takers: CameraTakers;
+  readonly #takers: Takers;
   #running: AbortController | undefined;
   #track: MediaStreamTrack | undefined;
   /** Where there is a choice, the one that looks at things. */
   #facing: Facing = 'environment';
 
-  constructor(takers: CameraTakers) {
+  constructor(takers: Takers) {
     this.#takers = takers;
-    start.addEventListener('click', () => void this.#start());
+    start.addEventListener('click', () => void this.start());
     stop.addEventListener('click', () => this.stop());
-    snap.addEventListener('click', () => void this.#take());
+    snap.addEventListener('click', () => this.#take().catch(takers.failed));
     freeze.addEventListener('click', () => this.#freeze(!video.paused));
     flip.addEventListener('click', () => {
       this.#facing = this.#facing === 'user' ? 'environment' : 'user';
-      void this.#start();
+      void this.start();
     });
     torch.addEventListener('click', () => void this.#light());
-    cameras.addEventListener('change', () => void this.#start(cameras.value));
+    cameras.addEventListener('change', () => void this.start(cameras.value));
   }
 
   /** Asked for, whether or not it shows anything yet. */
@@ -69,25 +69,24 @@ export class Camera {
     this.#takers.closed();
   }
 
-  async #start(deviceId?: string): Promise<void> {
+  async start(deviceId?: string): Promise<void> {
     this.#running?.abort();
     const { signal } = (this.#running = new AbortController());
     freeze.setAttribute('aria-pressed', 'false');
     this.#takers.opening();
     this.#showButtons(true);
     try {
-      const stream = await openCamera(video, { signal, deviceId, facingMode: this.#facing });
-      const track = (this.#track = stream.getVideoTracks()[0]);
-      track?.addEventListener('ended', () => signal.aborted || this.stop());
-      const settings = track?.getSettings();
-      if (settings?.facingMode) this.#facing = settings.facingMode as Facing;
-      showVideo(settings?.facingMode !== 'environment');
+      const options = { signal, deviceId, facingMode: this.#facing };
+      const { track, facing } = await opened(video, options, () => this.stop());
+      this.#track = track;
+      this.#facing = facing ?? this.#facing;
+      showVideo();
       snap.hidden = freeze.hidden = false;
       this.#takers.opened();
       this.#offerLight();
       // Their names are known only now that one was allowed.
-      const devices = await navigator.mediaDevices.enumerateDevices();
-      if (!signal.aborted) this.#offer(devices, settings);
+      const found = await listCameras();
+      if (!signal.aborted) this.#offer(found, track.getSettings());
     } catch (error) {
       if (signal.aborted) return;
       this.stop();
@@ -101,9 +100,8 @@ export class Camera {
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
     canvas.getContext('2d')?.drawImage(video, 0, 0);
-    const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
-    if (blob) this.#takers.taken(new File([blob], 'camera.png', { type: blob.type }));
-    else this.#takers.failed(new Error('The camera’s picture could not be taken. Try again.'));
+    const blob = await encoded(canvas, 'image/png');
+    this.#takers.taken(new File([blob], 'camera.png', { type: blob.type }));
   }
 
   /** What is seen stands still, and is asked about no more, until it is let go. */
@@ -114,14 +112,13 @@ export class Camera {
   }
 
   /** Offers the cameras where there is a choice, and to turn round where they say how they face. */
-  #offer(devices: MediaDeviceInfo[], current: MediaTrackSettings | undefined): void {
-    const found = devices.filter(({ kind }) => kind === 'videoinput');
+  #offer(found: Seen[], current: MediaTrackSettings): void {
     cameras.replaceChildren(
       ...found.map(({ deviceId, label }, i) => new Option(label || `Camera ${i + 1}`, deviceId)),
     );
-    if (current?.deviceId) cameras.value = current.deviceId;
+    if (current.deviceId) cameras.value = current.deviceId;
     cameras.hidden = found.length < 2;
-    flip.hidden = found.length < 2 || !current?.facingMode;
+    flip.hidden = found.length < 2 || !current.facingMode;
   }
 
   #offerLight(): void {

@@ -6,6 +6,13 @@ export function element<T extends HTMLElement = HTMLElement>(id: string): T {
   return found as T;
 }
 
+/** A part of a room that draws itself, or of something in it. */
+export function part<T extends HTMLElement = HTMLElement>(of: HTMLElement, name: string): T {
+  const found = of.querySelector<T>(`[data-part="${name}"]`);
+  if (!found) throw new Error(`The room has no ${name}.`);
+  return found;
+}
+
 export function percent(score: number): string {
   return `${(score * 100).toFixed(1)} %`;
 }

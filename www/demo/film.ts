@@ -2,7 +2,7 @@
 
 import type { Classification } from 'xception-web';
 import { element } from './dom.js';
-import { shown } from './stage.js';
+import { shown } from './pictures.js';
 
 const film = element('film');
 

@@ -4,9 +4,9 @@
 import type { Classification } from 'xception-web';
 import { element, percent } from './dom.js';
 import { copy, csv, download } from './export.js';
-import { forget, put, read, remove, wanted, type Entry } from './kept.js';
-import { shown } from './stage.js';
-import { words } from './words.js';
+import { put, read, remove, removeAll, want, wanted, type Entry } from './kept.js';
+import { encoded, shown } from './pictures.js';
+import { finder } from './words.js';
 
 /** More than anybody scrolls through; a few kilobytes each. */
 const MOST = 500;
@@ -39,15 +39,10 @@ export async function begin(taker: { failed: (error: unknown) => void }): Promis
   search.addEventListener('input', show);
   room.addEventListener('toggle', show);
   show();
-  keep.addEventListener('change', () => {
-    const done = keep.checked ? put(entries) : forget();
-    done.catch((error: unknown) => {
-      keep.checked = !keep.checked; // The device did not do it.
-      failed(error);
-    });
-  });
+  keep.addEventListener('change', () => void decide());
   const listen = (id: string, act: () => unknown) =>
     element(id).addEventListener('click', () => void Promise.resolve(act()).catch(failed));
+  element('history-copy').hidden = !navigator.clipboard; // None on plain http://.
   listen('history-copy', () => copy(found().map(line).join('\n')));
   listen('history-csv', () => download('pictures.csv', table(found())));
   listen('history-json', () => download('pictures.json', json(found())));
@@ -58,7 +53,7 @@ export async function begin(taker: { failed: (error: unknown) => void }): Promis
 export async function add(file: File, { known, predictions }: Classification, model: string) {
   const key = ids.get(file) ?? `${Date.now()} ${entries.length} ${file.name}`;
   ids.set(file, key);
-  const old = entries.find(({ id }) => id === key);
+  const old = () => entries.find(({ id }) => id === key);
   const entry: Entry = {
     id: key,
     time: new Date().toISOString(),
@@ -66,9 +61,11 @@ export async function add(file: File, { known, predictions }: Classification, mo
     model,
     known,
     predictions: predictions.map(({ label, score }) => ({ label, score })),
-    thumbnail: old?.thumbnail ?? (await thumbnail(file)),
+    thumbnail: old()?.thumbnail ?? (await thumbnail(file)),
   };
-  if (old) drop(old);
+  // Another answer may have come while the thumbnail was drawn.
+  const replaced = old();
+  if (replaced) drop(replaced);
   entries = [entry, ...entries.filter(({ id }) => id !== key)];
   const gone = entries.splice(MOST);
   gone.forEach(drop);
@@ -76,6 +73,18 @@ export async function add(file: File, { known, predictions }: Classification, mo
   if (!keep.checked) return;
   await put([entry]).catch(failed);
   if (gone.length > 0) await remove(gone.map(({ id }) => id)).catch(failed);
+}
+
+/** Keeps all of it from now on, or nothing any more. */
+async function decide(): Promise<void> {
+  const is = keep.checked;
+  try {
+    await (is ? put(entries) : removeAll());
+    want(is);
+  } catch (error) {
+    failed(error);
+    keep.checked = !is; // The device did not do it.
+  }
 }
 
 async function clear(): Promise<void> {
@@ -103,14 +112,10 @@ function show(): void {
 
 /** Those that hold every word that is searched for, in their name or their labels. */
 function found(): Entry[] {
-  const wanted = words(search.value);
-  if (wanted.length === 0) return entries;
-  return entries.filter(({ name, known, predictions }) => {
-    const text = words([name, known ? predictions[0]?.label : 'nothing I know'].join(' ')).join(
-      ' ',
-    );
-    return wanted.every((word) => text.includes(word));
-  });
+  const fits = finder(search.value);
+  return entries.filter(({ name, known, predictions }) =>
+    fits(`${name} ${known ? predictions[0]?.label : 'nothing I know'}`),
+  );
 }
 
 function rowOf(entry: Entry): HTMLElement {
@@ -172,10 +177,7 @@ async function thumbnail(file: File): Promise<Blob | undefined> {
     context.fillRect(0, 0, SIDE, SIDE);
     const [width, height] = [image.naturalWidth * scale, image.naturalHeight * scale];
     context.drawImage(image, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
-    return (
-      (await new Promise<Blob | null>((done) => canvas.toBlob(done, 'image/jpeg', 0.8))) ??
-      undefined
-    );
+    return await encoded(canvas, 'image/jpeg', 0.8);
   } catch {
     return undefined; // The list is worth having without.
   } finally {

@@ -8,7 +8,7 @@ const MODEL_FILE = /\.(safetensors|keras|h5|hdf5|pth|pt|ckpt|bin)$/i;
 export const MODEL_ENDINGS =
   '.safetensors, .keras, .h5, .hdf5, .pth, .pt, .ckpt or .bin, or are a model.json with its shards';
 
-export interface Takers {
+interface Takers {
   /** At least one. */
   pictures: (files: File[]) => void;
   /** A picture that is still to be fetched: a sample, or one of another site. */

@@ -26,6 +26,11 @@ export function wanted(): boolean {
   }
 }
 
+export function want(is: boolean): void {
+  if (is) localStorage.setItem(NAME, 'kept');
+  else localStorage.removeItem(NAME);
+}
+
 export async function read(): Promise<Entry[]> {
   return (await withStore('readonly', (store) => store.getAll())) as Entry[];
 }
@@ -34,7 +39,6 @@ export async function put(entries: Entry[]): Promise<void> {
   await withStore('readwrite', (store) => {
     for (const entry of entries) store.put(entry);
   });
-  localStorage.setItem(NAME, 'kept');
 }
 
 export async function remove(ids: string[]): Promise<void> {
@@ -43,9 +47,7 @@ export async function remove(ids: string[]): Promise<void> {
   });
 }
 
-/** Takes all of it away, and the wish to keep it. */
-export async function forget(): Promise<void> {
-  localStorage.removeItem(NAME);
+export async function removeAll(): Promise<void> {
   await withStore('readwrite', (store) => store.clear());
 }
 

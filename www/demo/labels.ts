@@ -2,7 +2,7 @@
 
 import type { ModelInfo } from 'xception-web';
 import { element } from './dom.js';
-import { words } from './words.js';
+import { finder } from './words.js';
 
 /** Labels that stand for the others. */
 const EXAMPLES = 5;
@@ -45,13 +45,8 @@ function kindOf(title = ''): string {
   return kind ? `things (${kind})` : 'things';
 }
 
-/** Those labels that hold every word that is searched for, in any order. */
 function showFound(): void {
-  const wanted = words(search.value);
-  const found = labels.filter((label) => {
-    const text = words(label).join(' ');
-    return wanted.every((word) => text.includes(word));
-  });
+  const found = labels.filter(finder(search.value));
   list.replaceChildren(
     ...found.map((label) => {
       const item = document.createElement('li');
@@ -61,7 +56,7 @@ function showFound(): void {
   );
   list.hidden = found.length === 0;
   count.textContent =
-    wanted.length === 0
+    found.length === labels.length
       ? `${labels.length} labels`
       : found.length === 0
         ? `None of its ${labels.length} labels holds “${search.value.trim()}”.`

@@ -13,23 +13,23 @@ const offerList = element('offer-list');
 /** Of right answers: a download that is larger must be better by this much to be offered. */
 const WORTH = 0.01;
 
-export interface PickerTakers {
+interface Takers {
   /** Without an id, the bundled model. */
   use: (id: string | undefined) => void;
   failed: (error: unknown) => void;
 }
 
 export class Picker {
-  readonly #failed: PickerTakers['failed'];
+  readonly #failed: Takers['failed'];
   #known: RegistryModel[] = [];
   #kept: CachedModel[] = [];
   #current: string | undefined;
   /** Why there is no list, if there is none. */
   #trouble: unknown;
-  readonly #use: PickerTakers['use'];
+  readonly #use: Takers['use'];
   readonly #filled: Promise<void>;
 
-  constructor({ use, failed }: PickerTakers) {
+  constructor({ use, failed }: Takers) {
     this.#failed = failed;
     this.#use = (id) => use(id === this.#known[0]?.id ? undefined : id);
     list.addEventListener('change', () => this.#showCost());

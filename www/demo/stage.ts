@@ -1,6 +1,7 @@
 // What is looked at: an invitation, a picture or the camera.
 
 import { element } from './dom.js';
+import { shown } from './pictures.js';
 
 const stage = element('drop-zone');
 const invite = element('invite');
@@ -15,15 +16,7 @@ export function showPicture(picture: File): void {
   fill(preview);
 }
 
-/** Browsers draw an SVG only where it is called one, and not every folder or server does. */
-export function shown(picture: File): Blob {
-  const unnamed = picture.type === '' && /\.svg$/i.test(picture.name);
-  return unnamed ? picture.slice(0, picture.size, 'image/svg+xml') : picture;
-}
-
-/** A camera that faces its person is shown as a mirror. */
-export function showVideo(mirrored: boolean): void {
-  video.classList.toggle('mirrored', mirrored);
+export function showVideo(): void {
   fill(video);
 }
 

@@ -1,13 +1,13 @@
 // The room's camera: what it sees is shown, and taken picture by picture.
 
-import { openCamera } from 'xception-web';
-import { part } from './teach-learning.js';
+import { listCameras } from 'xception-web';
+import { opened, type Facing } from './cameras.js';
+import { part } from './dom.js';
+import { encoded } from './pictures.js';
 
 /** The long side of a picture that is taken: as much as the networks see, and little to keep. */
 const SIDE = 320;
 const QUALITY = 0.9;
-
-type Facing = 'user' | 'environment';
 
 export class Lens {
   readonly #box: HTMLElement;
@@ -62,22 +62,14 @@ export class Lens {
     canvas.width = Math.max(1, Math.round(videoWidth * scale));
     canvas.height = Math.max(1, Math.round(videoHeight * scale));
     canvas.getContext('2d')?.drawImage(this.#video, 0, 0, canvas.width, canvas.height);
-    const taken = await new Promise<Blob | null>((resolve) =>
-      canvas.toBlob(resolve, 'image/jpeg', QUALITY),
-    );
-    if (!taken) throw new Error('The camera’s picture could not be taken. Try again.');
-    return taken;
+    return encoded(canvas, 'image/jpeg', QUALITY);
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const stream = await openCamera(this.#video, { signal, facingMode: this.#facing });
-    const track = stream.getVideoTracks()[0];
-    track?.addEventListener('ended', () => signal.aborted || this.stop());
-    const facing = track?.getSettings().facingMode;
-    if (facing) this.#facing = facing as Facing;
-    this.#video.classList.toggle('mirrored', facing !== 'environment');
-    const devices = await navigator.mediaDevices.enumerateDevices();
-    const several = devices.filter(({ kind }) => kind === 'videoinput').length > 1;
+    const options = { signal, facingMode: this.#facing };
+    const { facing } = await opened(this.#video, options, () => this.stop());
+    this.#facing = facing ?? this.#facing;
+    const several = (await listCameras()).length > 1;
     if (!signal.aborted) this.#flip.hidden = !several || !facing;
   }
 }

@@ -17,18 +17,18 @@ const SIDE = 160;
 /** How dark it gets where nothing speaks for the label. */
 const DARKEST = 0.82;
 
-export interface WhyTakers {
+interface Takers {
   /** The map of the picture that is shown. */
   explain: (index: number, signal: AbortSignal) => Promise<Explanation>;
   failed: (error: unknown) => void;
 }
 
 export class Why {
-  readonly #takers: WhyTakers;
+  readonly #takers: Takers;
   #asking = new AbortController();
   #answer: Classification | undefined;
 
-  constructor(takers: WhyTakers) {
+  constructor(takers: Takers) {
     this.#takers = takers;
     button.addEventListener('click', () => {
       const on = panel.hidden !== false;
