@@ -132,6 +132,18 @@ export const text = (page, testId) => page.getByTestId(testId).textContent();
 export const ready = (page) =>
   page.waitForFunction(() => document.querySelector('#reason').textContent !== '');
 
+/** What the browser's page processes hold in memory. */
+export async function rendererMegabytes(browser) {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  const pages = processInfo.filter(({ type }) => type === 'renderer');
+  const kilobytes = pages.map(({ id }) =>
+    Number(readFileSync(`/proc/${id}/status`, 'utf8').match(/VmRSS:\s*(\d+)/)[1]),
+  );
+  return kilobytes.reduce((sum, size) => sum + size, 0) / 1000;
+}
+
 /** A picture as PNG or raw RGBA, drawn by the browser on white. */
 export async function render(page, svg, { width, height, as = 'png' }) {
   const base64 = await page.evaluate(

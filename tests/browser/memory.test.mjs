@@ -1,9 +1,8 @@
 // Giving up and letting go.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { PATIENCE, start } from './harness.mjs';
+import { PATIENCE, rendererMegabytes, start } from './harness.mjs';
 
 const ROUNDS = 18;
 /** By then the browser has its caches, and collects as many threads' memory as it is given. */
@@ -12,18 +11,6 @@ const SETTLED = 11;
 const LINGER = 300;
 /** Megabytes; a worker that stayed would hold more than this in a few rounds. */
 const SLACK = 60;
-
-/** What the browser's page processes hold in memory. */
-async function rendererMegabytes(browser) {
-  const session = await browser.newBrowserCDPSession();
-  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-  await session.detach();
-  const pages = processInfo.filter(({ type }) => type === 'renderer');
-  const kilobytes = pages.map(({ id }) =>
-    Number(readFileSync(`/proc/${id}/status`, 'utf8').match(/VmRSS:\s*(\d+)/)[1]),
-  );
-  return kilobytes.reduce((sum, size) => sum + size, 0) / 1000;
-}
 
 describe('letting go', { timeout: PATIENCE }, () => {
   let site;

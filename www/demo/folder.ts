@@ -4,6 +4,7 @@
 import type { Classification } from 'xception-web';
 import { element, messageOf } from './dom.js';
 import { csv, download } from './export.js';
+import { isPicture } from './pictures.js';
 import { announce } from './speech.js';
 import { FolderTable, type Row } from './table.js';
 
@@ -22,9 +23,7 @@ const BREATH = 250;
 /** Shares of the folder after which it is said aloud how far it is. */
 const SPOKEN = 0.25;
 
-const PICTURE = /\.(svg|png|jpe?g|jfif|webp|gif|bmp|avif)$/i;
-
-export interface FolderTakers {
+interface Takers {
   classify: (file: File, signal: AbortSignal) => Promise<Classification>;
   /** What runs, as it stands in what is taken away. */
   model: () => string;
@@ -32,7 +31,7 @@ export interface FolderTakers {
   pick: (file: File) => void;
 }
 
-let takers: FolderTakers;
+let takers: Takers;
 let running: AbortController | undefined;
 let model = '';
 let rows: Row[] = [];
@@ -41,7 +40,7 @@ let wake: (() => void) | undefined;
 let waiting: Promise<void> | undefined;
 const table = new FolderTable((file) => takers.pick(file));
 
-export function begin(given: FolderTakers): void {
+export function begin(given: Takers): void {
   takers = given;
   pause.addEventListener('click', () => (waiting ? resume() : hold()));
   cancel.addEventListener('click', () => stop('Cancelled'));
@@ -53,34 +52,28 @@ export function begin(given: FolderTakers): void {
 export async function take(files: File[]): Promise<void> {
   stop();
   element<HTMLDetailsElement>('folder').open = true;
-  const pictures = files.filter(
-    ({ type, name }) => type.startsWith('image/') || PICTURE.test(name),
-  );
+  const pictures = files.filter(isPicture);
   rows = [];
   table.show(rows);
-  model = takers.model();
   const own = (running = new AbortController());
   const left = files.length - pictures.length;
   const others = left > 0 ? ` ${left} ${left === 1 ? 'file is' : 'files are'} no picture.` : '';
-  if (pictures.length === 0) {
-    running = undefined;
-    status.textContent = `There is no picture in it.${others}`;
-    return;
-  }
-  showButtons();
+  if (pictures.length === 0) return end(`There is no picture in it.${others}`);
   bar.max = pictures.length;
+  showButtons();
   let next = 0;
   let told = 0;
   let drawn = -BREATH;
   const progress = () => {
-    bar.value = rows.length;
-    if (rows.length / pictures.length >= told + SPOKEN) {
-      told = rows.length / pictures.length;
+    const share = (bar.value = rows.length) / pictures.length;
+    if (share >= told + SPOKEN && share < 1) {
+      told = share;
       announce(`${rows.length} of ${pictures.length} pictures named.`);
     }
-    if (performance.now() - drawn < BREATH) return;
+    // What is under way when it is paused comes to its end.
+    if (!waiting && performance.now() - drawn < BREATH) return;
     drawn = performance.now();
-    status.textContent = `${rows.length} of ${pictures.length}.${others}`;
+    showCount();
     table.show(rows);
   };
   progress();
@@ -105,12 +98,13 @@ export async function take(files: File[]): Promise<void> {
 export function stop(why = 'Stopped'): void {
   if (!running) return;
   running.abort();
-  resume();
   end(`${why} after ${rows.length} pictures.`);
 }
 
 function end(text: string): void {
   running = undefined;
+  model = takers.model(); // It may have come after the pictures.
+  resume();
   status.textContent = text;
   announce(text);
   const held = [pause, cancel].some((button) => button === document.activeElement);
@@ -122,13 +116,18 @@ function end(text: string): void {
 function hold(): void {
   waiting = new Promise((resolve) => (wake = resolve));
   pause.textContent = 'Go on';
-  status.textContent = `Paused at ${rows.length} of ${bar.max}.`;
+  announce(showCount());
 }
 
 function resume(): void {
   waiting = undefined;
   wake?.();
   pause.textContent = 'Pause';
+  showCount();
+}
+
+function showCount(): string {
+  return (status.textContent = `${waiting ? 'Paused at ' : ''}${rows.length} of ${bar.max}.`);
 }
 
 function showButtons(): void {

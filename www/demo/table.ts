@@ -25,6 +25,8 @@ const heads = [...frame.querySelectorAll('th')];
 
 export class FolderTable {
   readonly #pick: (file: File) => void;
+  /** The rows that are shown. */
+  #drawn = new Map<Row, HTMLElement>();
   #rows: Row[] = [];
   #column: Column = 'path';
   #rising = true;
@@ -48,16 +50,21 @@ export class FolderTable {
       if (columnOf(head) !== this.#column) head.removeAttribute('aria-sort');
       else head.setAttribute('aria-sort', this.#rising ? 'ascending' : 'descending');
     }
-    const focused = body.contains(document.activeElement) && document.activeElement?.textContent;
-    body.replaceChildren(
-      ...this.sorted(rows)
+    const wanted = new Map(
+      this.sorted(rows)
         .slice(0, this.#shown)
-        .map((row) => this.#draw(row)),
+        .map((row) => [row, this.#drawn.get(row) ?? this.#draw(row)]),
     );
-    const held = [...body.querySelectorAll('button')].find(
-      ({ textContent }) => textContent === focused,
-    );
-    if (focused) (held ?? frame).focus();
+    // Rows that stay are left where they are: one may be under a finger, or have the keyboard.
+    const held = body.contains(document.activeElement);
+    for (const [row, drawn] of this.#drawn) if (!wanted.has(row)) drawn.remove();
+    this.#drawn = wanted;
+    let next = body.firstElementChild;
+    for (const drawn of wanted.values()) {
+      if (drawn === next) next = next.nextElementSibling;
+      else body.insertBefore(drawn, next);
+    }
+    if (held && !body.contains(document.activeElement)) frame.focus();
     const rest = rows.length - this.#shown;
     more.hidden = rest <= 0;
     more.textContent = `Show ${Math.min(STEP, rest)} more of ${rest}`;
