@@ -41,11 +41,15 @@ async function place(headers) {
   const root = mkdtempSync(join(tmpdir(), 'xception-web-offline-'));
   const folder = join(root, FOLDER);
   cpSync(SITE, folder, { recursive: true });
-  const network = { on: true, asked: [] };
-  const first = ({ url, socket }) => {
+  /** `worker`: what the service worker waits for. */
+  const network = { on: true, asked: [], worker: undefined };
+  const first = ({ url, socket }, response) => {
     if (network.on) network.asked.push(url);
     else socket.destroy();
-    return !network.on;
+    const waits = network.on && network.worker && url.endsWith('/sw.js');
+    if (waits) network.worker.then(() => response.end(readFileSync(join(root, url))));
+    if (waits) response.setHeader('Content-Type', 'text/javascript');
+    return !network.on || waits;
   };
   // Whatever is not for this machine goes through a proxy, which lets nothing out.
   const foreign = [];
@@ -135,21 +139,42 @@ describe('offline, on a host that sends no headers', { timeout: PATIENCE }, () =
     );
   });
 
-  test('what was begun is not lost to being isolated', async () => {
-    const page = await site.open('/', WITH_WORKER);
-    await page.goto('about:blank');
-    // Slow enough that a picture comes first.
-    await page.route('**/sw.js', async (route) => {
-      await new Promise((resolve) => setTimeout(resolve, 1500));
-      await route.continue();
+  const BEGUN = {
+    async 'a picture'(page) {
+      await drop(page, join(SAMPLES, 'espresso.jpg'), { type: 'image/jpeg' });
+      await labelsFor(page, 'espresso.jpg');
+      return page.locator('#preview');
+    },
+    async 'a folder'(page) {
+      await page.getByTestId('folder-input').setInputFiles(SAMPLES);
+      return page.getByText(/\d+ of \d+ pictures named\./).first();
+    },
+    async teaching(page) {
+      await page.getByTestId('teach-open').click();
+      return page.getByTestId('teach');
+    },
+    async 'a model'(page) {
+      const model = join(SITE, 'xception-web/models/drawings.safetensors');
+      await drop(page, model, { name: 'mine.safetensors' });
+      return page.getByText('mine.safetensors');
+    },
+  };
+
+  for (const [what, begin] of Object.entries(BEGUN)) {
+    test(`${what}, begun before the service worker is there, is not lost to being isolated`, async () => {
+      let come;
+      site.network.worker = new Promise((resolve) => (come = resolve));
+      const page = await site.open(FOLDER, WITH_WORKER);
+      const shown = await begin(page);
+      await shown.waitFor();
+      come();
+      site.network.worker = undefined;
+      await kept(page);
+      assert.equal(await isolated(page), false);
+      assert.ok(await shown.isVisible());
+      await page.context().close();
     });
-    await page.goto(site.origin + FOLDER);
-    await drop(page, join(SAMPLES, 'espresso.jpg'), { type: 'image/jpeg' });
-    assert.equal((await labelsFor(page, 'espresso.jpg'))[0], 'espresso');
-    await kept(page);
-    assert.equal(await isolated(page), false);
-    assert.ok(await page.locator('#preview').isVisible());
-  });
+  }
 
   test('is not isolated where the address says so', async () => {
     const page = await site.open(`${FOLDER}?isolation=off&backend=cpu`, WITH_WORKER);
@@ -214,6 +239,31 @@ describe('an installed page', { timeout: PATIENCE }, () => {
     await page.getByRole('button', { name: 'Share' }).click();
     await page.getByTestId('asked').getByText('example.com').waitFor();
     assert.deepEqual(site.foreign, []);
+  });
+});
+
+describe('what teaches', { timeout: PATIENCE }, () => {
+  test('is kept once its room was opened, on the first visit, too', async () => {
+    const site = await place();
+    try {
+      const page = await site.open(FOLDER, WITH_WORKER);
+      await kept(page);
+      await page.getByTestId('teach-open').click();
+      const file = 'xception-web/wasm/teach_bg.wasm';
+      await page.waitForFunction(async (file) => {
+        const names = await caches.keys();
+        const shelves = await Promise.all(names.map((name) => caches.open(name)));
+        const keys = (await Promise.all(shelves.map((shelf) => shelf.keys()))).flat();
+        return keys.some(({ url }) => new URL(url).pathname.endsWith(file));
+      }, file);
+      site.network.on = false;
+      await page.reload();
+      await page.getByTestId('teach-open').click();
+      await page.getByTestId('teach').waitFor();
+      assert.ok(await page.evaluate(async (file) => (await fetch(file)).ok, file));
+    } finally {
+      await site.stop();
+    }
   });
 });
 

@@ -2,21 +2,38 @@
 // beside the picture: its labels burnt in, and a camera that stands still.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { PATIENCE, SAMPLES, drop, dropAll, labelsFor, ready, start, text } from './harness.mjs';
+import {
+  PATIENCE,
+  SAMPLES,
+  drop,
+  dropAll,
+  labelsFor,
+  ready,
+  rendererMegabytes,
+  start,
+  text,
+} from './harness.mjs';
 import { FLAGS, STATES } from './states.mjs';
+
+const sharp = createRequire(new URL('../../www/package.json', import.meta.url))('sharp');
 
 const DRAWINGS = '/?backend=cpu&model=drawings';
 const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] };
 const COUNT = 1000;
+/** Pixels of the sides of each: a quarter of a megabyte, decoded. */
+const SIDE = 256;
 /**
  * Bytes that the page's heap may grow by over a thousand pictures: what is kept of each is its file's
- * name and three labels, half a kilobyte; the pixels of one alone would be a kilobyte, decoded.
+ * name and three labels, half a kilobyte.
  */
 const HEAP_GROWTH = 2_000_000;
+/** Megabytes that its process may: the pixels of all would be 260. */
+const RENDERER_GROWTH = 100;
 
 /** What a button downloads. */
 async function downloaded(page, button) {
@@ -24,6 +41,12 @@ async function downloaded(page, button) {
   await button.click();
   const file = await coming;
   return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+}
+
+/** A picture in one colour, as PNG. */
+function plain(r, g, b) {
+  const create = { width: SIDE, height: SIDE, channels: 3, background: { r, g, b } };
+  return sharp({ create }).png().toBuffer();
 }
 
 /** A picture of 16×16 pixels in one colour, as BMP. */
@@ -55,8 +78,8 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     for (let i = 0; i < COUNT; i++) {
       const inner = join(folder, `part ${i % 3}`);
       mkdirSync(inner, { recursive: true });
-      const colour = bitmap(i % 256, (i * 7) % 256, (i * 31) % 256);
-      writeFileSync(join(inner, `${i}.bmp`), colour);
+      const colour = await plain(i % 256, (i * 7) % 256, (i * 31) % 256);
+      writeFileSync(join(inner, `${i}.png`), colour);
     }
     writeFileSync(join(folder, 'broken.png'), 'no picture');
     writeFileSync(join(folder, 'notes.txt'), 'no picture at all');
@@ -108,8 +131,13 @@ describe('below the picture', { timeout: PATIENCE }, () => {
       ['tabby.jpg', 'espresso.jpg'],
     );
     assert.equal(entries[1].predictions[0].label, 'espresso');
-    const csv = await downloaded(page, room.getByRole('button', { name: 'Download CSV' }));
-    assert.match(String(csv.bytes), /^time,name,model,known,label,score\r\n.*,tabby\.jpg,/);
+    const csv = () => downloaded(page, room.getByRole('button', { name: 'Download CSV' }));
+    const table = String((await csv()).bytes);
+    assert.match(table, /^time,name,model,known,label,score\r\n.*,tabby\.jpg,/);
+    const formula = '=1+1.jpg';
+    await drop(page, join(SAMPLES, 'tabby.jpg'), { name: formula, type: 'image/jpeg' });
+    await rows.filter({ hasText: formula }).waitFor();
+    assert.match(String((await csv()).bytes), /\r\n[^,]+,'=1\+1\.jpg,/, 'a name is no formula');
 
     await page.reload();
     await ready(page);
@@ -150,7 +178,24 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     await page.getByText('What you look at is listed here.').waitFor();
     assert.equal(await page.evaluate(() => document.activeElement.localName), 'summary');
     assert.deepEqual(await stored(), []);
-    assert.ok(await page.getByTestId('history-keep').isChecked());
+    const keep = page.getByTestId('history-keep');
+    assert.ok(await keep.isChecked());
+    // Changed at once, the last word counts.
+    await drop(page, join(SAMPLES, 'car.svg'));
+    await rows.first().waitFor();
+    await keep.evaluate((keep) => [1, 2, 3].forEach(() => keep.click()));
+    await page.addInitScript(() => Object.defineProperty(navigator, 'clipboard', {}));
+    await page.reload();
+    await ready(page);
+    await room.locator('summary').click();
+    await page.getByText('What you look at is listed here.').waitFor();
+    assert.equal(await keep.isChecked(), false);
+    assert.deepEqual(await stored(), []);
+    // On plain http:// there is no clipboard.
+    await drop(page, join(SAMPLES, 'car.svg'));
+    await rows.first().waitFor();
+    assert.ok(await room.getByRole('button', { name: 'Clear' }).isVisible());
+    assert.ok(await room.getByRole('button', { name: 'Copy as text' }).isHidden());
   });
 
   test(`a folder of ${COUNT} pictures is named, paused, sorted and exported, and memory stays flat`, async () => {
@@ -165,7 +210,11 @@ describe('below the picture', { timeout: PATIENCE }, () => {
       return metrics.find(({ name }) => name === 'JSHeapUsedSize').value;
     };
     const status = page.getByTestId('folder-status');
+    // Who has named one has all that it takes to name any.
+    await page.getByTestId('folder-input').setInputFiles(SAMPLES);
+    await status.filter({ hasText: 'pictures named' }).waitFor();
     const before = await heap();
+    const megabytes = await rendererMegabytes(site.browser);
     await page.getByTestId('folder-input').setInputFiles(folder);
     const pause = page.getByRole('button', { name: 'Pause' });
     await status.filter({ hasText: /^\d\d+ of 1001/ }).waitFor();
@@ -179,7 +228,7 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     const paused = await shown();
     await page.waitForTimeout(300);
     assert.equal(await shown(), paused);
-    assert.match(await status.textContent(), /^Paused at \d+ of 1001\.$/);
+    assert.equal(await status.textContent(), `Paused at ${paused} of ${COUNT + 1}.`);
     await page.getByRole('button', { name: 'Go on' }).click();
     await status.filter({ hasText: 'pictures named' }).waitFor();
     assert.equal(
@@ -188,15 +237,18 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     );
     assert.ok(await pause.isHidden());
     const grown = (await heap()) - before;
+    const more = (await rendererMegabytes(site.browser)) - megabytes;
     console.log(`heap: ${before} bytes before ${COUNT} pictures, ${before + grown} after`);
+    console.log(`renderers: ${megabytes} MB before, ${megabytes + more} after`);
     assert.ok(grown < HEAP_GROWTH, `${grown} bytes`);
+    assert.ok(more < RENDERER_GROWTH, `${more} MB`);
 
     const table = page.getByTestId('folder-table');
     const cells = (column) => table.locator(`tbody tr > :nth-child(${column})`).allTextContents();
     const paths = await cells(1);
     assert.equal(paths.length, 100, 'as much as anybody reads');
-    assert.match(paths[0], /\/part 0\/0\.bmp$/);
-    assert.match(paths[1], /\/part 0\/3\.bmp$/, '2 before 10');
+    assert.match(paths[0], /\/part 0\/0\.png$/);
+    assert.match(paths[1], /\/part 0\/3\.png$/, '2 before 10');
     await page.getByRole('button', { name: /^Show 100 more of 901/ }).click();
     assert.equal((await cells(1)).length, 200);
     const byScore = table.getByRole('columnheader', { name: 'Score' });
@@ -228,8 +280,13 @@ describe('below the picture', { timeout: PATIENCE }, () => {
       return { name: `${i}.bmp`, type: 'image/bmp', bytes: bitmap(i % 256, 40, 90) };
     });
     await dropAll(page, files);
-    await page.getByRole('button', { name: 'Cancel' }).click();
     const status = page.getByTestId('folder-status');
+    const first = page.getByRole('button', { name: '0.bmp', exact: true });
+    await first.focus();
+    const shown = await first.elementHandle();
+    await status.filter({ hasText: /^\d{2,} of 300/ }).waitFor();
+    assert.ok(await shown.evaluate((row) => row === document.activeElement), 'rows stay');
+    await page.getByRole('button', { name: 'Cancel' }).click();
     assert.match(await status.textContent(), /^Cancelled after \d+ pictures\.$/);
     assert.ok(await page.getByTestId('film').isHidden());
     // Begun anew, it is stopped by another model.
@@ -238,11 +295,40 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     await status.filter({ hasText: 'Another model was chosen: stopped after' }).waitFor();
   });
 
+  test('of folders that are dropped the newest is named, also before there is a model', async () => {
+    const page = await site.open('/icon.svg');
+    let come;
+    const held = new Promise((resolve) => (come = resolve));
+    await page.route('**/drawings.safetensors', (route) => held.then(() => route.continue()));
+    await page.goto(site.origin + DRAWINGS);
+    const devtools = await page.context().newCDPSession(page);
+    const { x, y } = await page.getByTestId('drop-zone').boundingBox();
+    const dropFolder = async (path) => {
+      const data = { items: [], files: [path], dragOperationsMask: 1 };
+      for (const type of ['dragEnter', 'dragOver', 'drop']) {
+        await devtools.send('Input.dispatchDragEvent', { type, x: x + 9, y: y + 9, data });
+      }
+    };
+    await dropFolder(folder); // A thousand files take longer to list.
+    await dropFolder(SAMPLES);
+    const status = page.getByTestId('folder-status');
+    const { length } = readdirSync(SAMPLES);
+    await status.filter({ hasText: `0 of ${length}.` }).waitFor();
+    come();
+    await status.filter({ hasText: 'pictures named' }).waitFor();
+    assert.equal(await status.textContent(), `${length} of ${length} pictures named.`);
+    const names = page.getByTestId('folder-table').getByRole('rowheader');
+    assert.equal((await names.allTextContents())[0], 'samples/apple.svg');
+    const { bytes } = await downloaded(page, page.locator('#folder-json'));
+    assert.equal(JSON.parse(bytes).model, 'Drawings, bundled');
+  });
+
   test('the speed of what this device has is measured, told and copied, or given up', async () => {
     const page = await site.open(DRAWINGS, CLIPBOARD);
     await ready(page);
     await page.getByTestId('speed').locator('summary').click();
     const run = page.getByTestId('speed-run');
+    assert.ok(await page.getByTestId('speed-table').isHidden(), 'nothing is in it yet');
     await run.focus();
     await page.keyboard.press('Enter');
     const status = page.getByTestId('speed-status');
@@ -316,6 +402,43 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     assert.ok(found.dark > 200, `${found.dark} pixels of letters`);
   });
 
+  test('a picture is never saved with the labels of the one before', async () => {
+    const page = await site.open('/?backend=cpu');
+    await ready(page);
+    await dropAll(
+      page,
+      ['espresso.jpg', 'tabby.jpg'].map((name) => {
+        return { name, type: 'image/jpeg', bytes: readFileSync(join(SAMPLES, name)) };
+      }),
+    );
+    const frames = page.getByTestId('film').getByRole('button');
+    await frames.nth(1).getByText('cat').waitFor();
+    // The answer is known and the picture not drawn yet: it is waited for.
+    const saved = await downloaded(page, {
+      click: () =>
+        page.evaluate(() => {
+          document.querySelector('#film').children[1].firstElementChild.click();
+          document.querySelector('#burn').click();
+        }),
+    });
+    assert.equal(saved.name, 'tabby, labelled.png');
+    assert.ok(saved.bytes.length > 10_000, `${saved.bytes.length} bytes`);
+    // There is no answer yet: there is nothing to save.
+    const pressed = page.evaluate(
+      () =>
+        new Promise((resolve) => {
+          const list = document.querySelector('#predictions');
+          new MutationObserver(() => {
+            if (list.ariaBusy === 'true') resolve(document.querySelector('#burn').disabled);
+          }).observe(list, { attributes: true });
+        }),
+    );
+    await drop(page, join(SAMPLES, 'rocket.jpg'), { type: 'image/jpeg' });
+    assert.ok(await pressed, 'cannot be pressed while it looks');
+    await labelsFor(page, 'rocket.jpg');
+    assert.ok(await page.getByTestId('burn').isEnabled());
+  });
+
   test('a camera stands still when it is frozen, computes nothing, and can be taken or let go', async () => {
     const page = await site.open('/?backend=cpu');
     await ready(page);
@@ -352,15 +475,20 @@ describe('below the picture', { timeout: PATIENCE }, () => {
       await page.getByTestId(`${room}-open`).focus();
       await page.keyboard.press('Space');
     }
-    await page.getByText('espresso.jpg · ').waitFor({ state: 'detached' }); // A folder is no history.
+    await page.getByText('What you look at is listed here.').waitFor(); // A folder is no history.
+    await drop(page, join(SAMPLES, 'tabby.jpg'), { type: 'image/jpeg' });
+    await page.getByTestId('history-count').getByText('1 picture').waitFor();
+    await page.getByTestId('speed-run').click();
+    await page.getByTestId('speed-status').filter({ hasText: 'Measured.' }).waitFor();
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `${wide} pixels too wide`);
-    const adjusted = await page.evaluate(() => {
-      const cell = document.createElement('span');
-      cell.className = 'bar';
-      document.querySelector('#speed-rows').append(cell);
-      return getComputedStyle(cell).forcedColorAdjust;
-    });
+    const bar = page.getByTestId('speed-table').locator('.bar').first();
+    const adjusted = await bar.evaluate((bar) => getComputedStyle(bar).forcedColorAdjust);
     assert.equal(adjusted, 'none');
+    // It has nothing to scroll, and no place for the keyboard.
+    const hidden = await page
+      .locator('#speed-frame')
+      .evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
+    assert.ok(hidden <= 0, `${hidden} pixels of the table out of sight`);
   });
 });

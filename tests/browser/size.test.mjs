@@ -14,17 +14,16 @@ const DIST = fileURLToPath(new URL('../../www/dist/', import.meta.url));
  */
 const BUDGETS = {
   'site/index.html': 4.5,
-  'site/app.js': 10.6,
+  'site/app.js': 11.2,
   'site/style.css': 3.7,
   'site/courier.js': 1.7,
   'site/sw.js': 3.4,
-  'site/offline.js': 1.4,
-  'site/history.js': 2.6,
-  'site/folder.js': 3.0,
-  'site/speed.js': 2.2,
-  'site/burn.js': 1.2,
-  'site/teach.js': 4.8,
-  'site/teach-style.css': 0.9,
+  'site/history.js': 2.2,
+  'site/folder.js': 2.4,
+  'site/speed.js': 1.8,
+  'site/burn.js': 0.7,
+  'site/teach.js': 4.7,
+  'site/teach-style.css': 0.6,
   'index.js': 15.4,
   'element.js': 2.4,
   'worker.js': 26.6,
@@ -48,13 +47,12 @@ const FIRST_VISIT = [
   'site/index.html',
   'site/style.css',
   'site/app.js',
-  'site/offline.js',
   'site/xception-web/index.js',
   'site/xception-web/worker.js',
   'site/xception-web/thread.js',
 ];
 /** In kilobytes. The aim is 60: the worker holds the GPU's glue twice, for a GPU that is lost and comes back. */
-const FIRST_VISIT_BUDGET = 63;
+const FIRST_VISIT_BUDGET = 62;
 
 test(`a first visit’s HTML, CSS and JavaScript stay within ${FIRST_VISIT_BUDGET} kB of brotli`, () => {
   const total = FIRST_VISIT.reduce(

@@ -4,7 +4,17 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { PATIENCE, SAMPLES, drop, dropBytes, labelsFor, ready, start, text } from './harness.mjs';
+import {
+  PATIENCE,
+  SAMPLES,
+  drop,
+  dropAll,
+  dropBytes,
+  labelsFor,
+  ready,
+  start,
+  text,
+} from './harness.mjs';
 import { FLAGS, SIZES, STATES } from './states.mjs';
 
 const THINGS = ['tabby', 'espresso', 'rocket'];
@@ -67,14 +77,33 @@ describe('the room for teaching', { timeout: PATIENCE }, () => {
     const points = await page.locator('[data-part=line]').getAttribute('points');
     const heights = points.split(' ').map((point) => Number(point.split(',')[1]));
     assert.ok(heights.length > 5 && heights[0] === 0 && heights.at(-1) > 15, 'the loss falls');
+    // What was learnt keeps its name.
+    await page.getByLabel('Name of thing 1').fill('something else');
     const [download] = await Promise.all([
       page.waitForEvent('download'),
       page.getByTestId('teach-download').click(),
     ]);
     assert.equal(download.suggestedFilename(), 'tabby-espresso-and-rocket.safetensors');
     const file = readFileSync(await download.path());
+    // What the page was about is given up, and what it knows now is told where it is heard.
+    const many = Array.from({ length: 100 }, (_, i) => {
+      return {
+        name: `${i}.jpg`,
+        type: 'image/jpeg',
+        bytes: readFileSync(join(SAMPLES, 'tabby.jpg')),
+      };
+    });
+    await dropAll(page, many);
     await page.getByTestId('teach-use').click();
     await page.getByTestId('teach').waitFor({ state: 'hidden' });
+    await page
+      .getByTestId('folder-status')
+      .filter({ hasText: 'Another model was chosen: stopped after' })
+      .waitFor({ state: 'attached' });
+    await page
+      .getByTestId('announced')
+      .filter({ hasText: 'It now knows tabby, espresso and rocket.' })
+      .waitFor();
     const rocket = join(SAMPLES, 'rocket.jpg');
     await drop(page, rocket, { type: 'image/jpeg' });
     const live = await labelsFor(page, 'rocket.jpg');
@@ -116,6 +145,16 @@ describe('the room for teaching', { timeout: PATIENCE }, () => {
     const recorded = await count(first);
     await page.waitForTimeout(400);
     assert.equal(await count(first), recorded, 'it ends with the press');
+    await first.getByTestId('thing-hold').hover();
+    await page.mouse.down();
+    await first.getByText(`${recorded + 2} pictures`).waitFor();
+    await page.keyboard.press('Escape');
+    await page.waitForTimeout(400);
+    const left = await count(first);
+    await page.waitForTimeout(400);
+    assert.equal(await count(first), left, 'and with the room');
+    await page.mouse.up();
+    await page.getByTestId('teach-open').press('Enter');
     await page.getByLabel('Name of thing 2').fill('cat');
     await second.getByTestId('thing-hold').focus();
     await page.keyboard.press('Space');
@@ -163,8 +202,31 @@ describe('the room for teaching', { timeout: PATIENCE }, () => {
     assert.equal(await page.evaluate(() => document.activeElement.id), 'teach-open');
     await page.getByTestId('teach-open').press('Enter');
     assert.equal(await page.getByLabel('Name of thing 1').inputValue(), 'Cat');
+    await page.getByTestId('teach').dispatchEvent('dragover');
+    assert.equal(await page.locator('#drop-zone.over').count(), 0);
     await page.getByTestId('teach-close').click();
     await drop(page, join(SAMPLES, 'rocket.jpg'), { type: 'image/jpeg' });
     await labelsFor(page, 'rocket.jpg');
+  });
+
+  test('what fails is told as what it is, in sight of who began it', async () => {
+    const page = await site.open('/icon.svg', SIZES.phone);
+    let come;
+    const held = new Promise((resolve) => (come = resolve));
+    await page.route('**/photos.safetensors', (route) => held.then(() => route.continue()));
+    await page.goto(`${site.origin}/?backend=cpu`);
+    await page.getByTestId('teach-open').click();
+    for (let i = 0; i < 6; i++) await page.getByTestId('teach-add').click();
+    const first = page.getByTestId('thing').first();
+    await first.getByTestId('thing-files').setInputFiles(join(SAMPLES, 'tabby.jpg'));
+    const trouble = page.getByTestId('teach-trouble').getByText('The model is still loading.');
+    await trouble.waitFor();
+    await first.scrollIntoViewIfNeeded();
+    const box = await trouble.boundingBox();
+    assert.ok(box.y + box.height <= SIZES.phone.viewport.height, `${box.y + box.height}`);
+    come();
+    await ready(page);
+    await first.getByTestId('thing-files').setInputFiles(join(SAMPLES, 'tabby.jpg'));
+    await first.getByText('1 picture').waitFor();
   });
 });

@@ -10,7 +10,7 @@ const unknown = element('unknown');
 const closest = element('closest');
 const offers = element('offers');
 const copy = element('copy');
-const burn = element('burn');
+const burn = element<HTMLButtonElement>('burn');
 
 /** The smallest score that is not written as 0.0 %. */
 const WORTH_READING = 0.0005;
@@ -19,6 +19,7 @@ const WORTH_READING = 0.0005;
 export function showBusy(): void {
   resetSpeech();
   list.setAttribute('aria-busy', 'true');
+  burn.disabled = true; // These labels are another picture’s.
   waiting.textContent = 'Looking…';
   waiting.classList.add('busy');
 }
@@ -37,6 +38,7 @@ export function showAnswer(answer: Classification, source: string): void {
   waiting.hidden = predictions.length > 0;
   copy.hidden = predictions.length === 0 || !navigator.clipboard; // None on plain http://.
   burn.hidden = predictions.length === 0 || source === 'webcam';
+  burn.disabled = false;
   list.setAttribute('aria-busy', 'false');
   speak(answer, source === 'webcam');
 }
@@ -62,6 +64,13 @@ export function answerLines(): string[] {
   return ([...list.children] as HTMLElement[])
     .filter(({ hidden }) => !hidden)
     .map(({ dataset }) => `${dataset.label}\t${percent(Number(dataset.score))}`);
+}
+
+/** The lines of a picture that is saved with them; none while it has no answer. */
+export function burntLines(): string[] | undefined {
+  if (burn.disabled) return undefined;
+  const lines = answerLines().map((line) => line.replace('\t', ' · '));
+  return list.dataset.known === 'true' ? lines : ['Nothing I know', ...lines];
 }
 
 /** Milliseconds that a camera must see nothing known, or something: buttons must not come and go under a finger. */

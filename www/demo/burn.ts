@@ -2,6 +2,7 @@
 
 import { element } from './dom.js';
 import { download } from './export.js';
+import { encoded } from './pictures.js';
 
 const preview = element<HTMLImageElement>('preview');
 
@@ -10,8 +11,16 @@ const SIDE = 2048;
 /** Pixels of the short side at least: text must be readable. */
 const LEAST = 320;
 
-/** `lines` are the labels with their shares, best first, as they are shown. */
-export async function burn(lines: string[]): Promise<void> {
+/** `shown` are the labels with their shares, best first; none while there is no answer to the picture yet. */
+export async function burn(shown: () => string[] | undefined): Promise<void> {
+  const { src } = preview;
+  try {
+    await preview.decode();
+  } catch (error) {
+    if (src === preview.src) throw error;
+  }
+  const lines = shown();
+  if (!lines || src !== preview.src) return; // Another picture came.
   const { naturalWidth, naturalHeight } = preview;
   const scale = Math.max(
     Math.min(1, SIDE / Math.max(naturalWidth, naturalHeight)),
@@ -33,7 +42,6 @@ export async function burn(lines: string[]): Promise<void> {
     context.fillStyle = i === 0 ? '#17181c' : '#5b5d68';
     context.fillText(text, size, height + size / 2 + line * (i + 0.5), width - 2 * size);
   }
-  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
-  if (!blob) throw new Error('The picture could not be drawn: the browser has no memory left.');
-  download(`${preview.alt.replace(/\.[^.]*$/, '')}, labelled.png`, blob);
+  const name = preview.alt.replace(/\.[^.]*$/, '');
+  download(`${name}, labelled.png`, await encoded(canvas, 'image/png'));
 }

@@ -19,15 +19,16 @@ const TRIED = 'xception-isolating';
 /** Chromium's, which TypeScript's DOM does not list. */
 type InstallEvent = Event & { prompt: () => Promise<unknown> };
 
-export interface OfflineTakers {
-  /** Whether there is anything on the page that a reload would lose. */
-  busy: () => boolean;
+/** Whether a reload would lose anything: somebody began something here, or sent it. */
+let begun = false;
+for (const type of ['click', 'keydown', 'change', 'drop', 'paste']) {
+  addEventListener(type, () => (begun = true), { capture: true, once: true });
 }
 
 /** Before anything is loaded: a page that must be loaded anew is so at once. */
-export async function begin({ busy }: OfflineTakers): Promise<void> {
+export async function begin(): Promise<void> {
   const waiting = (await container?.getRegistration().catch(() => undefined))?.waiting;
-  if (waiting && !busy()) await replace(waiting);
+  if (waiting && !begun) await replace(waiting);
   else if (
     container &&
     !container.controller &&
@@ -37,7 +38,7 @@ export async function begin({ busy }: OfflineTakers): Promise<void> {
     const active = await registered();
     // What was begun meanwhile goes on in one thread, until the next visit; and once is enough where
     // something keeps the worker away.
-    if (!active || busy() || sessionStorage.getItem(TRIED)) return;
+    if (!active || begun || sessionStorage.getItem(TRIED)) return;
     sessionStorage.setItem(TRIED, 'yes');
     location.reload();
   }
@@ -45,19 +46,23 @@ export async function begin({ busy }: OfflineTakers): Promise<void> {
 
 /** Once it runs: keeps the page and what it runs on. */
 export async function keep({ backend, origin, model }: ClassifierInfo): Promise<void> {
-  const worker = await registered();
-  if (!worker) return;
   const paths = backend === 'cpu' ? [] : [`xception-web/wasm/${backend}_bg.wasm`];
   if (origin.url) paths.push(pathOf(origin.url));
   if (model.classes === 1000) paths.push('xception-web/models/imagenet.json');
-  const told = await ask(worker, { type: 'keep', paths });
-  if ('kept' in told && told.kept)
+  if (await keepFiles(paths))
     status.textContent = 'This page is kept on this device and works offline.';
+}
+
+/** Keeps these files of the site, too; whether they are kept. */
+export async function keepFiles(paths: string[]): Promise<boolean> {
+  const worker = await registered();
+  const told = worker && (await ask(worker, { type: 'keep', paths }));
+  return told !== undefined && 'kept' in told && told.kept;
 }
 
 /** Pictures that other programs shared with the installed page. */
 export async function takeShared(): Promise<File[]> {
-  if (!asked.has(ASKED)) return [];
+  if (!asked.has(ASKED) || !container) return [];
   keepInAddress({ [ASKED]: undefined });
   const waiting = await caches.open(SHARED);
   const files = await Promise.all(
@@ -70,6 +75,7 @@ export async function takeShared(): Promise<File[]> {
     }),
   );
   await caches.delete(SHARED);
+  begun ||= files.length > 0;
   return files;
 }
 

@@ -1,9 +1,8 @@
 // How fast the model is on everything that this device has. Loaded when its room is opened.
 
-import { ImageClassifier, type Backend } from 'xception-web';
+import { ImageClassifier, type Backend, type CreateOptions } from 'xception-web';
 import { element, messageOf, milliseconds } from './dom.js';
 import { copy } from './export.js';
-import { announce } from './speech.js';
 
 const run = element<HTMLButtonElement>('speed-run');
 const cancel = element<HTMLButtonElement>('speed-cancel');
@@ -36,18 +35,21 @@ interface Result {
   start: number;
 }
 
-export interface SpeedTakers {
+type Source = Pick<CreateOptions, 'model' | 'size'>;
+
+interface Takers {
+  classifier: () => ImageClassifier | undefined;
   /** What runs now. */
   model: () => { model: File | string | undefined; name: string };
   failed: (error: unknown) => void;
 }
 
-let takers: SpeedTakers;
+let takers: Takers;
 let running: AbortController | undefined;
 let results: Result[] = [];
 let measured = '';
 
-export function begin(given: SpeedTakers): void {
+export function begin(given: Takers): void {
   takers = given;
   run.addEventListener('click', () => void measure());
   cancel.addEventListener('click', () => running?.abort());
@@ -64,13 +66,14 @@ async function measure(): Promise<void> {
   cancel.focus();
   const all = contenders();
   bar.max = all.length;
+  let done = 'Measured.';
   try {
-    const picture = await sample();
+    const [picture, source] = [await sample(), await sourceOf(model, signal)];
     for (const [i, contender] of all.entries()) {
       bar.value = i;
       status.textContent = `Measuring ${contender.name} …`;
       try {
-        results.push(await time(contender, model, picture, signal));
+        results.push(await time(contender, source, picture, signal));
       } catch (error) {
         if (signal.aborted) break;
         missing.push(`${contender.name} could not be measured. ${messageOf(error)}`);
@@ -78,19 +81,32 @@ async function measure(): Promise<void> {
       draw();
     }
   } catch (error) {
-    takers.failed(error);
+    done = 'Nothing was measured.';
+    if (!signal.aborted) takers.failed(error);
   }
+  if (signal.aborted) done = 'Cancelled.';
   running = undefined;
   const [best] = [...results].sort((a, b) => a.median - b.median);
   const fastest = best
     ? ` ${best.name} is the fastest: ${milliseconds(best.median)} a picture.`
     : '';
-  const done = signal.aborted ? 'Cancelled.' : 'Measured.';
   status.textContent = [`${done}${fastest}`, ...missing].join(' ');
-  announce(`${done}${fastest}`);
   const held = document.activeElement === cancel;
   show(false);
   if (held) run.focus();
+}
+
+/** What each of them loads: a model of the hub, which this device does not keep, comes once for all. */
+async function sourceOf(model: Source['model'], signal: AbortSignal): Promise<Source> {
+  const info = takers.classifier()?.info;
+  const url = info?.origin.url;
+  // TensorFlow.js has its weights in other files.
+  if (!url || !String(model).startsWith('hf:') || url.endsWith('.json')) return { model };
+  status.textContent = 'Downloading the model once more …';
+  const response = await fetch(url, { signal });
+  if (!response.ok) throw new Error(`The server answered ${response.status} for ${url}.`);
+  // How large its pictures are, a file beside it may have said.
+  return { model: await response.blob(), size: info.model.inputSize };
 }
 
 /** On one thread, too, where there are more: that is what a page without isolation has. */
@@ -107,12 +123,12 @@ function contenders(): Contender[] {
 
 async function time(
   { name, backend, threads }: Contender,
-  model: File | string | undefined,
+  source: Source,
   picture: ImageData,
   signal: AbortSignal,
 ): Promise<Result> {
   const begin = performance.now();
-  const classifier = await ImageClassifier.create({ backend, threads, model, signal });
+  const classifier = await ImageClassifier.create({ ...source, backend, threads, signal });
   try {
     const start = performance.now() - begin;
     const { info } = classifier;

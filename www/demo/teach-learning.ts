@@ -1,14 +1,7 @@
 // The learning itself: the loss as it falls, and what came of it in plain words.
 
 import type { Lesson, LessonReport, TeachProgress } from 'xception-web';
-import { percent } from './dom.js';
-
-/** A part of the room, or of a thing in it. */
-export function part<T extends HTMLElement = HTMLElement>(of: HTMLElement, name: string): T {
-  const found = of.querySelector<T>(`[data-part="${name}"]`);
-  if (!found) throw new Error(`The room has no ${name}.`);
-  return found;
-}
+import { part, percent } from './dom.js';
 
 /** Steps that fill the drawing, at least: a short course is not stretched. */
 const WIDTH = 60;
@@ -20,22 +13,20 @@ export interface Course {
   onProgress: (progress: TeachProgress) => void;
 }
 
-export interface LearningTakers {
+interface Takers {
   learn: (course: Course) => Promise<Lesson>;
-  /** To answer by, and with the camera at once. */
-  use: (lesson: Lesson, live: boolean) => Promise<void>;
-  /** What the model is called. */
-  name: () => string;
+  /** To answer by under a name, and with the camera at once. */
+  use: (lesson: Lesson, name: string, live: boolean) => Promise<void>;
   failed: (error: unknown) => void;
   said: (text: string) => void;
 }
 
 export class Learning {
   readonly #room: HTMLElement;
-  readonly #takers: LearningTakers;
+  readonly #takers: Takers;
   #running: AbortController | undefined;
 
-  constructor(room: HTMLElement, takers: LearningTakers) {
+  constructor(room: HTMLElement, takers: Takers) {
     this.#room = room;
     this.#takers = takers;
     part(room, 'learn').addEventListener('click', () => void this.#learn());
@@ -116,14 +107,16 @@ export class Learning {
     warnings.append(...report.warnings.map(({ message }) => line(message)));
     const actions = document.createElement('div');
     actions.className = 'actions';
-    const { use, name, failed } = this.#takers;
+    const { use, failed } = this.#takers;
+    // After what was learnt, whatever the things are called by now.
+    const name = new Intl.ListFormat('en-GB').format(report.classes.map(({ label }) => label));
     const offer = (text: string, testId: string, act: () => Promise<void>) => {
       actions.append(button(text, testId, () => void act().catch(failed)));
     };
-    offer('Try it with the camera', 'teach-live', () => use(lesson, true));
-    offer('Try it with pictures', 'teach-use', () => use(lesson, false));
+    offer('Try it with the camera', 'teach-live', () => use(lesson, name, true));
+    offer('Try it with pictures', 'teach-use', () => use(lesson, name, false));
     offer('Download the model', 'teach-download', () =>
-      lesson.download(`${fileName(name())}.safetensors`),
+      lesson.download(`${fileName(name)}.safetensors`),
     );
     actions.firstElementChild!.classList.add('primary');
     result.replaceChildren(headline, classes, warnings, actions);

@@ -1,7 +1,7 @@
 // One thing that is taught: its name, and the pictures of it.
 
-import type { ImageClassifier } from 'xception-web';
-import { part } from './teach-learning.js';
+import { PictureError, type ImageClassifier } from 'xception-web';
+import { part } from './dom.js';
 
 export const MOST_THINGS = 20;
 
@@ -17,7 +17,7 @@ export interface Sample {
   by: ImageClassifier;
 }
 
-export interface ThingTakers {
+interface Takers {
   /** What the camera sees. */
   frame: () => Promise<Blob>;
   look: (picture: Blob) => Promise<Omit<Sample, 'picture'>>;
@@ -30,14 +30,13 @@ export interface ThingTakers {
 export class Thing {
   readonly item = document.createElement('li');
   readonly samples: Sample[] = [];
-  readonly #takers: ThingTakers;
+  readonly #takers: Takers;
   readonly #name: HTMLInputElement;
   readonly #number: number;
   #holding = false;
   #taking: Promise<void> = Promise.resolve();
-  #unread = 0;
 
-  constructor(number: number, name: string, takers: ThingTakers) {
+  constructor(number: number, name: string, takers: Takers) {
     this.#takers = takers;
     this.#number = number;
     this.item.className = 'thing';
@@ -92,20 +91,28 @@ export class Thing {
 
   /** Looks at these pictures too, one after the other. */
   take(pictures: Blob[]): Promise<void> {
-    const taking = this.#taking.then(async () => {
-      this.#unread = 0;
-      for (const picture of pictures) {
-        // Whoever removes the thing wants no more of it.
-        if (!this.item.isConnected) return;
-        await this.#takeOne(picture).catch(() => this.#unread++);
-      }
-      if (this.#unread > 0) {
-        const files = this.#unread === 1 ? '1 file' : `${this.#unread} files`;
-        this.#takers.failed(new Error(`${files} could not be read as pictures and were left out.`));
-      }
-      this.#takers.said(`${this.#called}: ${this.#counted()}`);
-    });
-    return (this.#taking = taking);
+    this.#taking = this.#taking.then(() => this.#takeAll(pictures)).catch(this.#takers.failed);
+    return this.#taking;
+  }
+
+  async #takeAll(pictures: Blob[]): Promise<void> {
+    let unread = 0;
+    for (const picture of pictures) {
+      // Whoever removes the thing wants no more of it.
+      if (!this.item.isConnected) return;
+      await this.#takeOne(picture).catch((error: unknown) => {
+        if (!(error instanceof PictureError)) throw error;
+        unread++;
+      });
+    }
+    if (unread > 0) {
+      const message =
+        unread === 1
+          ? '1 file could not be read as a picture and was left out.'
+          : `${unread} files could not be read as pictures and were left out.`;
+      this.#takers.failed(new Error(message));
+    }
+    this.#takers.said(`${this.#called}: ${this.#counted()}`);
   }
 
   async #takeOne(picture: Blob): Promise<void> {
@@ -155,7 +162,8 @@ export class Thing {
         const wait = new Promise((resolve) => setTimeout(resolve, EVERY));
         await this.#takeOne(await this.#takers.frame());
         await wait;
-      } while (this.#holding && this.item.isConnected);
+        // Neither removed nor closed away meanwhile.
+      } while (this.#holding && this.item.offsetParent);
       this.#takers.said(`${this.#called}: ${this.#counted()}`);
     } catch (error) {
       this.#takers.failed(error);

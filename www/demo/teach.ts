@@ -2,18 +2,21 @@
 // own, which the page fetches when somebody opens it.
 
 import type { ImageClassifier, Lesson } from 'xception-web';
-import { messageOf } from './dom.js';
+import { messageOf, part } from './dom.js';
+import { isPicture } from './pictures.js';
 import { Lens } from './teach-lens.js';
 import { MOST_THINGS, Thing, type Sample } from './teach-thing.js';
-import { Learning, part, type Course } from './teach-learning.js';
+import { Learning, type Course } from './teach-learning.js';
 
-export interface TeachTakers {
+interface Takers {
   /** What runs now; another one sees other features. */
   classifier: () => ImageClassifier | undefined;
   /** From now on the page answers by what was taught. */
-  use: (lesson: Lesson, title: string) => Promise<void>;
+  use: (lesson: Lesson, name: string) => Promise<void>;
   /** The page's camera is wanted. */
   watch: () => void;
+  /** What happens when the room is closed is the page's. */
+  failed: (error: unknown) => void;
 }
 
 const FEWEST_THINGS = 2;
@@ -55,20 +58,16 @@ const ROOM = `
   <p class="covered" role="status" data-part="said"></p>
 `;
 
-let room: Room | undefined;
-
-/** Opens the room, as it was left. */
-export async function openTeaching(takers: TeachTakers): Promise<void> {
+/** Once: what opens the room, as it was left. */
+export async function begin(takers: Takers): Promise<() => void> {
   await styled();
-  room ??= new Room(takers);
-  room.open();
+  const room = new Room(takers);
+  return () => room.open();
 }
 
 /** The room's styles come with it. */
 async function styled(): Promise<void> {
-  if (document.getElementById('teach-style')) return;
   const link = document.createElement('link');
-  link.id = 'teach-style';
   link.rel = 'stylesheet';
   link.href = 'teach-style.css';
   await new Promise((resolve) => {
@@ -78,14 +77,14 @@ async function styled(): Promise<void> {
 }
 
 class Room {
-  readonly #takers: TeachTakers;
+  readonly #takers: Takers;
   readonly #dialog = document.createElement('dialog');
   readonly #lens: Lens;
   readonly #learning: Learning;
   readonly #things: Thing[] = [];
   #numbered = 0;
 
-  constructor(takers: TeachTakers) {
+  constructor(takers: Takers) {
     this.#takers = takers;
     const dialog = this.#dialog;
     dialog.className = 'teach';
@@ -96,12 +95,16 @@ class Room {
     this.#lens = new Lens(dialog, (error) => this.#fail(error));
     this.#learning = new Learning(dialog, {
       learn: (options) => this.#learn(options),
-      use: async (lesson, live) => {
-        await takers.use(lesson, this.#title());
+      use: async (lesson, name, live) => {
+        // First: what is said on the page behind an open dialog, nobody hears.
         dialog.close();
-        if (live) takers.watch();
+        try {
+          await takers.use(lesson, name);
+          if (live) takers.watch();
+        } catch (error) {
+          takers.failed(error);
+        }
       },
-      name: () => this.#title(),
       failed: (error) => this.#fail(error),
       said: (text) => this.#say(text),
     });
@@ -117,20 +120,20 @@ class Room {
       folder.value = '';
     });
     // What comes in here is not for the page behind.
-    for (const type of ['drop', 'paste'] as const) {
-      dialog.addEventListener(type, (event) => event.stopPropagation());
+    for (const type of ['dragover', 'drop', 'paste'] as const) {
+      dialog.addEventListener(type, (event) => {
+        event.stopPropagation();
+        if (type !== 'paste') event.preventDefault();
+      });
     }
-    dialog.addEventListener('dragover', (event) => event.preventDefault());
-    dialog.addEventListener('drop', (event) => event.preventDefault());
     for (let i = 0; i < FEWEST_THINGS; i++) this.#add();
   }
 
   open(): void {
+    if (this.#dialog.open) return; // Pressed twice while it came.
     part(this.#dialog, 'trouble').hidden = true;
     this.#dialog.showModal();
     this.#things[0]?.focus();
-    // Offline, too, from now on: the page's service worker keeps what was fetched.
-    void fetch('xception-web/wasm/teach_bg.wasm').catch(() => {});
   }
 
   #add(name = ''): Thing {
@@ -165,7 +168,7 @@ class Room {
     const folders = new Map<string, File[]>();
     for (const file of files) {
       const name = file.webkitRelativePath.split('/').at(-2) ?? '';
-      if (file.type.startsWith('image/')) folders.set(name, [...(folders.get(name) ?? []), file]);
+      if (isPicture(file)) folders.set(name, [...(folders.get(name) ?? []), file]);
     }
     if (folders.size === 0) return this.#fail(new Error('There is no picture in that folder.'));
     for (const [name, pictures] of folders) {
@@ -189,12 +192,6 @@ class Room {
       images: samples.map(({ by, features, picture }) => (by === classifier ? features : picture)),
     }));
     return classifier.teach({ classes, title: TITLE, signal, onProgress });
-  }
-
-  #title(): string {
-    const names = this.#things.map(({ name }) => name);
-    const last = names.pop();
-    return names.length > 0 ? `${names.join(', ')} and ${last}` : (last ?? '');
   }
 
   /** Says what is missing before anything can be learnt. */

@@ -34,7 +34,7 @@ const isBundled = ({ url }) => !url.startsWith('https:');
 const BUNDLED = REGISTRY.filter(isBundled).map(({ url }) => `models/${url}`);
 const needed = [...MODULES.map((name) => `pkg/${name}/xception_web_bg.wasm`), ...BUNDLED];
 /** Parts of the page, in demo/, that are loaded when they are needed. */
-const ROOMS = ['offline', 'history', 'folder', 'speed', 'burn', 'teach'];
+const ROOMS = ['history', 'folder', 'speed', 'burn', 'teach'];
 const missing = needed.filter((file) => !existsSync(file));
 if (missing.length > 0) {
   console.error(`Missing: www/${missing.join(', www/')}. Run build.sh first.`);
