@@ -250,11 +250,15 @@ describe('what teaches', { timeout: PATIENCE }, () => {
       await kept(page);
       await page.getByTestId('teach-open').click();
       const file = 'xception-web/wasm/teach_bg.wasm';
-      await page.waitForFunction(async (file) => {
-        const names = await caches.keys();
-        const shelves = await Promise.all(names.map((name) => caches.open(name)));
-        const keys = (await Promise.all(shelves.map((shelf) => shelf.keys()))).flat();
-        return keys.some(({ url }) => new URL(url).pathname.endsWith(file));
+      await page.evaluate(async (file) => {
+        const isKept = async () => {
+          const shelves = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
+          const keys = (await Promise.all(shelves.map((shelf) => shelf.keys()))).flat();
+          return keys.some(({ url }) => new URL(url).pathname.endsWith(file));
+        };
+        for (let i = 0; i < 100 && !(await isKept()); i++) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
       }, file);
       site.network.on = false;
       await page.reload();

@@ -284,7 +284,7 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     const first = page.getByRole('button', { name: '0.bmp', exact: true });
     await first.focus();
     const shown = await first.elementHandle();
-    await status.filter({ hasText: /^\d{2,} of 300/ }).waitFor();
+    await status.filter({ hasText: /^\d{3} of 300/ }).waitFor();
     assert.ok(await shown.evaluate((row) => row === document.activeElement), 'rows stay');
     await page.getByRole('button', { name: 'Cancel' }).click();
     assert.match(await status.textContent(), /^Cancelled after \d+ pictures\.$/);
