@@ -238,5 +238,6 @@ describe('the room for teaching', { timeout: PATIENCE }, () => {
     await ready(page);
     await first.getByTestId('thing-files').setInputFiles(join(SAMPLES, 'tabby.jpg'));
     await first.getByText('1 picture').waitFor();
+    assert.ok(await trouble.isHidden(), 'it was before this');
   });
 });

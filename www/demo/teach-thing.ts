@@ -21,6 +21,8 @@ interface Takers {
   /** What the camera sees. */
   frame: () => Promise<Blob>;
   look: (picture: Blob) => Promise<Omit<Sample, 'picture'>>;
+  /** Pictures are on their way. */
+  begun: () => void;
   changed: () => void;
   removed: () => void;
   failed: (error: unknown) => void;
@@ -91,6 +93,7 @@ export class Thing {
 
   /** Looks at these pictures too, one after the other. */
   take(pictures: Blob[]): Promise<void> {
+    this.#takers.begun();
     this.#taking = this.#taking.then(() => this.#takeAll(pictures)).catch(this.#takers.failed);
     return this.#taking;
   }
@@ -156,6 +159,7 @@ export class Thing {
 
   async #record(): Promise<void> {
     this.#holding = this.#recorded = true;
+    this.#takers.begun();
     this.item.classList.add('recording');
     try {
       do {

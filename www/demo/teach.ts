@@ -92,6 +92,7 @@ class Room {
     dialog.dataset.testid = 'teach';
     dialog.innerHTML = ROOM;
     document.body.append(dialog);
+    part(dialog, 'camera').addEventListener('click', () => this.#clear()); // Before it is opened.
     this.#lens = new Lens(dialog, (error) => this.#fail(error));
     this.#learning = new Learning(dialog, {
       learn: (options) => this.#learn(options),
@@ -131,7 +132,7 @@ class Room {
 
   open(): void {
     if (this.#dialog.open) return; // Pressed twice while it came.
-    part(this.#dialog, 'trouble').hidden = true;
+    this.#clear();
     this.#dialog.showModal();
     this.#things[0]?.focus();
   }
@@ -140,6 +141,7 @@ class Room {
     const thing = new Thing(++this.#numbered, name, {
       frame: () => this.#lens.frame(),
       look: (picture) => this.#look(picture),
+      begun: () => this.#clear(),
       changed: () => this.#changed(),
       removed: () => {
         this.#things.splice(this.#things.indexOf(thing), 1);
@@ -164,7 +166,7 @@ class Room {
 
   /** A folder for each thing: its pictures go to the thing of its name. */
   #takeFolders(files: File[]): void {
-    part(this.#dialog, 'trouble').hidden = true;
+    this.#clear();
     const folders = new Map<string, File[]>();
     for (const file of files) {
       const name = file.webkitRelativePath.split('/').at(-2) ?? '';
@@ -222,5 +224,10 @@ class Room {
     const trouble = part(this.#dialog, 'trouble');
     trouble.textContent = messageOf(error);
     trouble.hidden = false;
+  }
+
+  /** What went wrong was before this. */
+  #clear(): void {
+    part(this.#dialog, 'trouble').hidden = true;
   }
 }
