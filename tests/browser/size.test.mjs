@@ -13,7 +13,7 @@ const DIST = fileURLToPath(new URL('../../www/dist/', import.meta.url));
  * lowered: growth is then a decision, not an accident.
  */
 const BUDGETS = {
-  'site/index.html': 4.5,
+  'site/index.html': 4.0,
   'site/app.js': 11.2,
   'site/style.css': 3.7,
   'site/courier.js': 1.7,
@@ -22,8 +22,8 @@ const BUDGETS = {
   'site/folder.js': 2.4,
   'site/speed.js': 1.8,
   'site/burn.js': 0.7,
-  'site/teach.js': 4.7,
-  'site/teach-style.css': 0.6,
+  'site/teach.js': 4.8,
+  'site/teach-style.css': 0.9,
   'index.js': 15.4,
   'element.js': 2.4,
   'worker.js': 26.6,
@@ -52,7 +52,7 @@ const FIRST_VISIT = [
   'site/xception-web/thread.js',
 ];
 /** In kilobytes. The aim is 60: the worker holds the GPU's glue twice, for a GPU that is lost and comes back. */
-const FIRST_VISIT_BUDGET = 62;
+const FIRST_VISIT_BUDGET = 63;
 
 test(`a first visit’s HTML, CSS and JavaScript stay within ${FIRST_VISIT_BUDGET} kB of brotli`, () => {
   const total = FIRST_VISIT.reduce(

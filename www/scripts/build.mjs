@@ -224,7 +224,10 @@ await build({
   minify: true,
   plugins: [packageBeside, rooms],
 });
-for (const name of ['index.html', COURIER]) cpSync(name, `dist/site/${name}`);
+for (const name of ['index.html', COURIER]) {
+  // Lines and indents are for who writes it.
+  writeFileSync(`dist/site/${name}`, readFileSync(name, 'utf8').replace(/\n\s*/g, ' '));
+}
 for (const name of ['icon.svg', 'icons', 'manifest.webmanifest', 'samples']) {
   cpSync(`demo/${name}`, `dist/site/${name}`, { recursive: true });
 }
