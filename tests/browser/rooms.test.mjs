@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import {
   PATIENCE,
   SAMPLES,
@@ -84,6 +84,8 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     writeFileSync(join(folder, 'broken.png'), 'no picture');
     writeFileSync(join(folder, 'notes.txt'), 'no picture at all');
   });
+  // A thousand pictures are enough for one browser.
+  afterEach(() => Promise.all(site.browser.contexts().map((context) => context.close())));
   after(async () => {
     await site.stop();
     rmSync(folder, { recursive: true });
