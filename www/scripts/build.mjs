@@ -18,7 +18,7 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build, transform } from 'esbuild';
+import { build } from 'esbuild';
 import { COURIER, COURIER_POLICY, ISOLATION, POLICY } from './policy.mjs';
 import { thirdParty } from './third-party.mjs';
 
@@ -133,14 +133,14 @@ for (const name of MODULES) digest.update(readFileSync(`pkg/${name}/xception_web
 const define = { MODULES: JSON.stringify(digest.digest('hex').slice(0, 16)) };
 
 const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' };
+/** Small for who loads it as it is; whoever debugs has the sources by its map. */
+const small = { ...common, minify: true, sourcemap: true };
 
 if (!given.served) rmSync('dist', { recursive: true, force: true });
 await build({
-  ...common,
+  ...small,
   entryPoints: ['src/index.ts', 'src/worker.ts', 'src/thread.ts'],
   outdir: 'dist',
-  // Indentation is a seventh of what would be sent; names stay, for whoever debugs.
-  minifyWhitespace: true,
   define,
   external: ['./inline.js'],
   plugins: [oneAddress],
@@ -149,7 +149,7 @@ await build({
 const inline = await build({
   ...common,
   entryPoints: ['src/worker.ts'],
-  minifyWhitespace: true,
+  minify: true,
   write: false,
   define,
   plugins: [oneAddress, givenPort],
@@ -170,10 +170,9 @@ await build({
   plugins: [oneAddress, forNode],
 });
 await build({
-  ...common,
+  ...small,
   entryPoints: ['src/element.ts'],
   outdir: 'dist',
-  minifyWhitespace: true,
   // One copy of the package, however it is come by.
   external: ['./index.js'],
 });
@@ -205,11 +204,13 @@ mkdirSync('dist/site', { recursive: true });
 for (const name of published) {
   cpSync(`dist/${name}`, `dist/site/xception-web/${name}`, { recursive: true });
 }
-// Its scripts without their names, as whoever bundles the package has them.
+// Its scripts without their maps, which are not there.
 for (const name of published.filter((name) => name.endsWith('.js'))) {
   const script = readFileSync(`dist/${name}`, 'utf8');
-  const { code } = await transform(script, { format: 'esm', target: 'es2022', minify: true });
-  writeFileSync(`dist/site/xception-web/${name}`, code);
+  writeFileSync(
+    `dist/site/xception-web/${name}`,
+    script.replace(/^\/\/# sourceMappingURL=.*\n/m, ''),
+  );
 }
 await build({
   ...common,
