@@ -267,7 +267,7 @@ tests() {
   step "command line without a GPU" "3 min from nothing" without_gpu
   step "native tests" "20 min from nothing" cargo test --release --features $all
   build wasm
-  step "browser tests" "10 min" browser_tests
+  step "browser tests" "10 to 13 min" browser_tests
   step "three engines" "1 min" npm run --silent --prefix www test:engines
   step "package tests" "2 min" npm run --silent --prefix www test:package
 }
