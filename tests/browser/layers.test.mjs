@@ -13,7 +13,8 @@ function imports(folder) {
   return Object.fromEntries(
     files.map((name) => {
       const source = readFileSync(join(WWW, folder, name), 'utf8');
-      return [name, [...source.matchAll(/from '([^']+)'/g)].map(([, from]) => from)];
+      // Those that are loaded later too.
+      return [name, [...source.matchAll(/(?:from |import\()'([^']+)'/g)].map(([, from]) => from)];
     }),
   );
 }
@@ -53,6 +54,7 @@ test('page and worker share nothing but messages, errors, options, addresses, do
   const shared = [...reach('index.ts')].filter((name) => worker.has(name));
   assert.deepEqual(shared.sort(), [
     'cache.ts',
+    'cause.ts',
     'errors.ts',
     'fetch.ts',
     'foreign.ts',

@@ -24,7 +24,8 @@ const BUDGETS = {
   'site/burn.js': 0.7,
   'site/teach.js': 4.8,
   'site/teach-style.css': 0.9,
-  'index.js': 13.1,
+  'index.js': 11.4,
+  'more.js': 2.7,
   'element.js': 2.2,
   'worker.js': 24.9,
   'thread.js': 4.9,
@@ -52,7 +53,7 @@ const FIRST_VISIT = [
   'site/xception-web/thread.js',
 ];
 /** In kilobytes. The aim is 60: the worker holds the GPU's glue twice, for a GPU that is lost and comes back. */
-const FIRST_VISIT_BUDGET = 63;
+const FIRST_VISIT_BUDGET = 60.5;
 
 test(`a first visit’s HTML, CSS and JavaScript stay within ${FIRST_VISIT_BUDGET} kB of brotli`, () => {
   const total = FIRST_VISIT.reduce(

@@ -81,6 +81,13 @@ const givenPort = {
     })),
 };
 
+/** Who loads a part of the package later has its errors' classes from the package. */
+const errorsOfPackage = {
+  name: 'errors-of-package',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\/errors\.js$/ }, () => ({ path: './index.js', external: true })),
+};
+
 /** Files for Node in place of those for browsers: `NAME.node.ts` for `NAME.ts`. */
 const forNode = {
   name: 'for-node',
@@ -142,8 +149,14 @@ await build({
   entryPoints: ['src/index.ts', 'src/worker.ts', 'src/thread.ts'],
   outdir: 'dist',
   define,
-  external: ['./inline.js'],
+  external: ['./inline.js', './more.js'],
   plugins: [oneAddress],
+});
+await build({
+  ...small,
+  entryPoints: ['src/more.ts'],
+  outdir: 'dist',
+  plugins: [errorsOfPackage],
 });
 // The worker's code for the page: in a function, which begins with nothing left of an earlier classifier.
 const inline = await build({
@@ -193,6 +206,7 @@ writeFileSync('THIRD-PARTY.txt', thirdParty());
 
 const published = [
   'index.js',
+  'more.js',
   'element.js',
   'worker.js',
   'thread.js',

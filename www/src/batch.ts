@@ -1,7 +1,7 @@
 // Several pictures in one run of the network: each is prepared by itself, and then held as no more
 // than what the network sees of it.
 
-import { throwIfAborted } from './errors.js';
+import { throwIfAborted } from './cause.js';
 import type { Classification } from './options.js';
 import type { Prepared, Ran } from './protocol.js';
 

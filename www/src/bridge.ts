@@ -1,7 +1,8 @@
 // The page's end of the worker: requests out, promises back.
 
 import { abortable } from './abortable.js';
-import { DisposedError, WorkerError, clause, fromPlain, throwIfAborted } from './errors.js';
+import { clause, throwIfAborted } from './cause.js';
+import { DisposedError, WorkerError, fromPlain } from './errors.js';
 import type { Step } from './report.js';
 import type { Progress } from './options.js';
 import type { Reply, Request } from './protocol.js';

@@ -1,7 +1,8 @@
 // A camera in a <video>, freed by the same signal that ends the live classification.
 
 import { abortable } from './abortable.js';
-import { causedBy, CameraError, OptionError, clause, throwIfAborted } from './errors.js';
+import { causedBy, clause, throwIfAborted } from './cause.js';
+import { CameraError, OptionError } from './errors.js';
 import { quote } from './options.js';
 
 export interface CameraOptions {

@@ -4,13 +4,16 @@
 import { abortable, join } from './abortable.js';
 import { batched, type Batch, type Work } from './batch.js';
 import { Bridge } from './bridge.js';
-import { OptionError, throwIfAborted } from './errors.js';
+import { throwIfAborted } from './cause.js';
+import { OptionError } from './errors.js';
 import { filterOf } from './filter.js';
 import { readLabels } from './labels.js';
-import { Lesson, checkHead, show, type TeachOptions } from './lesson.js';
+import { more } from './later.js';
+import type { Lesson, TeachOptions } from './lesson.js';
 import { modelSource } from './models.js';
 import {
   checkBackend,
+  checkHead,
   checkIndex,
   checkInput,
   checkMinScore,
@@ -284,6 +287,7 @@ export class ImageClassifier {
     const bridge = this.#bridge;
     return this.#under(options.signal, async (signal) => {
       const { features } = this.#info.model;
+      const { Lesson, show } = await more();
       const what = await show(options, (image) => this.embed(image, { signal }), features, signal);
       const { onProgress } = options;
       const step = (step: Step) => signal.aborted || onProgress?.({ stage: 'learn', ...step });

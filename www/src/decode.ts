@@ -1,7 +1,8 @@
 // Pictures to pixels, in the worker. Nothing is resampled here: every pixel is resized, cropped
 // and normalised in Rust, for every caller alike.
 
-import { causedBy, PictureError, tainted } from './errors.js';
+import { causedBy } from './cause.js';
+import { PictureError, tainted } from './errors.js';
 import { cut, partOf, turned } from './part.js';
 import type { Picture } from './protocol.js';
 import type { View } from './view.js';

@@ -1,15 +1,8 @@
 // A model on the backend that was chosen, and what happens when that fails: the CPU goes on, and a lost
 // GPU is tried once more. The backends themselves are in Rust.
 
-import {
-  causedBy,
-  BackendError,
-  DownloadError,
-  ModelError,
-  OptionError,
-  clause,
-  messageOf,
-} from './errors.js';
+import { causedBy, clause, messageOf } from './cause.js';
+import { BackendError, DownloadError, ModelError, OptionError } from './errors.js';
 import type { Pixels } from './decode.js';
 import { choose, faster, type Choice } from './choice.js';
 import { Watch, nameOf } from './gpu.js';

@@ -1,6 +1,8 @@
 // One class per thing a caller can act on. Every message says what was given, what is allowed
 // and what to do next; `code` is the part for programs.
 
+import { causedBy, messageOf } from './cause.js';
+
 /** What every error of this package is an instance of. */
 export class XceptionError extends Error {
   /** Stable, machine-readable, finer than the class. */
@@ -88,15 +90,6 @@ export class DisposedError extends XceptionError {
   }
 }
 
-/** The error, with what led to it as its `cause`. */
-export function causedBy<E extends Error>(cause: unknown, error: E): E {
-  return Object.defineProperty(error, 'cause', {
-    value: cause,
-    writable: true,
-    configurable: true,
-  });
-}
-
 /** The picture can be shown, and not be read. */
 export function tainted(): PictureError {
   return new PictureError(
@@ -158,23 +151,4 @@ function ofCode({ code, message }: PlainError): XceptionError {
     default:
       return new WorkerError(message, code);
   }
-}
-
-/** An abort is its caller's own: it rejects with the signal's reason, which is no error of this package. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw signal.reason;
-}
-
-/** The one-line text of anything thrown. */
-export function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.trim() || 'unknown error';
-}
-
-/** A message as it stands inside another sentence: without its full stop. */
-export function clause(error: unknown): string {
-  // A browser may explain itself over several lines.
-  return messageOf(error)
-    .replace(/\s+/g, ' ')
-    .replace(/[. ]+$/, '');
 }

@@ -1,7 +1,8 @@
 // Downloads that say how far they are and what went wrong. Used by the worker for the model and
 // the WebAssembly, by the page for pictures given by address.
 
-import { causedBy, DownloadError, clause, throwIfAborted } from './errors.js';
+import { causedBy, clause, throwIfAborted } from './cause.js';
+import { DownloadError } from './errors.js';
 import { request } from './request.js';
 
 /** Milliseconds within which a browser reports what it blocked. */

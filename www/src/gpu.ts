@@ -1,7 +1,8 @@
 // What the worker knows of WebGPU besides computing on it: whether a real adapter answers, and
 // whether a device has failed.
 
-import { BackendError, clause } from './errors.js';
+import { clause } from './cause.js';
+import { BackendError } from './errors.js';
 import type { AdapterInfo } from './options.js';
 import { ending } from './port.js';
 import { settle } from './settle.js';

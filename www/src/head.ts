@@ -1,6 +1,7 @@
 // A head that was taught, and a session that answers by it.
 
-import { causedBy, OptionError, clause } from './errors.js';
+import { causedBy, clause } from './cause.js';
+import { OptionError } from './errors.js';
 import type { ModelInfo } from './options.js';
 import type { Session, SessionInfo } from './wasm.js';
 

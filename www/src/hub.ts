@@ -1,8 +1,9 @@
 // Models of the Hugging Face hub by their names: hf:USER/REPO, with a file in it and a revision where
 // they matter. Asks the hub which files there are, and says which of them is the model.
 
-import { causedBy, DownloadError, OptionError, clause } from './errors.js';
-import { download } from './fetch.js';
+import { causedBy, clause } from './cause.js';
+import { DownloadError, OptionError } from './errors.js';
+import type { Download } from './fetch.js';
 
 const HUB = 'https://huggingface.co';
 const FORM = 'hf:USER/REPO, hf:USER/REPO/file or hf:USER/REPO@revision';
@@ -23,24 +24,28 @@ const LEFT =
 /** What timm and transformers say of their models beside them. */
 const CONFIG = 'config.json';
 
+/** How the caller downloads. */
+type Fetching = (request: Download) => Promise<Uint8Array<ArrayBuffer>>;
+
 export interface HubModel {
   url: string;
   /** JSON: names of the classes, and how pictures are to be prepared. */
   config?: string;
 }
 
-export function isOfHub(model: string): boolean {
-  return model.startsWith('hf:');
-}
-
-/** Where the model is, at the revision that its name has now. */
-export async function findOnHub(name: string, signal?: AbortSignal): Promise<HubModel> {
+/** Where the model is, at the revision that its name has now; by the caller's way to download. */
+export async function findOnHub(
+  name: string,
+  download: Fetching,
+  signal?: AbortSignal,
+): Promise<HubModel> {
   const part = '[\\w-][\\w.-]*';
   const parts = new RegExp(`^hf:(${part}/${part})(?:/([^@]+))?(?:@(.+))?$`).exec(name);
   if (!parts) throw new OptionError(`“${name}” names no model on the hub. Give ${FORM}.`);
   const [, repo, wanted, revision = 'main'] = parts;
   const url = `${HUB}/api/models/${repo}/revision/${encodeURIComponent(revision)}`;
-  const listed = await json(url, `the list of files of ${name}`, signal);
+  const what = `the list of files of ${name}`;
+  const listed = parsed(await download({ url, what, signal }), what, url);
   const { sha = revision, siblings } = listed as {
     sha?: string;
     siblings?: { rfilename?: string }[];
@@ -77,8 +82,7 @@ function modelAmong(files: string[], name: string): string | undefined {
   return undefined;
 }
 
-async function json(url: string, what: string, signal?: AbortSignal): Promise<object> {
-  const bytes = await download({ url, what, signal });
+function parsed(bytes: Uint8Array, what: string, url: string): object {
   try {
     return Object(JSON.parse(new TextDecoder().decode(bytes)));
   } catch (error) {

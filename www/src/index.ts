@@ -11,17 +11,11 @@ export {
   WorkerError,
   XceptionError,
 } from './errors.js';
-export {
-  similarity,
-  type Lesson,
-  type TeachClass,
-  type TeachOptions,
-  type TeachProgress,
-} from './lesson.js';
+export { packFiles } from './later.js';
+export type { Lesson, TeachClass, TeachOptions, TeachProgress } from './lesson.js';
 export type { LessonReport, Step as TeachStep } from './report.js';
 export { models, type RegistryModel } from './models.js';
 export type { CachedModel } from './cache.js';
-export { packFiles } from './shards.js';
 export {
   BACKENDS,
   PRECISIONS,
@@ -49,4 +43,5 @@ export {
 } from './options.js';
 export type { VideoSource } from './screen.js';
 export type { ImageSource, RawPixels } from './source.js';
+export { similarity } from './similarity.js';
 export { CROPS, type Crop, type Region, type ViewOptions } from './view.js';

@@ -2,7 +2,8 @@
 // this device once the network built from them has proved that they are a model.
 
 import { forget, recall, store, type Kept } from './cache.js';
-import { DownloadError, ModelError, OptionError, clause } from './errors.js';
+import { clause } from './cause.js';
+import { DownloadError, ModelError, OptionError } from './errors.js';
 import { download } from './fetch.js';
 import type { ModelInfo, ModelOrigin, Progress } from './options.js';
 import type { ModelSource } from './protocol.js';

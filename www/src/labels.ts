@@ -3,7 +3,8 @@
 
 import { abortable } from './abortable.js';
 import { addressOf } from './address.js';
-import { causedBy, OptionError, clause, throwIfAborted } from './errors.js';
+import { causedBy, clause, throwIfAborted } from './cause.js';
+import { OptionError } from './errors.js';
 import { download } from './fetch.js';
 import { quote, type LabelSource } from './options.js';
 

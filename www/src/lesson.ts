@@ -1,6 +1,7 @@
 // Teaching other classes: what is shown, and what came of it. The learning itself is in Rust.
 
-import { OptionError, throwIfAborted } from './errors.js';
+import { throwIfAborted } from './cause.js';
+import { OptionError } from './errors.js';
 import { isList, quote } from './options.js';
 import type { LessonReport, Step, Teaching } from './report.js';
 import type { ImageSource } from './source.js';
@@ -67,23 +68,6 @@ export class Lesson {
   }
 }
 
-/** How alike two pictures are by what `embed` answered to them: the cosine, from -1 to 1. */
-export function similarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  if (a.length !== b.length) {
-    throw new OptionError(
-      `Features of ${a.length} and of ${b.length} numbers cannot be compared. Give two that one model made.`,
-    );
-  }
-  let [both, ofA, ofB] = [0, 0, 0];
-  for (let at = 0; at < a.length; at++) {
-    both += a[at]! * b[at]!;
-    ofA += a[at]! ** 2;
-    ofB += b[at]! ** 2;
-  }
-  const lengths = Math.sqrt(ofA * ofB);
-  return lengths > 0 ? Math.min(1, Math.max(-1, both / lengths)) : 0;
-}
-
 /** The features of all that is shown. */
 export async function show(
   { classes, validation = 0.2, title, onProgress }: TeachOptions,
@@ -116,14 +100,6 @@ export async function show(
   }
   const counts = shown.map(({ label, images }) => ({ label, pictures: images.length }));
   return { features, classes: counts, validation, title };
-}
-
-export function checkHead(lesson: { head: string } | undefined): string | undefined {
-  if (lesson === undefined) return undefined;
-  if (typeof lesson?.head === 'string') return lesson.head;
-  throw new OptionError(
-    `Cannot use ${quote(lesson)}. Give what teach answered, or nothing for the model’s own classes.`,
-  );
 }
 
 function checkClasses(classes: Iterable<TeachClass>): Iterable<TeachClass> {

@@ -2,13 +2,13 @@
 
 import { addressOf } from './address.js';
 import { forget, list, type CachedModel } from './cache.js';
-import { causedBy, DownloadError, OptionError, clause } from './errors.js';
+import { causedBy, clause } from './cause.js';
+import { DownloadError, OptionError } from './errors.js';
 import { download } from './fetch.js';
-import { findOnHub, isOfHub } from './hub.js';
+import { more, packFiles } from './later.js';
 import { isList, quote, type CreateOptions } from './options.js';
 import type { ModelSource } from './protocol.js';
 import { checkWhere } from './start.js';
-import { packFiles } from './shards.js';
 
 /** A model that `create` takes by its id. */
 export interface RegistryModel {
@@ -106,8 +106,9 @@ export async function modelSource(
     }
     return { blob: await packFiles(files), sha256 };
   }
-  if (typeof model === 'string' && isOfHub(model)) {
-    return { ...(await findOnHub(model, signal)), cache: cache ?? false, sha256 };
+  if (typeof model === 'string' && model.startsWith('hf:')) {
+    const { findOnHub } = await more();
+    return { ...(await findOnHub(model, download, signal)), cache: cache ?? false, sha256 };
   }
   if (typeof model === 'string' && isId(model)) {
     const known = await registryOf(assetBase, signal);

@@ -1,6 +1,7 @@
 // What the classes of a model are called: as was asked, as its configuration says, or as in ImageNet.
 
-import { causedBy, OptionError, clause } from './errors.js';
+import { causedBy, clause } from './cause.js';
+import { OptionError } from './errors.js';
 import { download } from './fetch.js';
 import type { Creation } from './protocol.js';
 import type { Session } from './wasm.js';

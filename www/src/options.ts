@@ -353,3 +353,12 @@ export function quote(value: unknown): string {
   }
   return String(value);
 }
+
+/** A head that was taught, as JSON; none for the model's own. */
+export function checkHead(lesson: { head: string } | undefined): string | undefined {
+  if (lesson === undefined) return undefined;
+  if (typeof lesson?.head === 'string') return lesson.head;
+  throw new OptionError(
+    `Cannot use ${quote(lesson)}. Give what teach answered, or nothing for the model’s own classes.`,
+  );
+}

@@ -1,7 +1,8 @@
 // Encoded pictures to pixels outside of browsers, by sharp, which the user installs: it has libjpeg-turbo,
 // libspng, libwebp and the rest, as browsers do, and gives what they give.
 
-import { PictureError, messageOf } from './errors.js';
+import { messageOf } from './cause.js';
+import { PictureError } from './errors.js';
 import type { Picture } from './protocol.js';
 
 type Encoded = Picture & { kind: 'blob' };

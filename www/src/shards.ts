@@ -1,7 +1,8 @@
 // Models of several files: TensorFlow.js's model.json and the shards that it names, as one archive
 // that the reader of Keras's files takes. What is in it is checked there.
 
-import { causedBy, ModelError, OptionError, clause } from './errors.js';
+import { causedBy, clause } from './cause.js';
+import { ModelError, OptionError } from './errors.js';
 
 /** Most shards; TensorFlow.js makes them of 4 MB. */
 const MOST_SHARDS = 1000;

@@ -3,7 +3,8 @@
 
 import { addressOf } from './address.js';
 import { abortable } from './abortable.js';
-import { causedBy, OptionError, PictureError, tainted, throwIfAborted } from './errors.js';
+import { causedBy, throwIfAborted } from './cause.js';
+import { OptionError, PictureError, tainted } from './errors.js';
 import { collect, open } from './fetch.js';
 import { quote } from './options.js';
 import type { Picture } from './protocol.js';

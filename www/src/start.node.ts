@@ -1,7 +1,8 @@
 // Where the work is done in Node, Bun and Deno: in a thread of its own, so that a server goes on answering.
 
 import { Worker } from 'node:worker_threads';
-import { OptionError, clause, messageOf } from './errors.js';
+import { clause, messageOf } from './cause.js';
+import { OptionError } from './errors.js';
 import { quote, type CreateOptions } from './options.js';
 import type { Reply } from './protocol.js';
 import type * as web from './start.js';

@@ -1,7 +1,8 @@
 // Where the work is done: in a worker, from this package's own files or from another origin's, or on the page.
 
 import { addressOf } from './address.js';
-import { OptionError, WorkerError, clause } from './errors.js';
+import { clause } from './cause.js';
+import { OptionError, WorkerError } from './errors.js';
 import { bootstrap, isForeign } from './foreign.js';
 import { quote, type CreateOptions } from './options.js';
 

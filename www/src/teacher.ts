@@ -1,6 +1,7 @@
 // The worker's end of a lesson: the module that teaches, step by step, so that it can be given up.
 
-import { BackendError, DownloadError, OptionError, clause } from './errors.js';
+import { clause } from './cause.js';
+import { BackendError, DownloadError, OptionError } from './errors.js';
 import type { LessonReport, Step, Teaching } from './report.js';
 import { settle } from './settle.js';
 import { loadTeacher, type Teacher } from './wasm.js';
