@@ -5,33 +5,8 @@ import { clause, throwIfAborted } from './cause.js';
 import { DisposedError, WorkerError, fromPlain } from './errors.js';
 import type { Step } from './report.js';
 import type { Progress } from './options.js';
-import type { Reply, Request } from './protocol.js';
+import type { Answer, Ask, Kind, Reply, Request } from './protocol.js';
 import { start, workerMissing, type Where, type Workplace } from './start.js';
-
-interface Answers {
-  create: Reply & { type: 'created' };
-  classify: Reply & { type: 'classified' };
-  explain: Reply & { type: 'explained' };
-  embed: Reply & { type: 'embedded' };
-  teach: Reply & { type: 'taught' };
-  use: Reply & { type: 'used' };
-  write: Reply & { type: 'written' };
-  prepare: Reply & { type: 'prepared' };
-  run: Reply & { type: 'ran' };
-  name: Reply & { type: 'named' };
-}
-interface Asks {
-  create: Omit<Request & { type: 'create' }, 'id'>;
-  classify: Omit<Request & { type: 'classify' }, 'id'>;
-  explain: Omit<Request & { type: 'explain' }, 'id'>;
-  embed: Omit<Request & { type: 'embed' }, 'id'>;
-  teach: Omit<Request & { type: 'teach' }, 'id'>;
-  use: Omit<Request & { type: 'use' }, 'id'>;
-  write: Omit<Request & { type: 'write' }, 'id'>;
-  prepare: Omit<Request & { type: 'prepare' }, 'id'>;
-  run: Omit<Request & { type: 'run' }, 'id'>;
-  name: Omit<Request & { type: 'name' }, 'id'>;
-}
 
 interface Pending {
   resolve: (reply: Reply) => void;
@@ -64,13 +39,13 @@ export class Bridge {
    * called when the worker has let go of what was sent, which after an abort may be later; `step` with
    * how far a lesson is.
    */
-  async ask<K extends keyof Answers>(
-    request: Asks[K] & { type: K },
+  async ask<K extends Kind>(
+    request: Ask<K>,
     signal?: AbortSignal,
     transfer: Transferable[] = [],
     done: () => void = () => {},
     step?: (step: Step) => void,
-  ): Promise<Answers[K]> {
+  ): Promise<Answer<K>> {
     const id = this.#nextId++;
     const answer = new Promise<Reply>((resolve, reject) => {
       throwIfAborted(this.closing);
@@ -80,7 +55,7 @@ export class Bridge {
     });
     answer.then(done, done);
     try {
-      return (await abortable(answer, signal)) as Answers[K];
+      return (await abortable(answer, signal)) as Reply & Answer<K>;
     } catch (error) {
       // Nothing came back: it is the signal that ended the wait.
       if (this.#pending.has(id)) this.#post({ type: 'cancel', id });

@@ -33,7 +33,7 @@ import {
   type Prediction,
   type StreamOptions,
 } from './options.js';
-import type { Prepared, Reply } from './protocol.js';
+import type { Answer, Ask, Prepared } from './protocol.js';
 import type { Step } from './report.js';
 import {
   free,
@@ -54,26 +54,15 @@ import { viewOf, type View, type ViewOptions } from './view.js';
 /** Pictures that hold their pixels at once: one that is classified and one that is ready to be. */
 const AT_ONCE = 2;
 
-type Answer = Reply & { type: 'classified' };
-/** What is asked of a picture, and the answer to it. */
-type Question =
-  | { type: 'classify'; view: View; topK: number }
-  | { type: 'explain'; view: View; index?: number }
-  | { type: 'embed'; view: View }
-  | { type: 'prepare'; view: View };
-interface Answers {
-  classify: Answer;
-  explain: Reply & { type: 'explained' };
-  embed: Reply & { type: 'embedded' };
-  prepare: Reply & { type: 'prepared' };
-}
+/** What is asked of a picture. */
+type Question<K extends 'classify' | 'explain' | 'embed' | 'prepare'> = Omit<Ask<K>, 'picture'>;
 
 /** A frame that is wanted and not taken yet. */
 interface Waiting {
   video: ImageSource;
   /** What is asked of it. */
   how: string;
-  answer?: Promise<Answer>;
+  answer?: Promise<Answer<'classify'>>;
 }
 
 /** What is asked of each picture, checked. */
@@ -212,8 +201,8 @@ export class ImageClassifier {
   #ofVideo(
     video: ImageSource,
     pack: Pack,
-    question: Question & { type: 'classify' },
-  ): Promise<Answer> {
+    question: Question<'classify'>,
+  ): Promise<Answer<'classify'>> {
     const how = JSON.stringify(question);
     for (const other of this.#waiting) {
       if (other.video === video && other.how === how) return other.answer!;
@@ -229,11 +218,11 @@ export class ImageClassifier {
     return waiting.answer;
   }
 
-  async #ask<K extends keyof Answers>(
-    question: Question & { type: K },
+  async #ask<K extends 'classify' | 'explain' | 'embed' | 'prepare'>(
+    question: Question<K> & { type: K },
     pack: Pack,
     signal: AbortSignal,
-  ): Promise<Answers[K]> {
+  ): Promise<Answer<K>> {
     if (!this.#turns.take()) await this.#turns.wait(signal);
     const leave = () => this.#turns.leave();
     let parcel: Parcel;
@@ -245,10 +234,10 @@ export class ImageClassifier {
     }
     const { picture, transfer } = parcel;
     try {
-      const request = { ...(question as Question), picture };
-      const answer = await this.#bridge.ask<Question['type']>(request, signal, transfer, leave);
+      const request = { ...question, picture } as unknown as Ask<K>;
+      const answer = await this.#bridge.ask<K>(request, signal, transfer, leave);
       this.#info = answer.info ?? this.#info;
-      return answer as Answers[K];
+      return answer;
     } catch (error) {
       free(parcel); // Nothing, if it has been sent.
       throw refused(error);

@@ -3,6 +3,7 @@
 import { causedBy, clause } from './cause.js';
 import { DownloadError } from './errors.js';
 
+/** @internal */
 export async function more(): Promise<typeof import('./more.js')> {
   try {
     return await import('./more.js');

@@ -54,42 +54,60 @@ export type Picture =
   | { kind: 'bitmap'; bitmap: ImageBitmap | VideoFrame; name: string }
   | { kind: 'pixels'; rgba: Uint8Array; width: number; height: number; name: string };
 
-export type Request =
-  | ({ type: 'create'; id: number } & Creation)
-  | { type: 'classify'; id: number; picture: Picture; view: View; topK: number }
-  | { type: 'explain'; id: number; picture: Picture; view: View; index?: number }
-  | { type: 'embed'; id: number; picture: Picture; view: View }
+/** What is looked at. */
+interface Looked {
+  picture: Picture;
+  view: View;
+}
+
+/** `info` only where it has changed: it holds all labels. */
+interface News<T> {
+  result: T;
+  info?: ClassifierInfo;
+}
+
+/** What the worker can be asked, by the type of the request: what it is given, and what it answers. */
+interface Exchanges {
+  create: [Creation, { type: 'created'; info: ClassifierInfo }];
+  classify: [Looked & { topK: number }, { type: 'classified' } & News<Classification>];
+  explain: [Looked & { index?: number }, { type: 'explained' } & News<Explanation>];
+  embed: [Looked, { type: 'embedded' } & News<Float32Array>];
   /** A picture to what the network sees of it, for a batch. */
-  | { type: 'prepare'; id: number; picture: Picture; view: View }
+  prepare: [Looked, { type: 'prepared' } & News<Prepared>];
   /** A batch of those, one after the other. */
-  | { type: 'run'; id: number; inputs: Float32Array; count: number; topK: number }
-  | { type: 'name'; id: number; labels: string }
-  | ({ type: 'teach'; id: number } & Teaching)
+  run: [{ inputs: Float32Array; count: number; topK: number }, { type: 'ran' } & News<Ran>];
+  name: [{ labels: string }, { type: 'named'; info: ClassifierInfo }];
+  teach: [Teaching, { type: 'taught'; head: string; report: LessonReport }];
   /** Answers by this head, or without one by the model's own. */
-  | { type: 'use'; id: number; head?: string }
+  use: [{ head?: string }, { type: 'used'; info: ClassifierInfo }];
   /** Asks for the file of the model with this head. */
-  | { type: 'write'; id: number; head: string }
-  | { type: 'cancel'; id: number };
+  write: [{ head: string }, { type: 'written'; bytes: Uint8Array }];
+}
+
+export type Kind = keyof Exchanges;
+export type Ask<K extends Kind> = { [T in K]: { type: T } & Exchanges[T][0] }[K];
+export type Answer<K extends Kind> = Exchanges[K][1];
+
+/** What goes with every message that belongs to one request. */
+interface Numbered {
+  id: number;
+}
+
+export type Request = Numbered & (Ask<Kind> | { type: 'cancel' });
 
 export type Reply =
   /** The script has been run: from now on the worker answers for its own errors. */
   | { type: 'started' }
   | { type: 'progress'; progress: Progress }
-  | { type: 'created'; id: number; info: ClassifierInfo }
-  /** `info` only where it has changed: it holds all labels. */
-  | { type: 'classified'; id: number; result: Classification; info?: ClassifierInfo }
-  | { type: 'explained'; id: number; result: Explanation; info?: ClassifierInfo }
-  | { type: 'embedded'; id: number; result: Float32Array; info?: ClassifierInfo }
-  | { type: 'step'; id: number; step: Step }
-  | { type: 'taught'; id: number; head: string; report: LessonReport }
-  | { type: 'used'; id: number; info: ClassifierInfo }
-  | { type: 'written'; id: number; bytes: Uint8Array }
-  | { type: 'prepared'; id: number; result: Prepared; info?: ClassifierInfo }
-  | { type: 'ran'; id: number; result: Ran; info?: ClassifierInfo }
-  | { type: 'named'; id: number; info: ClassifierInfo }
-  | { type: 'failed'; id: number; error: PlainError }
-  /** What was sent has been let go before any work on it. */
-  | { type: 'cancelled'; id: number };
+  | (Numbered &
+      (
+        | Answer<Kind>
+        /** How far a lesson is, before its answer. */
+        | { type: 'step'; step: Step }
+        | { type: 'failed'; error: PlainError }
+        /** What was sent has been let go before any work on it. */
+        | { type: 'cancelled' }
+      ));
 
 export interface Prepared {
   input: Float32Array;

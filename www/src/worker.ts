@@ -6,7 +6,7 @@ import { Engine } from './engine.js';
 import { toPlain } from './errors.js';
 import type { ClassifierInfo } from './options.js';
 import { port } from './port.js';
-import type { Reply, Request } from './protocol.js';
+import type { Answer, Ask, Kind, Reply, Request } from './protocol.js';
 import { settle } from './settle.js';
 import { fileOf, teach } from './teacher.js';
 
@@ -24,124 +24,105 @@ port.addEventListener('message', ({ data }: MessageEvent<Request>) => {
   }
 });
 
-async function handle(request: Exclude<Request, { type: 'cancel' }>): Promise<void> {
+async function handle(request: Ask<Kind> & { id: number }): Promise<void> {
   // A message that arrived during the last piece of work may cancel this one: let it in.
   await settle();
-  if (cancelled.delete(request.id)) {
+  const { id } = request;
+  if (cancelled.delete(id)) {
     if ('picture' in request && request.picture.kind === 'bitmap') {
       request.picture.bitmap.close();
     }
-    send({ type: 'cancelled', id: request.id });
+    send({ type: 'cancelled', id });
     return;
   }
   try {
-    const reply = await answer(request);
-    send(reply, buffersOf(reply));
+    const handler = handlers[request.type] as (given: typeof request) => Promise<Answer<Kind>>;
+    const answer = await handler(request);
+    if (answer) send({ ...answer, id }, buffersOf(answer));
+    else send({ type: 'cancelled', id });
   } catch (error) {
-    send({ type: 'failed', id: request.id, error: toPlain(error) });
+    send({ type: 'failed', id, error: toPlain(error) });
   } finally {
-    cancelled.delete(request.id);
+    cancelled.delete(id);
   }
 }
 
-function answer(request: Exclude<Request, { type: 'cancel' }>): Promise<Reply> {
-  switch (request.type) {
-    case 'create':
-      return create(request);
-    case 'classify':
-      return classify(request);
-    case 'explain':
-      return explain(request);
-    case 'embed':
-      return embed(request);
-    case 'teach':
-      return learn(request);
-    case 'use':
-      return use(request);
-    case 'write':
-      return write(request);
-    case 'prepare':
-      return prepare(request);
-    case 'run':
-      return run(request);
-    case 'name':
-      return name(request);
-  }
-}
+/** Does what is asked; nothing comes of what was given up meanwhile. */
+const handlers: {
+  [K in Kind]: (request: Ask<K> & { id: number }) => Promise<Answer<K> | undefined>;
+} = {
+  async create(request) {
+    engine = await Engine.create(request, (progress) => send({ type: 'progress', progress }));
+    const { info } = engine;
+    toldReason = info.reason;
+    return { type: 'created', info };
+  },
 
-async function embed({ id, picture, view }: Request & { type: 'embed' }): Promise<Reply> {
-  const engine = loaded();
-  const result = await engine.embed(await readPixels(picture, view), view);
-  return { type: 'embedded', id, result, info: changed(engine) };
-}
+  async classify({ picture, view, topK }) {
+    const engine = loaded();
+    const begin = performance.now();
+    const pixels = await readPixels(picture, view);
+    const decode = performance.now() - begin;
+    const { predictions, known = true, timings } = await engine.classify(pixels, view, topK);
+    const total = performance.now() - begin;
+    const { backend } = engine.info;
+    const result = { predictions, known, backend, timings: { decode, ...timings, total } };
+    return { type: 'classified', result, info: changed(engine) };
+  },
 
-async function learn({ id, ...what }: Request & { type: 'teach' }): Promise<Reply> {
-  const taught = await teach(what, {
-    isCancelled: () => cancelled.has(id),
-    step: (step) => send({ type: 'step', id, step }),
-  });
-  return taught ? { type: 'taught', id, ...taught } : { type: 'cancelled', id };
-}
+  async explain({ picture, view, index }) {
+    const engine = loaded();
+    const result = await engine.explain(await readPixels(picture, view), view, index);
+    return { type: 'explained', result, info: changed(engine) };
+  },
 
-async function use({ id, head }: Request & { type: 'use' }): Promise<Reply> {
-  const engine = loaded();
-  engine.use(head);
-  return { type: 'used', id, info: engine.info };
-}
+  async embed({ picture, view }) {
+    const engine = loaded();
+    const result = await engine.embed(await readPixels(picture, view), view);
+    return { type: 'embedded', result, info: changed(engine) };
+  },
 
-async function write({ id, head }: Request & { type: 'write' }): Promise<Reply> {
-  return { type: 'written', id, bytes: await fileOf(await loaded().bytes(), head) };
-}
+  async prepare({ picture, view }) {
+    const engine = loaded();
+    const begin = performance.now();
+    const pixels = await readPixels(picture, view);
+    const decoded = performance.now();
+    const input = await engine.prepare(pixels, view);
+    const timings = { decode: decoded - begin, preprocess: performance.now() - decoded };
+    return { type: 'prepared', result: { input, timings }, info: changed(engine) };
+  },
 
-async function create({ id, ...what }: Request & { type: 'create' }): Promise<Reply> {
-  engine = await Engine.create(what, (progress) => send({ type: 'progress', progress }));
-  const { info } = engine;
-  toldReason = info.reason;
-  return { type: 'created', id, info };
-}
+  async run({ inputs, count, topK }) {
+    const engine = loaded();
+    const result = await engine.run(inputs, count, topK);
+    return { type: 'ran', result, info: changed(engine) };
+  },
 
-async function classify(request: Request & { type: 'classify' }): Promise<Reply> {
-  const { id, picture, view, topK } = request;
-  const engine = loaded();
-  const begin = performance.now();
-  const pixels = await readPixels(picture, view);
-  const decode = performance.now() - begin;
-  const { predictions, known = true, timings } = await engine.classify(pixels, view, topK);
-  const total = performance.now() - begin;
-  const { backend } = engine.info;
-  const result = { predictions, known, backend, timings: { decode, ...timings, total } };
-  return { type: 'classified', id, result, info: changed(engine) };
-}
+  async name({ labels }) {
+    const engine = loaded();
+    engine.rename(labels);
+    toldReason = engine.info.reason;
+    return { type: 'named', info: engine.info };
+  },
 
-async function explain(request: Request & { type: 'explain' }): Promise<Reply> {
-  const { id, picture, view, index } = request;
-  const engine = loaded();
-  const result = await engine.explain(await readPixels(picture, view), view, index);
-  return { type: 'explained', id, result, info: changed(engine) };
-}
+  async teach({ id, ...what }) {
+    const taught = await teach(what, {
+      isCancelled: () => cancelled.has(id),
+      step: (step) => send({ type: 'step', id, step }),
+    });
+    return taught && { type: 'taught', ...taught };
+  },
 
-async function prepare({ id, picture, view }: Request & { type: 'prepare' }): Promise<Reply> {
-  const engine = loaded();
-  const begin = performance.now();
-  const pixels = await readPixels(picture, view);
-  const decoded = performance.now();
-  const input = await engine.prepare(pixels, view);
-  const timings = { decode: decoded - begin, preprocess: performance.now() - decoded };
-  return { type: 'prepared', id, result: { input, timings }, info: changed(engine) };
-}
+  async use({ head }) {
+    const engine = loaded();
+    engine.use(head);
+    return { type: 'used', info: engine.info };
+  },
 
-async function run({ id, inputs, count, topK }: Request & { type: 'run' }): Promise<Reply> {
-  const engine = loaded();
-  const result = await engine.run(inputs, count, topK);
-  return { type: 'ran', id, result, info: changed(engine) };
-}
-
-async function name({ id, labels }: Request & { type: 'name' }): Promise<Reply> {
-  const engine = loaded();
-  engine.rename(labels);
-  toldReason = engine.info.reason;
-  return { type: 'named', id, info: engine.info };
-}
+  async write({ head }) {
+    return { type: 'written', bytes: await fileOf(await loaded().bytes(), head) };
+  },
+};
 
 function loaded(): Engine {
   if (!engine) throw new Error('A picture arrived before the model.');
@@ -156,12 +137,12 @@ function changed({ info }: Engine): ClassifierInfo | undefined {
 }
 
 /** What is given away rather than copied: nothing here needs it afterwards. */
-function buffersOf(reply: Reply): Transferable[] {
-  switch (reply.type) {
+function buffersOf(answer: Answer<Kind>): Transferable[] {
+  switch (answer.type) {
     case 'prepared':
-      return [reply.result.input.buffer];
+      return [answer.result.input.buffer];
     case 'written':
-      return [reply.bytes.buffer];
+      return [answer.bytes.buffer];
     default:
       return [];
   }
