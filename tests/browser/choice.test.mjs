@@ -98,13 +98,26 @@ test('a GPU that is faster is taken', { timeout: PATIENCE }, async () => {
 const FAST_CLOCK = `
   const now = performance.now.bind(performance);
   performance.now = () => 1000 * now();`;
+/** Tells how many times the GPU was set to work since it was asked last. */
+const COUNTED = `
+  let launches = 0;
+  const { dispatchWorkgroups } = GPUComputePassEncoder.prototype;
+  GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...size) {
+    launches++;
+    return dispatchWorkgroups.apply(this, size);
+  };
+  const counting = new BroadcastChannel('launches');
+  counting.onmessage = () => {
+    counting.postMessage(launches);
+    launches = 0;
+  };`;
 /** timm's networks see a part of the picture, unless they are told otherwise. */
 const TIMM = readFileSync(new URL('../fixtures/mini_timm.safetensors', import.meta.url));
 
 test('a GPU is asked later what it was asked at first', { timeout: PATIENCE }, async () => {
   const site = await start({
     flags: SOFTWARE_GPU,
-    worker: HARDWARE + FAST_CLOCK,
+    worker: HARDWARE + FAST_CLOCK + COUNTED,
     first({ url }, response) {
       if (url === '/timm') response.end(TIMM);
       return url === '/timm';
@@ -115,18 +128,29 @@ test('a GPU is asked later what it was asked at first', { timeout: PATIENCE }, a
     const [before, later] = await page.evaluate(async () => {
       const { ImageClassifier } = await import('/xception-web/index.js');
       const classifier = await ImageClassifier.create({ model: '/timm', backend: 'webgpu' });
+      const counting = new BroadcastChannel('launches');
+      const launches = () =>
+        new Promise((resolve) => {
+          counting.onmessage = ({ data }) => resolve(data);
+          counting.postMessage('take');
+        });
+      await launches(); // Those of its start.
       const infos = [];
       for (let i = 0; i < 2; i++) {
         // Longer than the minute of that clock.
         await new Promise((resolve) => setTimeout(resolve, 100));
         await classifier.classify('/samples/espresso.jpg', { crop: 'squash' });
-        infos.push(classifier.info);
+        infos.push({ ...classifier.info, launches: await launches() });
       }
       classifier.dispose();
       return infos;
     });
     assert.equal(before.backend, 'webgpu', before.reason);
     assert.equal(later.backend, 'webgpu', later.reason);
+    // The same picture, the one of the start once more, and those whose answers are known.
+    console.log(`launches: ${before.launches} for a picture, ${later.launches} with the question`);
+    assert.ok(before.launches > 0);
+    assert.ok(later.launches >= 3 * before.launches, `${before.launches}, then ${later.launches}`);
   } finally {
     await site.stop();
   }
