@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { serve } from '../../www/serve.mjs';
-import { BLANK, PATIENCE, start } from './harness.mjs';
+import { BLANK, PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
 
 const README = readFileSync(new URL('../../www/README.md', import.meta.url), 'utf8');
 
@@ -171,6 +171,33 @@ describe('the package elsewhere', { timeout: PATIENCE }, () => {
       return [...labels, await say(drawings, '/samples/apple.svg')];
     });
     assert.deepEqual(labels, ['cat', 'espresso', 'apple']);
+  });
+
+  test('leaves the page’s GPU as it was, whichever classifier on it ends first', async () => {
+    const withGpu = await start({ flags: SOFTWARE_GPU });
+    try {
+      const page = await withGpu.open(BLANK);
+      const [during, after] = await page.evaluate(async () => {
+        const { ImageClassifier } = await import('/xception-web/index.js');
+        const methods = () => [
+          GPUAdapter.prototype.requestDevice,
+          GPUDevice.prototype.createComputePipeline,
+          GPUComputePassEncoder.prototype.setPipeline,
+        ];
+        const before = methods();
+        const changed = () => methods().filter((method, i) => method !== before[i]).length;
+        const made = [];
+        for (let i = 0; i < 3; i++) {
+          made.push(await ImageClassifier.create({ backend: 'cpu', runIn: 'page' }));
+        }
+        const during = changed();
+        for (const i of [1, 0, 2]) made[i].dispose();
+        return [during, changed()];
+      });
+      assert.deepEqual([during, after], [3, 0]);
+    } finally {
+      await withGpu.stop();
+    }
   });
 
   for (const [name, options] of Object.entries({

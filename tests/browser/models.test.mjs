@@ -8,7 +8,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { POLICY, serve } from '../../www/serve.mjs';
-import { PATIENCE, SAMPLES, SITE, drop, dropBytes, labelsFor, ready, start } from './harness.mjs';
+import { BLANK, PATIENCE, SAMPLES, SITE, drop, dropBytes, labelsFor, ready, start } from './harness.mjs';
 
 const bundled = (id) => readFileSync(join(SITE, `xception-web/models/${id}.safetensors`));
 const MODEL = bundled('drawings');
@@ -214,6 +214,29 @@ describe('models', { timeout: PATIENCE }, () => {
     assert.equal(none.code, 'network', none.message);
     const open = await create({ model: `${there}/open`, cache: true });
     assert.ok(open.info?.origin.stored, open.message);
+  });
+
+  test('what else an isolated page is refused meanwhile is not blamed', async () => {
+    const there = `http://localhost:${other.address().port}`;
+    // The site's own page has a policy of its own.
+    const blank = await site.open(BLANK);
+    const [code, refused] = await blank.evaluate(async (there) => {
+      const { ImageClassifier } = await import('/xception-web/index.js');
+      const classifier = await ImageClassifier.create({ model: '/model', backend: 'cpu' });
+      let [isOver, refused] = [false, 0];
+      const failing = classifier.classify('http://localhost:1/picture').catch(({ code }) => code);
+      failing.then(() => (isOver = true));
+      while (!isOver) {
+        // It does not say that it may be embedded.
+        await fetch(`${there}/model`, { mode: 'no-cors' }).catch(() => refused++);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      classifier.dispose();
+      return [await failing, refused];
+    }, there);
+    await blank.close();
+    assert.ok(refused > 0);
+    assert.equal(code, 'network');
   });
 
   test('a server that compresses in secret has not truncated anything', async () => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -12,6 +13,11 @@ import { ImageClassifier, OptionError, PictureError } from '../../www/dist/node.
 import { ALL, PHOTOS, SAME, at, byCommandLine, difference, fileOf } from './wanted.mjs';
 
 const [ESPRESSO] = PHOTOS.map(fileOf);
+
+const sharp = createRequire(new URL('../../www/package.json', import.meta.url))('sharp');
+
+/** Milliseconds that no machine needs less of for a JPEG of twelve million pixels. */
+const LEAST_DECODE = 5;
 
 /** sharp reads no BMP. */
 const READ = ALL.filter((address) => !address.endsWith('.bmp'));
@@ -71,6 +77,21 @@ describe('in Node', { timeout: 60_000 }, () => {
     assert.deepEqual((await classifier.classify(rgba)).predictions, grey.predictions);
   });
 
+  test('refuses a picture that is too large as such, and says what decoding took', async () => {
+    const made = (width, height) =>
+      sharp({ create: { width, height, channels: 3, background: 'red' } });
+    // 108 million pixels, in 0.3 MB.
+    const large = await made(12_000, 9_000).png().toBuffer();
+    const error = await classifier.classify(large).catch((error) => error);
+    assert.ok(error instanceof PictureError, String(error));
+    assert.equal(error.code, 'too-large', error.message);
+    assert.match(error.message, /12000 × 9000 pixels/);
+    const { timings } = await classifier.classify(await made(4000, 3000).jpeg().toBuffer());
+    // Twelve million pixels; nothing else that is done to them comes near.
+    assert.ok(timings.decode >= LEAST_DECODE, `${timings.decode} ms`);
+    assert.ok(timings.total >= timings.decode + timings.inference, JSON.stringify(timings));
+  });
+
   test('answers in order, gives up, and goes on', async () => {
     const abort = new AbortController();
     const answers = [1, 2, 3].map((topK) =>
@@ -91,6 +112,7 @@ describe('in Node', { timeout: 60_000 }, () => {
       );
     const broken = await failure(classifier.classify(new Blob(['no picture'])));
     assert.ok(broken instanceof PictureError && broken.code === 'undecodable', String(broken));
+    assert.match(String(broken.cause), /unsupported image format/);
     assert.equal((await failure(classifier.classify(new Blob([])))).code, 'empty');
     assert.equal((await failure(classifier.classify('none.png'))).code, 'network');
     const model = await failure(ImageClassifier.create({ model: new Blob(['no model']) }));

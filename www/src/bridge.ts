@@ -1,7 +1,7 @@
 // The page's end of the worker: requests out, promises back.
 
 import { abortable } from './abortable.js';
-import { clause, throwIfAborted } from './cause.js';
+import { causedBy, clause, throwIfAborted } from './cause.js';
 import { DisposedError, WorkerError, fromPlain } from './errors.js';
 import type { Step } from './report.js';
 import type { Progress } from './options.js';
@@ -26,11 +26,11 @@ export class Bridge {
     this.#onProgress = onProgress;
     this.#worker = start(where);
     this.#worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => this.#take(data));
-    this.#worker.addEventListener('error', ({ message }) => {
+    this.#worker.addEventListener('error', ({ message, error }) => {
       // An error inside a running worker is answered by the worker. Before that the script could not
       // be loaded, which has no message, or not be run.
       if (!message) this.close(workerMissing());
-      else if (!this.#started) this.close(workerBroken(message));
+      else if (!this.#started) this.close(workerBroken(message, error));
     });
   }
 
@@ -98,8 +98,9 @@ export class Bridge {
   }
 }
 
-function workerBroken(message: string): WorkerError {
-  return new WorkerError(
+function workerBroken(message: string, cause: unknown): WorkerError {
+  const error = new WorkerError(
     `The worker script could not be run (${clause(message)}). Serve the package’s own files, all of one version, to a browser that it supports.`,
   );
+  return cause ? causedBy(cause, error) : error;
 }

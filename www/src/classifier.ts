@@ -13,6 +13,7 @@ import type { Lesson, TeachOptions } from './lesson.js';
 import { modelSource } from './models.js';
 import {
   checkBackend,
+  checkCount,
   checkHead,
   checkIndex,
   checkInput,
@@ -20,8 +21,6 @@ import {
   checkPrecision,
   checkSha256,
   checkSources,
-  checkThreads,
-  checkTopK,
   type Classification,
   type ClassifierInfo,
   type ClassifyOptions,
@@ -92,7 +91,7 @@ export class ImageClassifier {
     const { backend = 'auto', onProgress, signal } = options;
     const checked = {
       backend: checkBackend(backend),
-      threads: checkThreads(options.threads),
+      threads: options.threads === undefined ? undefined : checkCount('threads', options.threads),
       precision: checkPrecision(options.precision ?? 'auto'),
       input: checkInput(options),
     };
@@ -164,7 +163,7 @@ export class ImageClassifier {
 
   #wish(given: ClassifyOptions): Wish {
     const options = merged(this.#defaults, given);
-    const topK = checkTopK(options.topK ?? 5);
+    const topK = checkCount('topK', options.topK ?? 5);
     const minScore = checkMinScore(options.minScore ?? 0);
     const { labels } = this.#named();
     const filter = filterOf(options, labels);

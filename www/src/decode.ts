@@ -68,7 +68,10 @@ function sizeOf(bitmap: ImageBitmap | VideoFrame): { width: number; height: numb
     : bitmap;
 }
 
-function assertSize({ width, height }: { width: number; height: number }, name: string): void {
+export function assertSize(
+  { width, height }: { width: number; height: number },
+  name: string,
+): void {
   if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS) {
     throw new PictureError(
       'too-large',

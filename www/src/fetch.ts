@@ -153,15 +153,19 @@ async function whyNot(url: string, signal?: AbortSignal): Promise<keyof typeof E
   const stripped = new URL(url);
   stripped.hash = stripped.username = stripped.password = '';
   // Other requests may be blocked meanwhile. After a redirect all that is told is the origin.
+  const isThis = (url: unknown) => url === stripped.href || url === stripped.origin;
   const blocked = (event: Event) => {
-    const { blockedURI } = event as SecurityPolicyViolationEvent;
-    if (blockedURI === stripped.href || blockedURI === stripped.origin) why = 'csp';
+    if (isThis((event as SecurityPolicyViolationEvent).blockedURI)) why = 'csp';
   };
   globalThis.addEventListener?.('securitypolicyviolation', blocked);
   // On a cross-origin isolated page the question below may be blocked too; this tells.
   const Observer = (globalThis as unknown as { ReportingObserver?: ReportWatcher })
     .ReportingObserver;
-  const observer = Observer && new Observer(() => (why ??= 'cors'), { types: ['coep'] });
+  const told = (reports: Told[]) => {
+    // Chromium says it no other way.
+    if (reports.some((report) => isThis(report.toJSON().body.blockedURL))) why ??= 'cors';
+  };
+  const observer = Observer && new Observer(told, { types: ['coep'] });
   observer?.observe();
   try {
     // Without asking to read the answer: whether there is one.
@@ -175,8 +179,12 @@ async function whyNot(url: string, signal?: AbortSignal): Promise<keyof typeof E
   return why ?? 'network';
 }
 
+interface Told {
+  toJSON(): { body: { blockedURL?: string } };
+}
+
 type ReportWatcher = new (
-  callback: () => void,
+  callback: (reports: Told[]) => void,
   options: { types: string[] },
 ) => { observe(): void; disconnect(): void };
 

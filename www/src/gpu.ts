@@ -3,6 +3,7 @@
 
 import { clause } from './cause.js';
 import { BackendError } from './errors.js';
+import { hook } from './hook.js';
 import type { AdapterInfo } from './options.js';
 import { ending } from './port.js';
 import { settle } from './settle.js';
@@ -133,18 +134,19 @@ export class Watch {
       device.addEventListener('uncapturederror', ({ error }) => fail(error.message));
       void device.lost.then(({ message }) => this.#lose(message));
     };
-    const requestDevice = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = async function (descriptor) {
-      const device = await requestDevice.call(this, descriptor);
-      take(device);
-      const popErrorScope = device.popErrorScope;
-      device.popErrorScope = async function () {
-        const error = await popErrorScope.call(this);
-        if (error) fail(error.message);
-        return error;
+    hook(GPUAdapter.prototype, 'requestDevice', (inner) => {
+      return async function (this: GPUAdapter, descriptor) {
+        const device = await inner().call(this, descriptor);
+        take(device);
+        const popErrorScope = device.popErrorScope;
+        device.popErrorScope = async function () {
+          const error = await popErrorScope.call(this);
+          if (error) fail(error.message);
+          return error;
+        };
+        return device;
       };
-      return device;
-    };
+    });
   }
 }
 

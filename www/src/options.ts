@@ -303,9 +303,9 @@ function channels(
   );
 }
 
-export function checkTopK(topK: unknown): number {
-  if (typeof topK === 'number' && Number.isInteger(topK) && topK >= 1) return topK;
-  throw new OptionError(`topK is ${quote(topK)}. Give a whole number of at least 1.`);
+export function checkCount(name: string, count: unknown): number {
+  if (typeof count === 'number' && Number.isInteger(count) && count >= 1) return count;
+  throw new OptionError(`${name} is ${quote(count)}. Give a whole number of at least 1.`);
 }
 
 export function checkMinScore(minScore: unknown): number {
@@ -331,12 +331,6 @@ export function checkSources<T>(sources: Iterable<T>): Iterable<T> {
   throw new OptionError(
     `Cannot classify all of ${quote(sources)}. Give a list of pictures; for a single one, call classify.`,
   );
-}
-
-export function checkThreads(threads: unknown): number | undefined {
-  if (threads === undefined) return undefined;
-  if (typeof threads === 'number' && Number.isInteger(threads) && threads >= 1) return threads;
-  throw new OptionError(`threads is ${quote(threads)}. Give a whole number of at least 1.`);
 }
 
 export function checkSha256(sha256: unknown): string | undefined {

@@ -3,6 +3,8 @@
 // their first use. In a rehearsal each is asked for asynchronously instead: the launches of that time
 // run something empty of the same layout, and all later ones what has been compiled.
 
+import { hook } from './hook.js';
+
 /** Does nothing, with any layout. */
 const EMPTY = '@compute @workgroup_size(1) fn nothing() {}';
 
@@ -40,22 +42,22 @@ export class Shaders {
     const isRehearsing = () => this.#rehearsing;
     const take = (device: GPUDevice, descriptor: GPUComputePipelineDescriptor) =>
       this.#take(device, descriptor);
-    const { createComputePipeline } = GPUDevice.prototype;
-    GPUDevice.prototype.createComputePipeline = function (descriptor) {
-      // A layout of the shader's own would be another for each pipeline.
-      if (!isRehearsing() || descriptor.layout === 'auto') {
-        return createComputePipeline.call(this, descriptor);
-      }
-      const { layout } = descriptor;
-      const module = this.createShaderModule({ code: EMPTY });
-      const empty = createComputePipeline.call(this, { layout, compute: { module } });
-      take(this, descriptor).then((pipeline) => pipeline && compiled.set(empty, pipeline));
-      return empty;
-    };
-    const { setPipeline } = GPUComputePassEncoder.prototype;
-    GPUComputePassEncoder.prototype.setPipeline = function (pipeline) {
-      setPipeline.call(this, compiled.get(pipeline) ?? pipeline);
-    };
+    hook(GPUDevice.prototype, 'createComputePipeline', (inner) => {
+      return function (this: GPUDevice, descriptor) {
+        // A layout of the shader's own would be another for each pipeline.
+        if (!isRehearsing() || descriptor.layout === 'auto') return inner().call(this, descriptor);
+        const { layout } = descriptor;
+        const module = this.createShaderModule({ code: EMPTY });
+        const empty = inner().call(this, { layout, compute: { module } });
+        take(this, descriptor).then((pipeline) => pipeline && compiled.set(empty, pipeline));
+        return empty;
+      };
+    });
+    hook(GPUComputePassEncoder.prototype, 'setPipeline', (inner) => {
+      return function (this: GPUComputePassEncoder, pipeline) {
+        inner().call(this, compiled.get(pipeline) ?? pipeline);
+      };
+    });
   }
 
   #take(

@@ -1,7 +1,7 @@
 // Where the work is done: in a worker, from this package's own files or from another origin's, or on the page.
 
 import { addressOf } from './address.js';
-import { clause } from './cause.js';
+import { causedBy, clause } from './cause.js';
 import { OptionError, WorkerError } from './errors.js';
 import { bootstrap, isForeign } from './foreign.js';
 import { quote, type CreateOptions } from './options.js';
@@ -10,8 +10,14 @@ import { quote, type CreateOptions } from './options.js';
 export interface Workplace {
   postMessage(message: unknown, transfer: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
-  addEventListener(type: 'error', listener: (event: { message?: string }) => void): void;
+  addEventListener(type: 'error', listener: (event: Failure) => void): void;
   terminate(): void;
+}
+
+/** `error` where it is known: of a worker there is no more than the text. */
+export interface Failure {
+  message?: string;
+  error?: unknown;
 }
 
 export interface Where {
@@ -45,8 +51,8 @@ export function start({ assetBase, runIn }: Where): Workplace {
     if (isForeign(HERE)) return bootstrap(new URL('worker.js', HERE).href);
     // In one expression, so that bundlers find the file.
     return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  } catch {
-    throw workerMissing();
+  } catch (error) {
+    throw causedBy(error, workerMissing());
   }
 }
 
@@ -58,14 +64,14 @@ function apart(url: string): Worker {
 function onPage(assetBase?: string): Workplace {
   const { port1, port2 } = new MessageChannel();
   const end = new AbortController();
-  let fail: (event: { message: string }) => void = () => {};
+  let fail: (event: Failure) => void = () => {};
   const code =
     assetBase === undefined
       ? import('./inline.js')
       : import(/* webpackIgnore: true */ /* @vite-ignore */ new URL('inline.js', assetBase).href);
   code.then(
     ({ serve }) => end.signal.aborted || serve(port2, end.signal),
-    (error: unknown) => fail({ message: clause(error) }),
+    (error: unknown) => fail({ message: clause(error), error }),
   );
   return {
     postMessage: (message, transfer) => port1.postMessage(message, transfer),

@@ -1,6 +1,6 @@
 // The worker's end of a lesson: the module that teaches, step by step, so that it can be given up.
 
-import { clause } from './cause.js';
+import { causedBy, clause } from './cause.js';
 import { BackendError, DownloadError, OptionError } from './errors.js';
 import type { LessonReport, Step, Teaching } from './report.js';
 import { settle } from './settle.js';
@@ -18,7 +18,10 @@ async function teacher(): Promise<Teacher> {
   } catch (error) {
     loading = undefined;
     if (error instanceof DownloadError) throw error;
-    throw new BackendError(`The module that teaches could not be loaded (${clause(error)}).`);
+    throw causedBy(
+      error,
+      new BackendError(`The module that teaches could not be loaded (${clause(error)}).`),
+    );
   }
 }
 
@@ -37,7 +40,7 @@ export async function teach(
   try {
     lesson = begin(features, JSON.stringify(classes), validation);
   } catch (error) {
-    throw new OptionError(`This cannot be taught: ${clause(error)}.`);
+    throw causedBy(error, new OptionError(`This cannot be taught: ${clause(error)}.`));
   }
   try {
     let looked = performance.now();
