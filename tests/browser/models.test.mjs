@@ -8,7 +8,17 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { POLICY, serve } from '../../www/serve.mjs';
-import { BLANK, PATIENCE, SAMPLES, SITE, drop, dropBytes, labelsFor, ready, start } from './harness.mjs';
+import {
+  BLANK,
+  PATIENCE,
+  SAMPLES,
+  SITE,
+  drop,
+  dropBytes,
+  labelsFor,
+  ready,
+  start,
+} from './harness.mjs';
 
 const bundled = (id) => readFileSync(join(SITE, `xception-web/models/${id}.safetensors`));
 const MODEL = bundled('drawings');
