@@ -254,6 +254,33 @@ describe('the packed package', { timeout: 240_000 }, () => {
     });
   }
 
+  // Next.js and the like bundle what their pages import for the server too, by webpack.
+  test('is imported in a page that is built for a server', async () => {
+    const { default: webpack } = await import('webpack');
+    const root = project('server');
+    const path = join(root, 'dist');
+    writeFileSync(
+      join(root, 'page.js'),
+      `import { ImageClassifier, models } from 'xception-web';
+       import 'xception-web/element';
+       export const render = () =>
+         [ImageClassifier.create, models.list, globalThis.document].map((one) => typeof one).join();
+       console.log(render());`,
+    );
+    const stats = await promisify(webpack)({
+      context: root,
+      entry: './page.js',
+      mode: 'production',
+      target: 'node20',
+      experiments: { outputModule: true },
+      output: { path, filename: 'page.mjs', module: true, chunkFormat: 'module' },
+      performance: { hints: false },
+    });
+    assert.deepEqual(stats.toJson().errors, []);
+    const said = execFileSync(process.execPath, [join(path, 'page.mjs')], { encoding: 'utf8' });
+    assert.equal(said, 'function,function,undefined\n');
+  });
+
   for (const [runtime, command] of Object.entries({
     Node: [process.execPath],
     Bun: [join(HERE, 'node_modules/.bin/bun')],
