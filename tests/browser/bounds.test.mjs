@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { serve } from '../../www/serve.mjs';
-import { PATIENCE, start } from './harness.mjs';
+import { PATIENCE, served, start } from './harness.mjs';
 
 const PICTURES = fileURLToPath(new URL('../fixtures/pictures', import.meta.url));
 
@@ -19,7 +18,7 @@ describe('pixels', { timeout: PATIENCE }, () => {
   let other;
   let page;
   before(async () => {
-    other = await serve({ root: PICTURES, headers: PLAIN });
+    other = await served({ root: PICTURES, headers: PLAIN });
     site = await start({
       headers: PLAIN,
       first({ url }, response) {
@@ -69,8 +68,7 @@ describe('pixels', { timeout: PATIENCE }, () => {
   });
   after(async () => {
     await site.stop();
-    other.closeAllConnections();
-    other.close();
+    other?.stop();
   });
 
   test('of many pictures that are asked for at once are copied two at a time', async () => {
@@ -203,7 +201,7 @@ describe('pixels', { timeout: PATIENCE }, () => {
       }
       // The third is its caller's own.
       return [failures, count.made.length, count.held()];
-    }, `http://127.0.0.1:${other.address().port}/umbrella.png`);
+    }, `http://127.0.0.1:${other.port}/umbrella.png`);
     assert.deepEqual(got, [['tainted', 'tainted', 'tainted'], 4, 1]);
   });
 });

@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { serve } from '../../www/serve.mjs';
-import { BLANK, PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
+import { BLANK, PATIENCE, SOFTWARE_GPU, served, start } from './harness.mjs';
 
 const README = readFileSync(new URL('../../www/README.md', import.meta.url), 'utf8');
 
@@ -36,33 +35,31 @@ const CAT = { label: 'cat', classes: 150, late: 'disposed' };
 describe('the package elsewhere', { timeout: PATIENCE }, () => {
   let cdn, away, site;
   before(async () => {
-    cdn = await serve({
+    cdn = await served({
       headers: {
         'Access-Control-Allow-Origin': '*',
         'Cross-Origin-Resource-Policy': 'cross-origin',
       },
     });
-    away = `http://localhost:${cdn.address().port}`;
+    away = cdn.origin;
     site = await start();
   });
   after(async () => {
     await site.stop();
-    cdn.closeAllConnections();
-    cdn.close();
+    cdn?.stop();
   });
 
   /** A site like ours with another policy, and one page of it. */
   async function under(policy, what, path = BLANK) {
-    const server = await serve({ headers: { 'Content-Security-Policy': policy } });
+    const server = await served({ headers: { 'Content-Security-Policy': policy } });
     try {
       const page = await site.browser.newPage();
-      await page.goto(`http://localhost:${server.address().port}${path}`);
+      await page.goto(`${server.origin}${path}`);
       const answer = await page.evaluate(ask, what);
       await page.close();
       return answer;
     } finally {
-      server.closeAllConnections();
-      server.close();
+      server.stop();
     }
   }
 
@@ -96,9 +93,9 @@ describe('the package elsewhere', { timeout: PATIENCE }, () => {
         const body = readFileSync(new URL('../../www/dist/index.js', import.meta.url), 'utf8');
         return route.fulfill({ body, contentType: 'text/javascript' });
       });
-      const server = await serve({ headers: { 'Content-Security-Policy': undefined } });
+      const server = await served({ headers: { 'Content-Security-Policy': undefined } });
       try {
-        await page.goto(`http://localhost:${server.address().port}${BLANK}`);
+        await page.goto(`${server.origin}${BLANK}`);
         const given = { from: '/xception-web', options, picture: '/samples/cat.svg' };
         assert.deepEqual(await page.evaluate(ask, given), { ...CAT, threads: 2 });
         const models = requests.filter((url) => url.endsWith('drawings.safetensors'));
@@ -108,8 +105,7 @@ describe('the package elsewhere', { timeout: PATIENCE }, () => {
         );
         assert.deepEqual(models, [expected.href]);
       } finally {
-        server.closeAllConnections();
-        server.close();
+        server.stop();
       }
     });
   }
@@ -117,10 +113,10 @@ describe('the package elsewhere', { timeout: PATIENCE }, () => {
   test('works in a sandboxed frame, whose origin is nobody’s', async () => {
     const none = ['Content-Security-Policy', 'Cross-Origin-Embedder-Policy'];
     const headers = Object.fromEntries(none.map((name) => [name, undefined]));
-    const server = await serve({ headers });
+    const server = await served({ headers });
     try {
       const page = await site.browser.newPage();
-      await page.goto(`http://localhost:${server.address().port}${BLANK}`);
+      await page.goto(`${server.origin}${BLANK}`);
       const answer = await page.evaluate(
         ({ ask, what }) =>
           new Promise((resolve) => {
@@ -146,8 +142,7 @@ describe('the package elsewhere', { timeout: PATIENCE }, () => {
       assert.deepEqual(answer, { ...espresso, origin: 'null' });
       await page.close();
     } finally {
-      server.closeAllConnections();
-      server.close();
+      server.stop();
     }
   });
 

@@ -81,6 +81,17 @@ export async function start({ flags = NO_GPU, worker, first, headers, root } = {
   return { browser, origin, requests, open, stop };
 }
 
+/** Another server beside that of the site: `options` as for `serve`. */
+export async function served(options) {
+  const server = await serve(options);
+  const { port } = server.address();
+  const stop = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { origin: `http://localhost:${port}`, port, stop };
+}
+
 /** A copy of the site whose worker first runs `code`: the browser misbehaves, not the package. */
 function sabotaged(code) {
   const root = mkdtempSync(join(tmpdir(), 'xception-web-site-'));

@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { POLICY, serve } from '../../www/serve.mjs';
+import { POLICY } from '../../www/serve.mjs';
 import { miniXception } from './full.mjs';
-import { PATIENCE, SAMPLES, SITE, drop, labelsFor, ready, start } from './harness.mjs';
+import { PATIENCE, SAMPLES, SITE, drop, labelsFor, ready, served, start } from './harness.mjs';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 const PACKAGE = '/xception-web/index.js';
@@ -55,12 +55,11 @@ const REPOS = {
 
 describe('models of the hub', { timeout: PATIENCE }, () => {
   let site, hub, store, page, asked;
-  const origin = (server) => `http://localhost:${server.address().port}`;
 
   before(async () => {
     const bare = { 'Cross-Origin-Resource-Policy': undefined };
     // Where the hub sends who wants a large file.
-    store = await serve({
+    store = await served({
       headers: bare,
       first({ url }, response) {
         const [, ...path] = url.split('/').map(decodeURIComponent);
@@ -71,7 +70,7 @@ describe('models of the hub', { timeout: PATIENCE }, () => {
         return true;
       },
     });
-    hub = await serve({
+    hub = await served({
       headers: bare,
       first({ url }, response) {
         asked.push(`hub ${decodeURIComponent(url)}`);
@@ -93,7 +92,7 @@ describe('models of the hub', { timeout: PATIENCE }, () => {
         const [, repo, revision, file] = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url);
         if (revision !== SHA) return send(404, '');
         if (file === 'config.json') return send(200, REPOS[repo][file]);
-        return send(302, '', { Location: `${origin(store)}/${repo}/${file}` });
+        return send(302, '', { Location: `${store.origin}/${repo}/${file}` });
       },
     });
     const policy = POLICY.replace("connect-src 'self'", "connect-src 'self' http://localhost:*");
@@ -111,7 +110,7 @@ describe('models of the hub', { timeout: PATIENCE }, () => {
         });
         // The page's own policy lets it ask the hub, wherever that is here.
         const text = isPage ? readFileSync(join(SITE, 'index.html'), 'utf8') : part;
-        response.end(text.replaceAll('https://huggingface.co', origin(hub)));
+        response.end(text.replaceAll('https://huggingface.co', hub.origin));
         return true;
       },
     });
@@ -119,10 +118,7 @@ describe('models of the hub', { timeout: PATIENCE }, () => {
   });
   after(async () => {
     await site?.stop();
-    for (const server of [hub, store].filter(Boolean)) {
-      server.closeAllConnections();
-      server.close();
-    }
+    for (const server of [hub, store]) server?.stop();
   });
   beforeEach(() => (asked = []));
 
@@ -142,7 +138,7 @@ describe('models of the hub', { timeout: PATIENCE }, () => {
     const { model, origin: from, said } = await create({ model: 'hf:timm/mini.tf_in1k' });
     assert.equal(said, undefined);
     assert.deepEqual(model.labels, NAMES);
-    assert.equal(from.url, `${origin(hub)}/timm/mini.tf_in1k/resolve/${SHA}/model.safetensors`);
+    assert.equal(from.url, `${hub.origin}/timm/mini.tf_in1k/resolve/${SHA}/model.safetensors`);
     assert.deepEqual(asked, [
       'hub /api/models/timm/mini.tf_in1k/revision/main',
       `hub /timm/mini.tf_in1k/resolve/${SHA}/config.json`,
@@ -158,7 +154,7 @@ describe('models of the hub', { timeout: PATIENCE }, () => {
 
   test('what timm’s configuration says of pictures is taken, and what is said goes before', async () => {
     const model = 'hf:timm/mini.tf_in1k';
-    const file = `${origin(store)}/timm/mini.tf_in1k/model.safetensors`;
+    const file = `${store.origin}/timm/mini.tf_in1k/model.safetensors`;
     const [configured, told, other] = await page.evaluate(
       async ([url, wants]) => {
         const { ImageClassifier } = await import(url);

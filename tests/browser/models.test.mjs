@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { POLICY, serve } from '../../www/serve.mjs';
+import { POLICY } from '../../www/serve.mjs';
 import {
   BLANK,
   PATIENCE,
@@ -17,6 +17,7 @@ import {
   dropBytes,
   labelsFor,
   ready,
+  served,
   start,
 } from './harness.mjs';
 
@@ -79,7 +80,7 @@ describe('models', { timeout: PATIENCE }, () => {
   }
 
   before(async () => {
-    other = await serve({ first, headers: { 'Cross-Origin-Resource-Policy': undefined } });
+    other = await served({ first, headers: { 'Cross-Origin-Resource-Policy': undefined } });
     const policy = POLICY.replace("connect-src 'self'", "connect-src 'self' http://localhost:*");
     site = await start({ first, headers: { 'Content-Security-Policy': policy } });
     page = await site.open('/icon.svg');
@@ -88,8 +89,7 @@ describe('models', { timeout: PATIENCE }, () => {
   });
   after(async () => {
     await site.stop();
-    other.closeAllConnections();
-    other.close();
+    other?.stop();
   });
   beforeEach(async () => {
     asked = {};
@@ -215,7 +215,7 @@ describe('models', { timeout: PATIENCE }, () => {
   }
 
   test('a server that lets nobody read is told apart from none', async () => {
-    const there = `http://localhost:${other.address().port}`;
+    const there = other.origin;
     const shut = await create({ model: `${there}/model`, cache: true });
     assert.equal(shut.code, 'cors', shut.message);
     assert.match(shut.message, /CORS.*give it as a file/);
@@ -227,7 +227,7 @@ describe('models', { timeout: PATIENCE }, () => {
   });
 
   test('what else an isolated page is refused meanwhile is not blamed', async () => {
-    const there = `http://localhost:${other.address().port}`;
+    const there = other.origin;
     // The site's own page has a policy of its own.
     const blank = await site.open(BLANK);
     const [code, refused] = await blank.evaluate(async (there) => {
@@ -250,7 +250,7 @@ describe('models', { timeout: PATIENCE }, () => {
   });
 
   test('a server that compresses in secret has not truncated anything', async () => {
-    const got = await create({ model: `http://localhost:${other.address().port}/noise` });
+    const got = await create({ model: `${other.origin}/noise` });
     assert.equal(got.code, 'invalid-model', got.message);
   });
 
