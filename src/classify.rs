@@ -78,7 +78,7 @@ impl Network {
 
     #[cfg(feature = "plain")]
     fn plain(file: &ModelFile, device: &Device) -> Result<Self> {
-        Ok(Self::Plain(file.build(device)?.fold()))
+        file.build(device).map(Self::Plain)
     }
 
     /// What an answer that is no number may come from.

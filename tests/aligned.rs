@@ -1,11 +1,11 @@
-//! timm's aligned family from its own files: the logits of timm, as loaded and folded, on each backend.
+//! timm's aligned family from its own files: the logits of timm, by plain modules and fused, on each backend.
 #![cfg(feature = "keras")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{LOGIT_TOLERANCE, distance, logits, read_fixture};
+use common::{LOGIT_TOLERANCE, distance, fused, numbers, read_fixture};
 use safetensors::SafeTensors;
 use xception_web::backend::BackendKind;
 use xception_web::model::config::Order;
@@ -38,10 +38,11 @@ fn pictures(count: usize, device: &Device) -> Tensor<4> {
 
 fn check(file: &ModelFile, name: &str, kind: BackendKind, count: usize, tolerance: f32) {
     let device = common::device(kind);
-    let network = file.build(&device).unwrap();
     let (_, expected) = answer(name);
-    for (state, network) in [("as loaded", network.clone()), ("folded", network.fold())] {
-        let found = logits(&network, pictures(count, &device));
+    let pictures = pictures(count, &device);
+    let plain = numbers(file.build(&device).unwrap().forward(pictures.clone()));
+    let fused = numbers(fused(file, &device).forward(pictures));
+    for (state, found) in [("plain", plain), ("fused", fused)] {
         let gap = distance(&found, &expected[..found.len()]);
         println!("{name} on {kind} {state}: {gap:.1e}");
         assert!(gap <= tolerance, "{name} on {kind} {state}: logits are off by {gap}");
@@ -88,16 +89,5 @@ fn the_own_format_keeps_the_architecture_and_the_answers() {
             };
             check(&own, name, BackendKind::Cpu, 2, tolerance * scale);
         }
-    }
-}
-
-#[test]
-fn folding_leaves_no_norm() {
-    let device = Device::flex();
-    for (_, path, _) in FILES {
-        let once = ModelFile::parse(read_fixture(path)).unwrap().build(&device).unwrap().fold();
-        assert!(
-            once.middle.iter().all(|block| block.norm.is_none() && block.units[0].pointwise.norm.is_none())
-        );
     }
 }

@@ -62,7 +62,7 @@ fn the_fused_features_are_those_of_the_plain_modules() {
         let pictures: Vec<f32> =
             (0..shape.iter().product()).map(|at: usize| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
         let fused = Fused::new(&file.config, &|name| file.read(name), Precision::F32, &device).unwrap();
-        let plain = file.build(&device).unwrap().fold();
+        let plain = file.build(&device).unwrap();
         let input = shape;
         for output in [Output::Features, Output::FeatureMap] {
             let (found, shape) =

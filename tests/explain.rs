@@ -39,7 +39,7 @@ fn the_fused_maps_are_those_of_the_plain_modules() {
     let fused = Fused::new(&file.config, &|name| file.read(name), Precision::F32, &device).unwrap();
     let (found, [b, classes, h, w]) =
         pollster::block_on(fused.answer(Output::ClassMaps, pictures.clone(), shape, &device)).unwrap();
-    let plain = file.build(&device).unwrap().fold();
+    let plain = file.build(&device).unwrap();
     let input = Tensor::from_data(TensorData::new(pictures.clone(), shape), &device);
     let expected = plain.answer(Output::ClassMaps, input);
     assert_eq!(expected.dims(), [b, classes, h, w]);

@@ -7,7 +7,7 @@ mod command;
 mod common;
 
 use common::{
-    LOGIT_TOLERANCE, PICTURE, SEED, Stored, distance, logits, network_input, picture_key, pixels,
+    LOGIT_TOLERANCE, PICTURE, SEED, Stored, distance, fused, network_input, numbers, picture_key, pixels,
     read_fixture, timm_file, uniform,
 };
 use safetensors::SafeTensors;
@@ -201,8 +201,7 @@ fn full_size_files_get_timms_logits_on_the_cpu() {
         network.check("from a picture, fused", &fused, "file");
         // Plain operations.
         let plain = file.build(&device).unwrap();
-        network.check("as loaded", &logits(&plain, network_input(SMALL, BATCH, &device)), "small");
-        network.check("folded", &logits(&plain.fold(), network_input(SMALL, BATCH, &device)), "small");
+        network.check("plain", &numbers(plain.forward(network_input(SMALL, BATCH, &device))), "small");
     }
 }
 
@@ -212,8 +211,8 @@ fn full_size_files_get_timms_logits_on_webgpu() {
     // One small picture through the network that inference runs: a software adapter takes minutes for more.
     let device = common::device(BackendKind::Webgpu);
     for network in &NETWORKS {
-        let folded = network.file().build(&device).unwrap().fold();
-        network.check("on WebGPU", &logits(&folded, network_input(SMALL, 1, &device)), "small");
+        let fused = fused(&network.file(), &device);
+        network.check("on WebGPU", &numbers(fused.forward(network_input(SMALL, 1, &device))), "small");
     }
 }
 

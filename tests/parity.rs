@@ -1,17 +1,18 @@
 //! The full network answers as `keras.applications.Xception` and timm's `legacy_xception` do, on every
-//! backend that runs natively, as loaded and folded.
+//! backend that runs natively, by plain modules and fused.
 #![cfg(feature = "keras")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
+use burn::tensor::Tensor;
 use common::{
-    BATCH, FULL_SIZES, LOGIT_TOLERANCE, PICTURE, Strings, distance, expected, expected_for, keras_layers,
-    keras_legacy_file, logits, network_input, picture_key, pixels, timm_file, timm_tensors,
+    BATCH, FULL_SIZES, LOGIT_TOLERANCE, PICTURE, Strings, distance, expected, expected_for, fused,
+    keras_layers, keras_legacy_file, network_input, numbers, picture_key, pixels, timm_file, timm_tensors,
 };
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::classify::Classifier;
-use xception_web::model::{Dialect, Xception, XceptionConfig};
+use xception_web::model::{Dialect, XceptionConfig};
 use xception_web::preprocess::RgbaView;
 use xception_web::weights::ModelFile;
 
@@ -34,11 +35,13 @@ fn agrees(kind: BackendKind, cases: &[([usize; 2], usize)]) {
     for dialect in [Dialect::Timm, Dialect::Keras] {
         let network = full(dialect).build(&device).expect("a network");
         for &(size, batch) in cases {
-            check(kind, dialect, "as loaded", &network, size, batch);
+            check(kind, dialect, "plain", |x| network.forward(x), size, batch);
         }
-        let network = network.fold();
-        for &(size, batch) in cases {
-            check(kind, dialect, "folded", &network, size, batch);
+        if kind == BackendKind::Cpu {
+            let network = fused(&full(dialect), &device);
+            for &(size, batch) in cases {
+                check(kind, dialect, "fused", |x| network.forward(x), size, batch);
+            }
         }
     }
 }
@@ -48,11 +51,11 @@ fn check(
     kind: BackendKind,
     dialect: Dialect,
     state: &str,
-    network: &Xception,
+    network: impl Fn(Tensor<4>) -> Tensor<2>,
     size: [usize; 2],
     batch: usize,
 ) {
-    let found = logits(network, network_input(size, batch, &common::device(kind)));
+    let found = numbers(network(network_input(size, batch, &common::device(kind))));
     let answer = &expected_for("full", dialect, size)[..found.len()];
     let gap = distance(&found, answer);
     println!("{kind} {} {state} {size:?} × {batch}: {gap:.1e}", dialect.name());
@@ -76,8 +79,8 @@ fn the_full_network_on_webgpu_agrees_with_timm() {
     // One small picture through the network that inference runs: where there is no GPU, a software
     // adapter takes minutes for more. The dialects differ in a padding that the other backends cover.
     let device = common::device(BackendKind::Webgpu);
-    let network = full(Dialect::Timm).build(&device).expect("a network").fold();
-    check(BackendKind::Webgpu, Dialect::Timm, "folded", &network, FULL_SIZES[1], 1);
+    let network = fused(&full(Dialect::Timm), &device);
+    check(BackendKind::Webgpu, Dialect::Timm, "fused", |x| network.forward(x), FULL_SIZES[1], 1);
 }
 
 /// A picture through the crate's own preprocessing against timm's eval transform and Keras's `load_img`.

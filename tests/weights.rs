@@ -11,8 +11,8 @@ mod own;
 
 use burn::tensor::Device;
 use common::{
-    BATCH, LOGIT_TOLERANCE, MINI_SIZES, Stored, distance, expected_for, fixture, logits, mini, network_input,
-    read_fixture, timm_file, timm_tensors,
+    BATCH, LOGIT_TOLERANCE, MINI_SIZES, Stored, distance, expected_for, fixture, mini, network_input,
+    numbers, read_fixture, timm_file, timm_tensors,
 };
 use xception_web::Error;
 use xception_web::model::Dialect;
@@ -45,7 +45,7 @@ fn check_logits(file: &ModelFile, dialect: Dialect, tolerance: f32) {
     let device = Device::flex();
     let network = file.build(&device).unwrap();
     for size in MINI_SIZES {
-        let found = logits(&network, network_input(size, BATCH, &device));
+        let found = numbers(network.forward(network_input(size, BATCH, &device)));
         let gap = distance(&found, expected_for("mini", dialect, size));
         println!("{} {size:?}: {gap:.1e}", file.format);
         assert!(gap <= tolerance, "{}, {size:?}: logits are off by {gap}", file.format);

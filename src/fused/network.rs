@@ -1,4 +1,4 @@
-//! The folded network as a list of fused operations.
+//! The network as a list of fused operations.
 
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Dispatch, Flex};
@@ -249,11 +249,7 @@ impl FusedBlock {
                 let [_, _, h, w] = x.dims();
                 let bridge = conv.input(x.clone(), ResidualInput::None);
                 let y = self.units.iter().fold(x, |y, unit| unit.forward(y, ResidualInput::None));
-                let before = [h, w].map(|size| match dialect {
-                    Dialect::Timm => 1,
-                    // TensorFlow's SAME: an even side is padded at its end only.
-                    Dialect::Keras => size % 2,
-                });
+                let before = [h, w].map(|size| dialect.pool_before(size));
                 return Tensor::from_dispatch(Dispatch::conv_pool(bridge, y.into_dispatch(), before));
             }
         };

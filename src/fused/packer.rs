@@ -4,7 +4,6 @@
 
 use burn::backend::Dispatch;
 use burn::backend::ops::IntTensorOps;
-use burn::nn::PaddingConfig2d;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::network::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows, on_gpu, tensor};
@@ -228,9 +227,5 @@ fn relu_if(condition: bool) -> Act {
 }
 
 fn geometry(conv: &ConvNormConfig, lead: Act, act: Act) -> Geometry {
-    let padding = match conv.padding {
-        PaddingConfig2d::Explicit(top, ..) => top,
-        _ => 0,
-    };
-    Geometry { stride: conv.stride, padding, lead, act }
+    Geometry { stride: conv.stride, padding: conv.padding, lead, act }
 }

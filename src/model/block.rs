@@ -1,11 +1,12 @@
 //! A residual block: separable convolutions, perhaps a pool, and the bridge around them.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
+use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use super::config::Dialect;
 use super::conv_norm::{ConvNorm, ConvNormConfig};
 use super::separable::{SeparableConv, SeparableConvConfig};
 
@@ -23,8 +24,8 @@ pub enum Lead {
 pub enum Bridge {
     /// The input itself; H and W are kept.
     Identity,
-    /// Strided 1×1 convolution, beside separable convolutions that end in a 3×3 max-pool with this padding.
-    Pooled(PaddingConfig2d),
+    /// Strided 1×1 convolution, beside separable convolutions that end in a 3×3 max-pool, padded as this dialect does.
+    Pooled(Dialect),
     /// 1×1 convolution of this stride, beside separable convolutions of which the last has it too.
     Strided(usize),
 }
@@ -104,9 +105,9 @@ impl BlockConfig {
     /// Fresh weights on `device`.
     pub fn init(&self, device: &Device) -> Block {
         let pool = match &self.bridge {
-            Bridge::Pooled(padding) => {
-                let pool = MaxPool2dConfig::new([3, 3]).with_strides([2, 2]).with_padding(padding.clone());
-                Some(pool.init())
+            Bridge::Pooled(dialect) => {
+                let pool = MaxPool2dConfig::new([3, 3]).with_strides([2, 2]);
+                Some(pool.with_padding(dialect.pool_padding()).init())
             }
             _ => None,
         };
@@ -115,10 +116,8 @@ impl BlockConfig {
             units: self.units().iter().map(|unit| unit.init(device)).collect(),
             shortcut: self.shortcut().map(|shortcut| shortcut.init(device)),
             norm: self.norm().map(norm),
-            bridge_scale: None,
             pool,
             leading_relu: self.lead == Lead::Relu,
-            trailing_relu: self.norm().is_some(),
         }
     }
 }
@@ -130,16 +129,12 @@ pub struct Block {
     pub units: Vec<SeparableConv>,
     /// 1×1 convolution on the bridge; `None` is the identity.
     pub shortcut: Option<ConvNorm>,
-    /// On the sum, in pre-activation networks only; gone after folding.
+    /// On the sum, in pre-activation networks only; ReLU follows it.
     pub norm: Option<BatchNorm>,
-    /// Per channel on an identity bridge: what folding leaves of `norm`, which no convolution there can take.
-    pub bridge_scale: Option<Param<Tensor<1>>>,
     /// 3×3 with stride 2, in the paper's blocks that halve H and W.
     pub pool: Option<MaxPool2d>,
     /// ReLU before the first of them.
     pub leading_relu: bool,
-    /// ReLU on the sum, in pre-activation networks only.
-    pub trailing_relu: bool,
 }
 
 impl Block {
@@ -160,15 +155,14 @@ impl Block {
         if let Some(pool) = &self.pool {
             y = pool.forward(y);
         }
-        let bridge = match (&self.shortcut, &self.bridge_scale) {
-            (Some(shortcut), _) => shortcut.forward(x),
-            (None, Some(scale)) => x * scale.val().reshape([1, -1, 1, 1]),
-            (None, None) => x,
+        let bridge = match &self.shortcut {
+            Some(shortcut) => shortcut.forward(x),
+            None => x,
         };
-        let mut sum = y + bridge;
-        if let Some(norm) = &self.norm {
-            sum = norm.forward(sum);
+        let sum = y + bridge;
+        match &self.norm {
+            Some(norm) => relu(norm.forward(sum)),
+            None => sum,
         }
-        if self.trailing_relu { relu(sum) } else { sum }
     }
 }

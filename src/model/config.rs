@@ -49,11 +49,21 @@ impl Dialect {
         }
     }
 
-    /// Padding of the 3×3 max-pools with stride 2.
+    /// Padding of the 3×3 max-pools with stride 2, for Burn's own.
     pub fn pool_padding(self) -> PaddingConfig2d {
         match self {
             Self::Keras => PaddingConfig2d::Same,
             Self::Timm => PaddingConfig2d::Explicit(1, 1, 1, 1),
+        }
+    }
+
+    /// The same for kernels: padding before the first of so many rows, or columns, of a 3×3 max-pool with stride 2, which answers
+    /// `size.div_ceil(2)` of them. Behind the last one is as much as that takes.
+    pub fn pool_before(self, size: usize) -> usize {
+        match self {
+            // TensorFlow's SAME: an even side is padded at its end only.
+            Self::Keras => size % 2,
+            Self::Timm => 1,
         }
     }
 

@@ -19,8 +19,8 @@ pub struct ConvNormConfig {
     pub stride: usize,
     /// Groups; as many as channels makes the convolution depthwise.
     pub groups: usize,
-    /// Padding of the input.
-    pub padding: PaddingConfig2d,
+    /// Zeros on every side of the input.
+    pub padding: usize,
     /// Batch-norm epsilon; `None` for a bare convolution.
     pub epsilon: Option<f64>,
 }
@@ -28,11 +28,11 @@ pub struct ConvNormConfig {
 impl ConvNormConfig {
     /// A 1×1 convolution, with batch norm if there is an epsilon.
     pub fn pointwise(channels: [usize; 2], stride: usize, epsilon: Option<f64>) -> Self {
-        Self { channels, kernel: 1, stride, groups: 1, padding: PaddingConfig2d::Valid, epsilon }
+        Self { channels, kernel: 1, stride, groups: 1, padding: 0, epsilon }
     }
 
     /// A plain 3×3 convolution with batch norm: the stem.
-    pub fn plain(channels: [usize; 2], stride: usize, padding: PaddingConfig2d, epsilon: f64) -> Self {
+    pub fn plain(channels: [usize; 2], stride: usize, padding: usize, epsilon: f64) -> Self {
         Self { channels, kernel: 3, stride, groups: 1, padding, epsilon: Some(epsilon) }
     }
 
@@ -42,12 +42,18 @@ impl ConvNormConfig {
         [to, from / self.groups, self.kernel, self.kernel]
     }
 
+    /// H' or W' of H or W; nothing of what is too small for the kernel.
+    pub fn output(&self, side: usize) -> usize {
+        (side + 2 * self.padding + self.stride).saturating_sub(self.kernel) / self.stride
+    }
+
     /// Fresh weights on `device`; they materialise on first use, so loading over them costs nothing.
     pub fn init(&self, device: &Device) -> ConvNorm {
+        let padding = self.padding;
         let conv = Conv2dConfig::new(self.channels, [self.kernel; 2])
             .with_stride([self.stride; 2])
             .with_groups(self.groups)
-            .with_padding(self.padding.clone())
+            .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
             .with_bias(false)
             .init(device);
         let norm = self.epsilon.map(|epsilon| {
@@ -60,12 +66,12 @@ impl ConvNormConfig {
     }
 }
 
-/// Convolution, then batch norm unless it is absent or folded.
+/// Convolution, then batch norm, if there is one.
 #[derive(Module, Debug)]
 pub struct ConvNorm {
-    /// The kernel; its bias appears when the batch norm is folded.
+    /// The kernel; it has no bias.
     pub conv: Conv2d,
-    /// Gone after folding.
+    /// Between depthwise and pointwise the paper has none.
     pub norm: Option<BatchNorm>,
 }
 

@@ -1,91 +1,73 @@
 //! What one picture costs.
 
-use super::config::{Order, XceptionConfig};
+use super::block::BlockConfig;
+use super::config::XceptionConfig;
+use super::conv_norm::ConvNormConfig;
+use super::separable::SeparableConvConfig;
 
 impl XceptionConfig {
     /// Multiply-accumulates of one picture of side `size`, as in timm's table: convolutions, classifier,
     /// and two for each number that a batch norm passes on (folding saves those). A layer that a picture is too
     /// small for costs nothing.
     pub fn macs(&self, size: usize) -> u64 {
-        let [first, second] = match self.aligned {
-            Some(_) => [size.div_ceil(2); 2],
-            None => {
-                let stride = self.face.as_ref().map_or(2, |face| face.stride);
-                let first = size.saturating_sub(3 - stride) / stride;
-                [first, first.saturating_sub(2)]
-            }
-        };
-        let mut cost = Cost { config: self, side: second, channels: self.stem[1], macs: 0 };
-        cost.kernel(first, 9 * self.channels() * self.stem[0], self.stem[0]);
-        cost.kernel(second, 9 * self.stem[0] * self.stem[1], self.stem[1]);
-        for (i, widths) in self.entry.iter().enumerate() {
-            cost.block(widths, self.entry_stride(i), true);
-        }
-        let middle = vec![self.middle_channels(); self.middle_units];
-        for _ in 0..self.middle_blocks {
-            cost.block(&middle, 1, false);
-            cost.norm_on_sum();
-        }
-        cost.block(&self.exit, 2, true);
-        cost.block(&self.tail, 1, false);
-        if self.face.is_some() {
-            // A convolution, before the pixels are one.
-            cost.kernel(cost.side, self.features() * self.classes, 0);
-            return cost.macs;
-        }
-        let widths: Vec<usize> = [self.features()]
-            .into_iter()
-            .chain(self.hidden.iter().map(|hidden| hidden.width))
-            .chain([self.classes])
-            .collect();
-        cost.macs + widths.windows(2).map(|pair| pair[0] as u64 * pair[1] as u64).sum::<u64>()
+        let plan = self.plan();
+        let mut cost = Cost { side: size, macs: 0 };
+        plan.stem.iter().for_each(|conv| cost.conv(conv));
+        plan.blocks().for_each(|(_, block)| cost.block(block));
+        plan.tail.iter().for_each(|unit| cost.separable(unit));
+        // The classifier of windows is a convolution, before the pixels are one.
+        cost.side = if plan.windows { cost.side } else { 1 };
+        let dense = plan.hidden.iter().map(|dense| dense.channels).chain([plan.head]);
+        dense.for_each(|[from, to]| cost.add(from * to));
+        cost.macs
     }
 }
 
-/// A walk through the network.
-struct Cost<'a> {
-    config: &'a XceptionConfig,
+/// A walk through the plan.
+struct Cost {
     side: usize,
-    channels: usize,
     /// Of the paper's network they are more than 32 bits hold, which is all that a `usize` has in WebAssembly.
     macs: u64,
 }
 
-impl Cost<'_> {
-    /// A convolution of so many weights to so many channels, of which `normed` pass a batch norm.
-    fn kernel(&mut self, side: usize, weights: usize, normed: usize) {
-        self.macs += (side as u64).pow(2) * (weights + 2 * normed) as u64;
+impl Cost {
+    /// So many for each pixel.
+    fn add(&mut self, each: usize) {
+        self.macs += (self.side as u64).pow(2) * each as u64;
     }
 
-    fn norm_on_sum(&mut self) {
-        if self.order() == Some(Order::Pre) {
-            self.kernel(self.side, 0, self.channels);
+    fn conv(&mut self, conv: &ConvNormConfig) {
+        self.side = conv.output(self.side);
+        self.at_output(conv);
+    }
+
+    fn at_output(&mut self, conv: &ConvNormConfig) {
+        self.add(conv.kernel_shape().iter().product());
+        if conv.epsilon.is_some() {
+            self.norm(conv.channels[1]);
         }
     }
 
-    fn order(&self) -> Option<Order> {
-        self.config.aligned.as_ref().map(|aligned| aligned.order)
+    fn norm(&mut self, channels: usize) {
+        self.add(2 * channels);
     }
 
-    fn block(&mut self, widths: &[usize], stride: usize, bridged: bool) {
-        let (order, input) = (self.order(), self.channels);
-        let last = widths.len().saturating_sub(1);
-        for (unit, &to) in widths.iter().enumerate() {
-            if order.is_some() && unit == last {
-                self.side = self.side.div_ceil(stride);
-            }
-            let between = if order == Some(Order::Post) { self.channels } else { 0 };
-            let after = if order == Some(Order::Pre) && unit == last { 0 } else { to };
-            self.kernel(self.side, self.channels * (9 + to), between + after);
-            self.channels = to;
-        }
-        if order.is_none() && stride > 1 {
+    fn separable(&mut self, unit: &SeparableConvConfig) {
+        self.conv(&unit.depthwise());
+        self.conv(&unit.pointwise());
+    }
+
+    fn block(&mut self, block: &BlockConfig) {
+        block.units().iter().for_each(|unit| self.separable(unit));
+        if block.is_pooled() {
             // Under either dialect's padding.
             self.side = self.side.div_ceil(2);
         }
-        if bridged {
-            // Its norm, or the one on the sum.
-            self.kernel(self.side, input * self.channels, self.channels);
+        if let Some(shortcut) = block.shortcut() {
+            self.at_output(&shortcut);
+        }
+        if block.norm().is_some() {
+            self.norm(block.output());
         }
     }
 }
@@ -113,6 +95,7 @@ mod tests {
             assert_eq!(config.clone().named(), config);
         }
     }
+
     #[test]
     fn no_picture_costs_less_than_a_smaller_one() {
         for config in [

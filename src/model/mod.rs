@@ -7,7 +7,6 @@ pub mod block;
 pub mod config;
 pub mod conv_norm;
 mod cost;
-mod fold;
 pub mod plan;
 pub mod separable;
 pub mod xception;

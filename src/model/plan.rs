@@ -1,8 +1,6 @@
 //! The layers as plain data, between the table of [`super::config`] and any tensor: what
 //! [`XceptionConfig::init`] makes modules of, what `fused` packs, and which tensors a file must hold.
 
-use burn::nn::PaddingConfig2d;
-
 use super::block::{BlockConfig, Bridge, Lead, Norms};
 use super::config::{Hidden, Order, XceptionConfig};
 use super::conv_norm::ConvNormConfig;
@@ -48,7 +46,7 @@ impl XceptionConfig {
         // After the stem's ReLU another would change nothing; in a pre-activation network one ends each block.
         let lead = |first: bool| if first || norms == Norms::Sum || bare { Lead::Bare } else { Lead::Relu };
         let down = |stride: usize| match order {
-            None => Bridge::Pooled(self.dialect.pool_padding()),
+            None => Bridge::Pooled(self.dialect),
             Some(_) => Bridge::Strided(stride),
         };
         let block = |input: usize, widths: &[usize], lead: Lead, bridge: Bridge| BlockConfig {
@@ -60,13 +58,10 @@ impl XceptionConfig {
             epsilon,
         };
 
-        let padding = match order {
-            None => PaddingConfig2d::Valid,
-            Some(_) => PaddingConfig2d::Explicit(1, 1, 1, 1),
-        };
+        let padding = usize::from(order.is_some());
         let stride = self.face.as_ref().map_or(2, |face| face.stride);
         let stem = vec![
-            ConvNormConfig::plain([self.channels(), self.stem[0]], stride, padding.clone(), epsilon),
+            ConvNormConfig::plain([self.channels(), self.stem[0]], stride, padding, epsilon),
             ConvNormConfig::plain(self.stem, 1, padding, epsilon),
         ];
         let mut from = self.stem[1];
@@ -103,10 +98,7 @@ impl Plan {
 
     /// Smallest picture side that leaves a pixel after the stem; nothing later can reach zero.
     pub fn smallest_side(&self) -> usize {
-        self.stem.iter().rev().fold(1, |side, conv| {
-            let window = if conv.padding == PaddingConfig2d::Valid { conv.kernel } else { 1 };
-            (side - 1) * conv.stride + window
-        })
+        self.stem.iter().rev().fold(1, |side, conv| (side - 1) * conv.stride + conv.kernel - 2 * conv.padding)
     }
 
     /// Every tensor of the network, in the order of its modules.

@@ -1,7 +1,6 @@
 //! The depthwise separable convolution, the paper's one idea.
 
 use burn::module::Module;
-use burn::nn::PaddingConfig2d;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
@@ -31,7 +30,7 @@ impl SeparableConvConfig {
             kernel: 3,
             stride: self.stride,
             groups: from,
-            padding: PaddingConfig2d::Explicit(1, 1, 1, 1),
+            padding: 1,
             epsilon: self.between,
         }
     }

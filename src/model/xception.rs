@@ -102,6 +102,11 @@ impl Xception {
         self.head.forward(self.features(x))
     }
 
+    /// The blocks of all flows, in order.
+    pub fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.entry.iter().chain(&self.middle).chain([&self.exit])
+    }
+
     /// What is asked of pictures.
     ///
     /// # Shapes
@@ -159,7 +164,7 @@ impl Xception {
         for conv in &self.stem {
             x = relu(conv.forward(x));
         }
-        for block in self.entry.iter().chain(&self.middle).chain([&self.exit]) {
+        for block in self.blocks() {
             x = block.forward(x);
         }
         for separable in &self.tail {

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
-use xception_web::model::{Dialect, Xception, XceptionConfig};
+use xception_web::fused::{Fused, Precision};
+use xception_web::model::{Dialect, XceptionConfig};
+use xception_web::weights::ModelFile;
 
 pub use formula::{network_input, picture_key, pixels, uniform};
 pub use keras::{KerasLayer, Strings, keras_layers, keras_legacy_file};
@@ -120,9 +122,14 @@ pub fn mini(dialect: Dialect) -> XceptionConfig {
     }
 }
 
-/// The network's logits, picture after picture.
-pub fn logits(network: &Xception, input: Tensor<4>) -> Vec<f32> {
-    network.forward(input).into_data().try_into_vec_as::<f32>().expect("logits")
+/// The network of a file as it runs on the CPU and on a GPU.
+pub fn fused(file: &ModelFile, device: &Device) -> Fused {
+    Fused::new(&file.config, &|name| file.read(name), Precision::F32, device).expect("a network")
+}
+
+/// Logits as numbers, picture after picture.
+pub fn numbers(logits: Tensor<2>) -> Vec<f32> {
+    logits.into_data().try_into_vec_as::<f32>().expect("logits")
 }
 
 /// Largest distance between two lists of logits; not a number anywhere is infinitely far.

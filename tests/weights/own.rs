@@ -10,7 +10,7 @@ use xception_web::model::{Dialect, XceptionConfig};
 use xception_web::weights::{Dtype, FileBytes, ModelFile};
 
 use super::common::{
-    BATCH, LOGIT_TOLERANCE, MINI_SIZES, logits, network_input, read_fixture, timm_file, timm_tensors,
+    BATCH, LOGIT_TOLERANCE, MINI_SIZES, network_input, numbers, read_fixture, timm_file, timm_tensors,
 };
 use super::{REAL_FILES, check_logits, parse_error, tensors};
 
@@ -28,7 +28,7 @@ fn the_own_format_at_f32_keeps_every_bit() {
         assert_eq!(own.preprocess, foreign.preprocess, "{name}");
         let device = Device::flex();
         let logits_of = |file: &ModelFile| {
-            logits(&file.build(&device).unwrap(), network_input(MINI_SIZES[1], BATCH, &device))
+            numbers(file.build(&device).unwrap().forward(network_input(MINI_SIZES[1], BATCH, &device)))
         };
         assert_eq!(logits_of(&own), logits_of(&foreign), "{name}");
         assert_eq!(own.convert(Dtype::F32).unwrap(), bytes, "{name}: written again");

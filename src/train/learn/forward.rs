@@ -19,12 +19,11 @@ use xception_web::model::{Dialect, Xception, XceptionConfig};
 /// - `x`: `[B, H, W, 3]`, normalised
 /// - output: `[B, classes]`
 pub fn logits(model: &Xception, config: &XceptionConfig, mut x: Tensor<4>) -> Tensor<2> {
-    for (conv, stride) in model.stem.iter().zip([2, 1]) {
-        x = valid(conv, x, stride);
+    for conv in &model.stem {
+        x = valid(conv, x);
     }
-    for (i, block) in model.entry.iter().chain(&model.middle).chain([&model.exit]).enumerate() {
-        let lead = if i == 0 { Act::None } else { Act::Relu };
-        x = residual(block, x, lead, config.dialect);
+    for block in model.blocks() {
+        x = residual(block, x, config.dialect);
     }
     for unit in &model.tail {
         x = separable(unit, x, Act::Relu);
@@ -35,7 +34,8 @@ pub fn logits(model: &Xception, config: &XceptionConfig, mut x: Tensor<4>) -> Te
 }
 
 /// Plain 3×3 convolution without padding, batch norm, ReLU.
-fn valid(conv: &ConvNorm, x: Tensor<4>, stride: usize) -> Tensor<4> {
+fn valid(conv: &ConvNorm, x: Tensor<4>) -> Tensor<4> {
+    let [stride, _] = conv.conv.stride;
     let [b, h, w, c] = x.dims();
     let [h, w] = ops::windowed([h, w], stride);
     let kernel = conv.conv.weight.val();
@@ -45,11 +45,8 @@ fn valid(conv: &ConvNorm, x: Tensor<4>, stride: usize) -> Tensor<4> {
     normalised(conv, y, Act::Relu)
 }
 
-fn residual(block: &Block, x: Tensor<4>, lead: Act, dialect: Dialect) -> Tensor<4> {
-    let mut y = match lead {
-        Act::Relu => relu(x.clone()),
-        Act::None => x.clone(),
-    };
+fn residual(block: &Block, x: Tensor<4>, dialect: Dialect) -> Tensor<4> {
+    let mut y = if block.leading_relu { relu(x.clone()) } else { x.clone() };
     let last = block.units.len() - 1;
     for (i, unit) in block.units.iter().enumerate() {
         y = separable(unit, y, if i < last { Act::Relu } else { Act::None });

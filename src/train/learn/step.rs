@@ -101,7 +101,7 @@ fn remember_all(model: &Xception, statistics: &[[Vec<f32>; 2]]) {
         block.units.iter().map(of_unit).chain(shortcut).collect::<Vec<_>>()
     };
     let stem = model.stem.iter().map(|conv| conv.norm.clone());
-    let blocks = model.entry.iter().chain(&model.middle).chain([&model.exit]).flat_map(of_block);
+    let blocks = model.blocks().flat_map(of_block);
     let norms = stem.chain(blocks).chain(model.tail.iter().map(of_unit)).flatten();
     for (norm, batch) in norms.zip(statistics) {
         for (running, batch) in [&norm.running_mean, &norm.running_var].into_iter().zip(batch) {

@@ -45,7 +45,7 @@ impl Engine {
                         (pointwise, matrix(pointwise, inputs, outputs)),
                     ]
                 }
-                Layer::Bridge { from, to, kernel } => {
+                Layer::Shortcut { from, to, kernel } => {
                     vec![(kernel, matrix(kernel, maps[from.map].channels, maps[to].channels))]
                 }
                 Layer::Pool { .. } | Layer::Add { .. } => Vec::new(),

@@ -2,9 +2,9 @@
 
 use xception_kernels::PANEL_LANES;
 use xception_web::error::{Error, Result};
+use xception_web::model::XceptionConfig;
 use xception_web::model::block::{BlockConfig, Lead};
 use xception_web::model::conv_norm::ConvNormConfig;
-use xception_web::model::{Dialect, XceptionConfig};
 
 /// Channels in whole panels.
 pub const fn panels(channels: usize) -> usize {
@@ -64,7 +64,7 @@ pub enum Layer {
     /// A separable convolution. `adds`: the map it reads is read by others too, whose gradients come first.
     Unit { from: View, to: usize, depthwise: usize, pointwise: usize, adds: bool },
     /// A pointwise convolution of every second pixel.
-    Bridge { from: View, to: usize, kernel: usize },
+    Shortcut { from: View, to: usize, kernel: usize },
     /// Max-pool of `main`, and the bridge beside it; `before` are the rows and columns of padding at the start.
     Pool { main: usize, bridge: usize, to: usize, before: [usize; 2] },
     /// `main` and the block's own input.
@@ -105,7 +105,7 @@ impl Graph {
         let mut from = None;
         let mut size = [side; 2];
         for conv in &plan.stem {
-            size = size.map(|side| (side - conv.kernel) / conv.stride + 1);
+            size = size.map(|side| conv.output(side));
             let kernel = graph.tensor();
             let to = graph.normed(conv, size);
             graph.layers.push(Layer::Stem { from, to, kernel, stride: conv.stride });
@@ -174,14 +174,10 @@ impl Builder {
                 let half = [h.div_ceil(2), w.div_ceil(2)];
                 let kernel = self.tensor();
                 let bridge = self.normed(&shortcut, half);
-                self.layers.push(Layer::Bridge { from: input, to: bridge, kernel });
+                self.layers.push(Layer::Shortcut { from: input, to: bridge, kernel });
                 let to = self.map(block.output(), half, None);
                 self.maps[bridge].slot = self.maps[to].slot;
-                let before = match config.dialect {
-                    Dialect::Timm => [1, 1],
-                    // TensorFlow's SAME: an even side is padded at its end only.
-                    Dialect::Keras => [h % 2, w % 2],
-                };
+                let before = [h, w].map(|size| config.dialect.pool_before(size));
                 self.layers.push(Layer::Pool { main, bridge, to, before });
                 to
             }

@@ -158,7 +158,7 @@ impl Engine {
                 let w = &weights[pointwise];
                 packed.matrix.fill([inputs, outputs], |input, output| w[output * inputs + input]);
             }
-            Layer::Bridge { from, to, kernel } => {
+            Layer::Shortcut { from, to, kernel } => {
                 let (inputs, outputs) = (maps[from.map].channels, maps[to].channels);
                 let w = &weights[kernel];
                 packed.matrix.fill([inputs, outputs], |input, output| w[output * inputs + input]);
@@ -238,7 +238,7 @@ impl Engine {
 /// The batch norm of what a layer writes.
 fn written(graph: &Graph, layer: &Layer) -> Option<usize> {
     match *layer {
-        Layer::Stem { to, .. } | Layer::Unit { to, .. } | Layer::Bridge { to, .. } => graph.maps[to].norm,
+        Layer::Stem { to, .. } | Layer::Unit { to, .. } | Layer::Shortcut { to, .. } => graph.maps[to].norm,
         Layer::Pool { .. } | Layer::Add { .. } => None,
     }
 }

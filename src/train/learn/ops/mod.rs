@@ -154,11 +154,7 @@ pub fn max_pool(x: Tensor<4>, geometry: PoolGeometry) -> Tensor<4> {
 pub fn pool(x: Tensor<4>, dialect: Dialect) -> Tensor<4> {
     let [_, h, w, _] = x.dims();
     let output = [h.div_ceil(2), w.div_ceil(2)];
-    let before = match dialect {
-        Dialect::Timm => [1, 1],
-        // TensorFlow's SAME: an even side is padded at its end only.
-        Dialect::Keras => [h % 2, w % 2],
-    };
+    let before = [h, w].map(|size| dialect.pool_before(size));
     max_pool(x, PoolGeometry { output, before })
 }
 

@@ -127,7 +127,7 @@ impl Group {
                     group.depthwise_rows(graph, from, packed, norms, rows, first, some);
                 });
             }
-            Layer::Bridge { from, to, .. } => {
+            Layer::Shortcut { from, to, .. } => {
                 self.convolve(graph, to, packed, |group, rows, first, some| {
                     group.bridge_rows(graph, from, norms, rows, first, some);
                 });
@@ -211,7 +211,7 @@ impl Group {
                 });
                 self.weights[depthwise] = taps;
             }
-            Layer::Bridge { from, to, kernel } => {
+            Layer::Shortcut { from, to, kernel } => {
                 self.back(graph, to, kernel, packed, norms, true, |group, rows, back, first, some| {
                     group.bridge_rows(graph, from, norms, rows, first, some);
                     group.bridge_back(graph, from, back, first, some);
