@@ -73,7 +73,7 @@ enum Network {
 impl Network {
     #[cfg(feature = "cpu")]
     fn fused(file: &ModelFile, precision: Precision, device: &Device) -> Result<Self> {
-        Fused::new(&file.config, &|name| file.read(name), precision, device).map(Self::Fused)
+        Fused::new(&file.config, &|id| file.read(id), precision, device).map(Self::Fused)
     }
 
     #[cfg(feature = "plain")]

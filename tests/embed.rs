@@ -9,7 +9,7 @@ use common::{Strings, keras_layers, keras_legacy_file, mini, timm_tensors};
 use xception_web::backend::{Backend, BackendKind};
 use xception_web::classify::{Classifier, similarity};
 use xception_web::fused::{Fused, Precision};
-use xception_web::model::{Dialect, Output, XceptionConfig};
+use xception_web::model::{Dialect, Output, Part, Place, XceptionConfig};
 use xception_web::picture::Picture;
 use xception_web::preprocess::Preprocess;
 use xception_web::weights::ModelFile;
@@ -46,7 +46,8 @@ fn features_times_the_head_are_the_logits() {
     let view = picture.view().unwrap();
     let features = pollster::block_on(classifier.embed(view)).unwrap();
     assert_eq!(features.len(), file.config.features());
-    let (weights, mut logits) = (file.read("head.weight").unwrap(), file.read("head.bias").unwrap());
+    let [weights, mut logits] =
+        [Part::Kernel, Part::Bias].map(|part| file.read(Place::Head.part(part)).unwrap());
     for (row, feature) in weights.chunks_exact(logits.len()).zip(&features) {
         logits.iter_mut().zip(row).for_each(|(logit, weight)| *logit += weight * feature);
     }
@@ -61,7 +62,7 @@ fn the_fused_features_are_those_of_the_plain_modules() {
         let device = Device::flex();
         let pictures: Vec<f32> =
             (0..shape.iter().product()).map(|at: usize| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
-        let fused = Fused::new(&file.config, &|name| file.read(name), Precision::F32, &device).unwrap();
+        let fused = Fused::new(&file.config, &|id| file.read(id), Precision::F32, &device).unwrap();
         let plain = file.build(&device).unwrap();
         let input = shape;
         for output in [Output::Features, Output::FeatureMap] {

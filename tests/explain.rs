@@ -36,7 +36,7 @@ fn the_fused_maps_are_those_of_the_plain_modules() {
     let shape = [2, 3, 75, 131];
     let pictures: Vec<f32> =
         (0..shape.iter().product()).map(|at: usize| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
-    let fused = Fused::new(&file.config, &|name| file.read(name), Precision::F32, &device).unwrap();
+    let fused = Fused::new(&file.config, &|id| file.read(id), Precision::F32, &device).unwrap();
     let (found, [b, classes, h, w]) =
         pollster::block_on(fused.answer(Output::ClassMaps, pictures.clone(), shape, &device)).unwrap();
     let plain = file.build(&device).unwrap();

@@ -17,7 +17,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use noise::noise;
 use xception_web::fused::{Fused, Precision};
 use xception_web::kernels::{self, Act, Conv, PANEL, Rows, Weights};
-use xception_web::model::{Dialect, XceptionConfig};
+use xception_web::model::{Dialect, TensorId, XceptionConfig};
 
 /// Some twenty layers of such sums, one after the other, relative to the largest logit.
 const NETWORK_TOLERANCE: f32 = 1e-4;
@@ -73,7 +73,7 @@ impl ModuleMapper for Shake {
     }
 }
 
-/// The values of a network's tensors by their canonical names.
+/// The values of a network's tensors by the paths of its modules.
 #[derive(Default)]
 struct Values {
     path: Vec<String>,
@@ -105,7 +105,7 @@ fn the_fused_network_is_the_plain_one_and_reads_each_tensor_once() {
         let mut values = Values::default();
         network.visit(&mut values);
         let values = RefCell::new(values.found);
-        let read = |name: &str| Ok(values.borrow_mut().remove(name).unwrap());
+        let read = |id: TensorId| Ok(values.borrow_mut().remove(&id.to_string()).unwrap());
         let fused = Fused::new(&config, &read, Precision::F32, fused_device).unwrap();
         assert!(values.borrow().is_empty(), "{:?}", values.borrow().keys());
         for [b, h, w] in [[1, 71, 64], [3, 45, 38]] {
@@ -141,7 +141,7 @@ fn every_tile_of_a_gpu_makes_the_same_sums() {
     };
     let mut values = Values::default();
     config.init(&Device::flex()).map(&mut Shake(0)).visit(&mut values);
-    let read = |name: &str| Ok(values.found[name].clone());
+    let read = |id: TensorId| Ok(values.found[&id.to_string()].clone());
     let device = fused_devices().pop().unwrap();
     for precision in [Precision::F32, Precision::Q8] {
         let network = Fused::new(&config, &read, precision, &device).unwrap();
@@ -171,7 +171,7 @@ fn each_of_many_pictures_gets_its_own_answer() {
     let config = XceptionConfig::mini(Dialect::Keras, 7);
     let mut values = Values::default();
     config.init(&Device::flex()).map(&mut Shake(0)).visit(&mut values);
-    let read = |name: &str| Ok(values.found[name].clone());
+    let read = |id: TensorId| Ok(values.found[&id.to_string()].clone());
     let networks: Vec<_> = fused_devices()
         .into_iter()
         .map(|device| (Fused::new(&config, &read, Precision::F32, &device).unwrap(), device))

@@ -106,13 +106,20 @@ mod tests {
     use super::*;
     use crate::backend::BackendKind;
     use crate::fused::Fused;
+    use crate::model::{Part, Place, TensorId};
     use crate::weights::Dtype;
 
     /// A network of a few channels, one tensor of which is moved by `shift`.
-    fn shifted(file: &ModelFile, tensor: &str, shift: f32, precision: Precision, device: &Device) -> Network {
-        let read = |name: &str| {
-            let mut values = file.read(name)?;
-            if name == tensor {
+    fn shifted(
+        file: &ModelFile,
+        tensor: TensorId,
+        shift: f32,
+        precision: Precision,
+        device: &Device,
+    ) -> Network {
+        let read = |id| {
+            let mut values = file.read(id)?;
+            if id == tensor {
                 values.iter_mut().for_each(|value| *value += shift);
             }
             Ok(values)
@@ -126,11 +133,12 @@ mod tests {
             ModelFile::seeded(XceptionConfig::mini(Dialect::Keras, 10), Preprocess::keras(SIDE)).unwrap();
         let gpu = pollster::block_on(Backend::named(BackendKind::Webgpu)).unwrap().device;
         let proof = pollster::block_on(Proof::of(&file)).unwrap();
-        let hold = |tensor: &str, shift: f32, precision| {
-            pollster::block_on(proof.hold(&shifted(&file, tensor, shift, precision, &gpu), &gpu))
+        let moved = Place::Stem(0).part(Part::Beta);
+        let hold = |shift: f32, precision| {
+            pollster::block_on(proof.hold(&shifted(&file, moved, shift, precision, &gpu), &gpu))
         };
-        hold("", 0.0, Precision::F32).unwrap();
-        let message = hold("stem.0.norm.beta", 0.5, Precision::F32).unwrap_err().to_string();
+        hold(0.0, Precision::F32).unwrap();
+        let message = hold(0.5, Precision::F32).unwrap_err().to_string();
         assert!(message.contains("wrong answer to a known picture"), "{message}");
         let converted = ModelFile::parse(file.convert(Dtype::Q8).unwrap()).unwrap();
         let proof = pollster::block_on(Proof::of(&converted)).unwrap();

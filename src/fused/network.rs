@@ -11,6 +11,7 @@ use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, Weight
 use super::packer::Packer;
 use crate::error::{Error, Result};
 use crate::kernels::Act;
+use crate::model::place::{Place, TensorId, Unit};
 use crate::model::{Dialect, Output, XceptionConfig};
 
 /// In what the weights of the pointwise convolutions are kept and multiplied.
@@ -81,29 +82,29 @@ pub(super) enum Kernel {
 }
 
 impl Fused {
-    /// Packs the network of `config` convolution by convolution. `read` gives the values of a tensor by its
-    /// canonical name, and is asked for each once.
+    /// Packs the network of `config` convolution by convolution. `read` gives the values of a tensor, and is asked for
+    /// each once.
     ///
     /// # Errors
     ///
     /// When a tensor cannot be read.
     pub fn new(
         config: &XceptionConfig,
-        read: &dyn Fn(&str) -> Result<Vec<f32>>,
+        read: &dyn Fn(TensorId) -> Result<Vec<f32>>,
         precision: Precision,
         device: &Device,
     ) -> Result<Self> {
         let packer = Packer { read, precision, device };
         let plan = config.plan();
-        let stem = plan.stem.iter().enumerate().map(|(i, conv)| packer.plain(&format!("stem.{i}"), conv));
+        let stem = plan.stem.iter().enumerate().map(|(i, conv)| packer.plain(Place::Stem(i), conv));
         let stem = stem.collect::<Result<_>>()?;
-        let blocks = plan.blocks().map(|(path, block)| packer.block(&path, block));
+        let blocks = plan.blocks().map(|(id, block)| packer.block(id, block));
         let blocks = blocks.collect::<Result<_>>()?;
         let tail = plan
             .tail
             .iter()
             .enumerate()
-            .map(|(i, unit)| packer.separable(&format!("tail.{i}"), unit, [Act::None, Act::Relu], None));
+            .map(|(i, unit)| packer.separable(Unit::Tail(i), unit, [Act::None, Act::Relu], None));
         let tail = tail.collect::<Result<_>>()?;
         let head = packer.head(&plan)?;
         Ok(Self {

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::kernels::{Act, PackedQ8, TAPS, pack, pack_q8};
 use crate::model::block::{BlockConfig, Lead};
 use crate::model::conv_norm::ConvNormConfig;
+use crate::model::place::{BlockId, Part, Place, TensorId, Unit};
 use crate::model::plan::Plan;
 use crate::model::separable::SeparableConvConfig;
 
@@ -21,16 +22,16 @@ const Q8_MIN_DEPTH: usize = 128;
 
 /// Puts the tensors of planned layers into the kernels' order, with batch norms folded into them on the way.
 pub(super) struct Packer<'a> {
-    /// The values of the tensor of a canonical name.
-    pub read: &'a dyn Fn(&str) -> Result<Vec<f32>>,
+    /// The values of a tensor.
+    pub read: &'a dyn Fn(TensorId) -> Result<Vec<f32>>,
     pub precision: Precision,
     pub device: &'a Device,
 }
 
 impl Packer<'_> {
-    pub fn plain(&self, path: &str, conv: &ConvNormConfig) -> Result<Conv> {
+    pub fn plain(&self, place: Place, conv: &ConvNormConfig) -> Result<Conv> {
         let [inputs, outputs] = conv.channels;
-        let mut linear = self.linear(path, conv)?;
+        let mut linear = self.linear(place, conv)?;
         // `[C', C, 3·3]` to `[C', 3·3, C]`, as windows lie in memory.
         linear.kernel = transposed(&linear.kernel, outputs, [inputs, TAPS]);
         // A small part of the work, and the first layer sees the picture itself: never in int8.
@@ -40,11 +41,11 @@ impl Packer<'_> {
 
     fn points(
         &self,
-        path: &str,
+        place: Place,
         conv: &ConvNormConfig,
         after: Option<&Affine>,
     ) -> Result<(Kernel, Tensor<1>)> {
-        let mut linear = self.linear(path, conv)?;
+        let mut linear = self.linear(place, conv)?;
         if let Some(after) = after {
             linear.then(after);
         }
@@ -53,13 +54,13 @@ impl Packer<'_> {
 
     pub fn separable(
         &self,
-        path: &str,
+        id: Unit,
         unit: &SeparableConvConfig,
         [lead, act]: [Act; 2],
         after: Option<&Affine>,
     ) -> Result<Conv> {
         let depthwise = unit.depthwise();
-        let Linear { kernel, bias } = self.linear(&format!("{path}.depthwise"), &depthwise)?;
+        let Linear { kernel, bias } = self.linear(id.depthwise(), &depthwise)?;
         let channels = bias.len();
         let kernel = transposed(&kernel, 1, [channels, TAPS]);
         let rows = Rows::Depthwise {
@@ -67,13 +68,13 @@ impl Packer<'_> {
             bias: self.tensor(bias, [channels]),
             between: relu_if(unit.relu_between),
         };
-        let (weights, bias) = self.points(&format!("{path}.pointwise"), &unit.pointwise(), after)?;
+        let (weights, bias) = self.points(id.pointwise(), &unit.pointwise(), after)?;
         Ok(Conv { rows, weights, bias, geometry: geometry(&depthwise, lead, act) })
     }
 
-    pub fn block(&self, path: &str, block: &BlockConfig) -> Result<FusedBlock> {
+    pub fn block(&self, id: BlockId, block: &BlockConfig) -> Result<FusedBlock> {
         // A norm on the sum goes into both ways to it, and ReLU follows it.
-        let norm = block.norm().map(|epsilon| self.affine(path, epsilon)).transpose()?;
+        let norm = block.norm().map(|epsilon| self.affine(Place::Sum(id), epsilon)).transpose()?;
         let units = block.units();
         let last = units.len().saturating_sub(1);
         let units = units.iter().enumerate().map(|(i, unit)| {
@@ -81,19 +82,14 @@ impl Packer<'_> {
             // the bridge and applies what follows the sum.
             let lead = relu_if(i == 0 && block.lead == Lead::Relu);
             let act = relu_if(i < last || norm.is_some());
-            self.separable(
-                &format!("{path}.units.{i}"),
-                unit,
-                [lead, act],
-                norm.as_ref().filter(|_| i == last),
-            )
+            self.separable(Unit::Of(id, i), unit, [lead, act], norm.as_ref().filter(|_| i == last))
         });
         let units = units.collect::<Result<_>>()?;
         let bridge = match (block.shortcut(), norm) {
             (Some(shortcut), norm) => {
                 // The shift has gone into the last unit.
                 let norm = norm.map(|norm| Affine { shift: vec![0.0; norm.shift.len()], ..norm });
-                let (weights, bias) = self.points(&format!("{path}.shortcut"), &shortcut, norm.as_ref())?;
+                let (weights, bias) = self.points(Place::Shortcut(id), &shortcut, norm.as_ref())?;
                 let geometry = geometry(&shortcut, Act::None, Act::None);
                 let conv = Conv { rows: Rows::Points, weights, bias, geometry };
                 if block.is_pooled() { Bridge::Pooled(conv) } else { Bridge::Conv(conv) }
@@ -110,16 +106,15 @@ impl Packer<'_> {
     /// The dense layers and the classifier, `[features, classes]`.
     pub fn head(&self, plan: &Plan) -> Result<Vec<Conv>> {
         let hidden = plan.hidden.iter().enumerate();
-        let hidden =
-            hidden.map(|(i, dense)| (format!("hidden.{i}.linear"), dense.channels, relu_if(dense.relu)));
-        let layers = hidden.chain([("head".into(), plan.head, Act::None)]);
-        layers.map(|(path, shape, act)| self.dense(&path, shape, act, plan.windows)).collect()
+        let hidden = hidden.map(|(i, dense)| (Place::Hidden(i), dense.channels, relu_if(dense.relu)));
+        let layers = hidden.chain([(Place::Head, plan.head, Act::None)]);
+        layers.map(|(place, shape, act)| self.dense(place, shape, act, plan.windows)).collect()
     }
 
-    fn dense(&self, path: &str, shape: [usize; 2], act: Act, windows: bool) -> Result<Conv> {
+    fn dense(&self, place: Place, shape: [usize; 2], act: Act, windows: bool) -> Result<Conv> {
         // Of windows to `[C', 3·3·C]`, as they lie in memory.
-        let kernel = transposed(&(self.read)(&format!("{path}.weight"))?, 1, shape);
-        let bias = (self.read)(&format!("{path}.bias"))?;
+        let kernel = transposed(&(self.read)(place.part(Part::Kernel))?, 1, shape);
+        let bias = (self.read)(place.part(Part::Bias))?;
         let geometry = Geometry { stride: 1, padding: usize::from(windows), lead: Act::None, act };
         let (weights, bias) = self.pack(Linear { kernel, bias }, Precision::F32);
         let rows = if windows { Rows::Windows } else { Rows::Points };
@@ -127,21 +122,21 @@ impl Packer<'_> {
     }
 
     /// A convolution with its batch norm, if it has one.
-    fn linear(&self, path: &str, conv: &ConvNormConfig) -> Result<Linear> {
-        let kernel = (self.read)(&format!("{path}.conv.weight"))?;
+    fn linear(&self, place: Place, conv: &ConvNormConfig) -> Result<Linear> {
+        let kernel = (self.read)(place.part(Part::Kernel))?;
         let mut linear = Linear { kernel, bias: vec![0.0; conv.channels[1]] };
         if let Some(epsilon) = conv.epsilon {
-            linear.then(&self.affine(path, epsilon)?);
+            linear.then(&self.affine(place, epsilon)?);
         }
         Ok(linear)
     }
 
-    /// The batch norm of the layer at `path`.
-    fn affine(&self, path: &str, epsilon: f64) -> Result<Affine> {
-        let part = |part: &str| (self.read)(&format!("{path}.norm.{part}"));
-        let scale = part("gamma")?.into_iter().zip(part("running_var")?);
+    /// The batch norm of this place.
+    fn affine(&self, place: Place, epsilon: f64) -> Result<Affine> {
+        let part = |part| (self.read)(place.part(part));
+        let scale = part(Part::Gamma)?.into_iter().zip(part(Part::Variance)?);
         let scale: Vec<f32> = scale.map(|(gamma, var)| gamma / (var + epsilon as f32).sqrt()).collect();
-        let shift = part("beta")?.into_iter().zip(part("running_mean")?).zip(&scale);
+        let shift = part(Part::Beta)?.into_iter().zip(part(Part::Mean)?).zip(&scale);
         let shift = shift.map(|((beta, mean), scale)| beta - mean * scale).collect();
         Ok(Affine { scale, shift })
     }

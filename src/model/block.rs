@@ -1,4 +1,4 @@
-//! A residual block: separable convolutions, perhaps a pool, and the bridge around them.
+//! A block: separable convolutions, perhaps a pool, and the bridge around them.
 
 use burn::module::Module;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};

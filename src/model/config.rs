@@ -143,9 +143,9 @@ pub struct XceptionConfig {
     pub middle_blocks: usize,
     /// Middle flow: separable convolutions per block, as wide as the entry flow's end.
     pub middle_units: usize,
-    /// Exit flow: one more block that halves, with projected residual …
+    /// Exit flow: one more block that halves, with a shortcut …
     pub exit: Vec<usize>,
-    /// … and separable convolutions without residual, each followed by ReLU.
+    /// … and separable convolutions after it, each followed by ReLU.
     pub tail: Vec<usize>,
     /// Only in the aligned networks.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,9 +7,12 @@ pub mod block;
 pub mod config;
 pub mod conv_norm;
 mod cost;
+pub mod place;
 pub mod plan;
 pub mod separable;
 pub mod xception;
 
 pub use config::{Dialect, XceptionConfig};
+pub use place::{Part, Place, TensorId};
+pub use plan::Plan;
 pub use xception::{Output, Xception};

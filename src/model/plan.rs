@@ -4,11 +4,22 @@
 use super::block::{BlockConfig, Bridge, Lead, Norms};
 use super::config::{Hidden, Order, XceptionConfig};
 use super::conv_norm::ConvNormConfig;
+use super::place::{BlockId, Part, Place, TensorId, Unit};
 use super::separable::SeparableConvConfig;
 use super::xception::DenseConfig;
 
-/// Canonical name and shape of a tensor.
-pub type Named = (String, Vec<usize>);
+/// A layer that has tensors, and where it stands.
+#[derive(Clone, Debug)]
+pub enum Layer {
+    /// A plain convolution, or a shortcut.
+    Conv(Place, ConvNormConfig),
+    /// A separable convolution.
+    Separable(Unit, SeparableConvConfig),
+    /// A batch norm of so many channels that follows no convolution.
+    Norm(Place, usize),
+    /// A dense layer of so many inputs and outputs.
+    Dense(Place, [usize; 2]),
+}
 
 /// All layers of a network, in the order of [`super::Xception`]'s fields.
 #[derive(Clone, Debug)]
@@ -19,9 +30,9 @@ pub struct Plan {
     pub entry: Vec<BlockConfig>,
     /// Middle flow.
     pub middle: Vec<BlockConfig>,
-    /// Exit flow, the block with the residual.
+    /// The block of the exit flow.
     pub exit: BlockConfig,
-    /// Exit flow, the separable convolutions after it.
+    /// The separable convolutions after it, which no bridge leads around.
     pub tail: Vec<SeparableConvConfig>,
     /// Whether the pooled features are those of each pixel's 3×3 window: the classifier is then that of a 3×3
     /// convolution before pooling, since both are linear.
@@ -88,12 +99,30 @@ impl XceptionConfig {
 }
 
 impl Plan {
-    /// Blocks of all flows with their canonical paths, in order.
-    pub fn blocks(&self) -> impl Iterator<Item = (String, &BlockConfig)> {
-        let counted = |flow: &'static str| move |(i, block)| (format!("{flow}.{i}"), block);
-        let entry = self.entry.iter().enumerate().map(counted("entry"));
-        let middle = self.middle.iter().enumerate().map(counted("middle"));
-        entry.chain(middle).chain([("exit".to_string(), &self.exit)])
+    /// The blocks of all flows, in order.
+    pub fn blocks(&self) -> impl Iterator<Item = (BlockId, &BlockConfig)> {
+        let entry = self.entry.iter().enumerate().map(|(i, block)| (BlockId::Entry(i), block));
+        let middle = self.middle.iter().enumerate().map(|(i, block)| (BlockId::Middle(i), block));
+        entry.chain(middle).chain([(BlockId::Exit, &self.exit)])
+    }
+
+    /// Every layer that has tensors, in the order of the modules.
+    pub fn layers(&self) -> Vec<Layer> {
+        let mut layers = Vec::new();
+        let stem = self.stem.iter().enumerate();
+        layers.extend(stem.map(|(i, conv)| Layer::Conv(Place::Stem(i), conv.clone())));
+        for (id, block) in self.blocks() {
+            let units = block.units().into_iter().enumerate();
+            layers.extend(units.map(|(i, unit)| Layer::Separable(Unit::Of(id, i), unit)));
+            layers.extend(block.shortcut().map(|conv| Layer::Conv(Place::Shortcut(id), conv)));
+            layers.extend(block.norm().map(|_| Layer::Norm(Place::Sum(id), block.output())));
+        }
+        let tail = self.tail.iter().enumerate();
+        layers.extend(tail.map(|(i, unit)| Layer::Separable(Unit::Tail(i), unit.clone())));
+        let hidden = self.hidden.iter().enumerate();
+        layers.extend(hidden.map(|(i, dense)| Layer::Dense(Place::Hidden(i), dense.channels)));
+        layers.push(Layer::Dense(Place::Head, self.head));
+        layers
     }
 
     /// Smallest picture side that leaves a pixel after the stem; nothing later can reach zero.
@@ -101,53 +130,36 @@ impl Plan {
         self.stem.iter().rev().fold(1, |side, conv| (side - 1) * conv.stride + conv.kernel - 2 * conv.padding)
     }
 
-    /// Every tensor of the network, in the order of its modules.
-    pub fn tensors(&self) -> Vec<Named> {
+    /// Every tensor of the network with its shape, in the order of the modules.
+    pub fn tensors(&self) -> Vec<(TensorId, Vec<usize>)> {
         let mut found = Vec::new();
-        for (i, conv) in self.stem.iter().enumerate() {
-            conv_norm(&format!("stem.{i}"), conv, &mut found);
-        }
-        for (path, block) in self.blocks() {
-            for (i, unit) in block.units().iter().enumerate() {
-                separable(&format!("{path}.units.{i}"), unit, &mut found);
+        for layer in self.layers() {
+            match layer {
+                Layer::Conv(place, conv) => conv_norm(place, &conv, &mut found),
+                Layer::Separable(unit, separable) => {
+                    conv_norm(unit.depthwise(), &separable.depthwise(), &mut found);
+                    conv_norm(unit.pointwise(), &separable.pointwise(), &mut found);
+                }
+                Layer::Norm(place, channels) => norm(place, channels, &mut found),
+                Layer::Dense(place, [from, to]) => {
+                    found.push((place.part(Part::Kernel), vec![from, to]));
+                    found.push((place.part(Part::Bias), vec![to]));
+                }
             }
-            if let Some(shortcut) = block.shortcut() {
-                conv_norm(&format!("{path}.shortcut"), &shortcut, &mut found);
-            }
-            if block.norm().is_some() {
-                norm(&path, block.output(), &mut found);
-            }
         }
-        for (i, unit) in self.tail.iter().enumerate() {
-            separable(&format!("tail.{i}"), unit, &mut found);
-        }
-        for (i, dense) in self.hidden.iter().enumerate() {
-            let [from, to] = dense.channels;
-            found.push((format!("hidden.{i}.linear.weight"), vec![from, to]));
-            found.push((format!("hidden.{i}.linear.bias"), vec![to]));
-        }
-        let [features, classes] = self.head;
-        found.push(("head.weight".into(), vec![features, classes]));
-        found.push(("head.bias".into(), vec![classes]));
         found
     }
 }
 
-fn separable(path: &str, unit: &SeparableConvConfig, found: &mut Vec<Named>) {
-    conv_norm(&format!("{path}.depthwise"), &unit.depthwise(), found);
-    conv_norm(&format!("{path}.pointwise"), &unit.pointwise(), found);
-}
-
-fn conv_norm(path: &str, conv: &ConvNormConfig, found: &mut Vec<Named>) {
-    found.push((format!("{path}.conv.weight"), conv.kernel_shape().to_vec()));
+fn conv_norm(place: Place, conv: &ConvNormConfig, found: &mut Vec<(TensorId, Vec<usize>)>) {
+    found.push((place.part(Part::Kernel), conv.kernel_shape().to_vec()));
     if conv.epsilon.is_some() {
-        norm(path, conv.channels[1], found);
+        norm(place, conv.channels[1], found);
     }
 }
 
-fn norm(path: &str, channels: usize, found: &mut Vec<Named>) {
-    let parts = ["gamma", "beta", "running_mean", "running_var"];
-    found.extend(parts.map(|part| (format!("{path}.norm.{part}"), vec![channels])));
+fn norm(place: Place, channels: usize, found: &mut Vec<(TensorId, Vec<usize>)>) {
+    found.extend(Part::NORM.map(|part| (place.part(part), vec![channels])));
 }
 
 #[cfg(test)]
@@ -162,7 +174,7 @@ mod tests {
     #[derive(Default)]
     struct Modules {
         path: Vec<String>,
-        found: Vec<Named>,
+        found: Vec<(String, Vec<usize>)>,
     }
 
     impl ModuleVisitor for Modules {
@@ -208,7 +220,9 @@ mod tests {
         ] {
             let mut modules = Modules::default();
             config.init(&Device::flex()).visit(&mut modules);
-            assert_eq!(config.plan().tensors(), modules.found, "{}", config.architecture);
+            let tensors = config.plan().tensors().into_iter();
+            let planned: Vec<_> = tensors.map(|(id, shape)| (id.to_string(), shape)).collect();
+            assert_eq!(planned, modules.found, "{}", config.architecture);
         }
     }
 }

@@ -80,9 +80,9 @@ pub struct Xception {
     pub entry: Vec<Block>,
     /// Middle flow.
     pub middle: Vec<Block>,
-    /// Exit flow, the block with the residual.
+    /// The block of the exit flow.
     pub exit: Block,
-    /// Exit flow, the separable convolutions after it.
+    /// The separable convolutions after it, which no bridge leads around.
     pub tail: Vec<SeparableConv>,
     pub(super) pool: AdaptiveAvgPool2d,
     /// Whether the features are those of 3×3 windows.

@@ -2,9 +2,10 @@
 //! read back from them.
 
 use super::names::Layout;
-use super::timm::{Shapes, norm};
+use super::timm::{Shapes, number, torch};
 use crate::error::{Error, Result};
 use crate::model::config::{Aligned, Order};
+use crate::model::place::{BlockId, Place, TensorId, Unit};
 use crate::model::{Dialect, XceptionConfig};
 
 /// Crop of the published weights (`default_cfgs`): those converted from TensorFlow, and those of recipe
@@ -32,54 +33,46 @@ pub(super) fn crop(config: &XceptionConfig) -> f64 {
     }
 }
 
-/// timm's name for a canonical one.
+/// timm's name for a tensor.
 ///
 /// Blocks count from 0 through the flows, the tail being the last. A pre-activation network's batch norm
 /// belongs to what follows it there, and to what precedes it here, where it can be folded.
-pub(super) fn name(config: &XceptionConfig, canonical: &str) -> (String, Layout) {
-    let parts: Vec<&str> = canonical.split('.').collect();
-    let number = |at: usize| parts.get(at).and_then(|part| part.parse::<usize>().ok()).unwrap_or(0);
+pub(super) fn name(config: &XceptionConfig, id: TensorId) -> (String, Layout) {
     let pre = config.aligned.as_ref().is_some_and(|aligned| aligned.order == Order::Pre);
-    let (middle, exit) = (config.entry.len(), config.entry.len() + config.middle_blocks);
-    let layout = if canonical == "head.weight" { Layout::Transposed } else { Layout::Same };
-    let name = match (parts[0], number(1)) {
-        ("stem", 1) if pre && parts[2] == "conv" => "stem.1.weight".into(),
-        ("stem", 1) if pre => format!("blocks.0.norm.{}", norm(parts[3])),
-        ("stem", at) => conv_norm(&format!("stem.{at}"), ["conv", "bn"], &parts[2..]),
-        ("entry", at) => block(at, pre, &parts[2..]),
-        ("middle", at) => block(middle + at, pre, &parts[2..]),
-        ("exit", _) => block(exit, pre, &parts[1..]),
-        ("tail", at) => unit(exit + 1, at, pre, &parts[2..]),
-        _ => format!("head.fc.{}", parts[1]),
-    };
-    (name, layout)
-}
-
-fn block(block: usize, pre: bool, parts: &[&str]) -> String {
-    match parts[0] {
-        "shortcut" if pre => format!("blocks.{block}.shortcut.weight"),
-        "shortcut" => conv_norm(&format!("blocks.{block}.shortcut"), ["conv", "bn"], &parts[1..]),
+    let block = |id| number(config, id);
+    // Names of a place's convolution, or dense layer, and of the batch norm after it.
+    let [kernel, norm] = match id.place {
+        Place::Stem(1) if pre => ["stem.1".into(), "blocks.0.norm".into()],
+        Place::Stem(i) => [format!("stem.{i}.conv"), format!("stem.{i}.bn")],
+        Place::Depthwise(unit) | Place::Pointwise(unit) => {
+            let (of, i) = match unit {
+                Unit::Of(of, i) => (block(of), i),
+                Unit::Tail(i) => (block(BlockId::Exit) + 1, i),
+            };
+            let stack = format!("blocks.{of}.stack.conv");
+            let conv = format!("{stack}{}", i + 1);
+            match id.place {
+                Place::Depthwise(_) => [format!("{conv}.conv_dw"), format!("{conv}.bn_dw")],
+                // The norm after this pair opens the next one.
+                _ if pre => [format!("{conv}.conv_pw"), format!("{stack}{}.norm", i + 2)],
+                _ => [format!("{conv}.conv_pw"), format!("{conv}.bn_pw")],
+            }
+        }
+        Place::Shortcut(of) => {
+            let shortcut = format!("blocks.{}.shortcut", block(of));
+            if pre {
+                [shortcut, String::new()]
+            } else {
+                ["conv", "bn"].map(|part| format!("{shortcut}.{part}"))
+            }
+        }
         // The norm on this block's sum opens the next one.
-        "norm" => format!("blocks.{}.norm.{}", block + 1, norm(parts[1])),
-        _ => unit(block, parts[1].parse().unwrap_or(0), pre, &parts[2..]),
-    }
-}
-
-fn unit(block: usize, unit: usize, pre: bool, parts: &[&str]) -> String {
-    let stack = format!("blocks.{block}.stack.conv");
-    match parts[0] {
-        // The norm after this pair opens the next one.
-        "pointwise" if pre && parts[1] == "norm" => format!("{stack}{}.norm.{}", unit + 2, norm(parts[2])),
-        "pointwise" => conv_norm(&format!("{stack}{}", unit + 1), ["conv_pw", "bn_pw"], &parts[1..]),
-        _ => conv_norm(&format!("{stack}{}", unit + 1), ["conv_dw", "bn_dw"], &parts[1..]),
-    }
-}
-
-fn conv_norm(path: &str, [conv, bn]: [&str; 2], parts: &[&str]) -> String {
-    match parts[0] {
-        "conv" => format!("{path}.{conv}.weight"),
-        _ => format!("{path}.{bn}.{}", norm(parts[1])),
-    }
+        Place::Sum(of) => [String::new(), format!("blocks.{}.norm", block(of) + 1)],
+        Place::Head => ["head.fc".into(), String::new()],
+        // It has none.
+        Place::Hidden(_) => [id.place.to_string(), String::new()],
+    };
+    torch(id, &kernel, &norm)
 }
 
 /// Reads the table back from names and shapes; the strict check afterwards holds it to them.
@@ -125,7 +118,7 @@ pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConf
         5 => vec![2, 1, 2, 1, 2],
         _ => {
             return Err(Error::Architecture(format!(
-                "the file has {} blocks, {entry} of them with a projected residual before the middle flow; timm's xception41 and 65 have 3, xception71 has 5, and strides of others are unknown",
+                "the file has {} blocks, {entry} of them with a shortcut before the middle flow; timm's xception41 and 65 have 3, xception71 has 5, and strides of others are unknown",
                 blocks.len()
             )));
         }
@@ -191,7 +184,7 @@ mod tests {
             (XceptionConfig::xception65(3), vec![]),
             (XceptionConfig::xception65p(1000), vec![]),
         ] {
-            let rows = table(&config, |canonical| name(&config, canonical)).unwrap();
+            let rows = table(&config, |id| name(&config, id)).unwrap();
             let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
             for known in known {
                 assert!(names.contains(&known), "{known} is not in {names:?}");
@@ -211,7 +204,7 @@ mod tests {
             (XceptionConfig::xception65p(1000), 39.82),
             (XceptionConfig::xception71(1000), 42.34),
         ] {
-            let rows = table(&config, |canonical| name(&config, canonical)).unwrap();
+            let rows = table(&config, |id| name(&config, id)).unwrap();
             let found = trained(rows.iter()) as f64 / 1e6;
             assert!((found - millions).abs() <= 0.005, "{}: {found}", config.architecture);
         }

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::names::{Layout, table};
+use super::names::{Layout, Row, own};
 use super::source::Stored;
 use super::write::{self, Encoded};
 use super::{About, Dtype, ModelFile};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
-use crate::model::XceptionConfig;
+use crate::model::{Part, Place, TensorId, XceptionConfig};
 
 /// A classifier on pooled features: one linear layer, and what its answers mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,22 +87,22 @@ impl ModelFile {
         let config =
             XceptionConfig { classes: head.bias.len(), hidden: Vec::new(), ..self.config.clone() }.named();
         let mut encoded: Vec<Encoded> = Vec::new();
-        for row in table(&config, |canonical| (canonical.into(), Layout::Same))? {
-            let own = match row.canonical.as_str() {
-                "head.weight" => Some(&head.weight),
-                "head.bias" => Some(&head.bias),
+        for Row { id, shape: whole, name, .. } in own(&config)? {
+            let new = match (id.place, id.part) {
+                (Place::Head, Part::Bias) => Some(&head.bias),
+                (Place::Head, _) => Some(&head.weight),
                 _ => None,
             };
-            let stored = if own.is_none() { self.stored(&row.canonical)? } else { Vec::new() };
+            let stored = if new.is_none() { self.stored(id)? } else { Vec::new() };
             if stored.is_empty() {
-                let values = own.map_or_else(|| self.read(&row.canonical), |own| Ok(own.clone()))?;
-                encoded.extend(write::encode((row.canonical, row.shape, values), Dtype::F32)?);
+                let values = new.map_or_else(|| self.read(id), |new| Ok(new.clone()))?;
+                encoded.extend(write::encode((id, whole, values), Dtype::F32)?);
             } else {
                 encoded.extend(stored.into_iter().map(|Stored { part, dtype, shape, bytes }| Encoded {
-                    name: format!("{}{part}", row.canonical),
+                    name: format!("{name}{part}"),
                     dtype,
                     // Some files keep a pointwise kernel as a matrix.
-                    shape: if part.is_empty() { row.shape.clone() } else { shape },
+                    shape: if part.is_empty() { whole.clone() } else { shape },
                     bytes,
                 }));
             }
@@ -118,8 +118,8 @@ impl ModelFile {
     }
 
     /// A tensor's bytes as they lie in the file; nothing where it lies there in another way than ours.
-    fn stored(&self, canonical: &str) -> Result<Vec<Stored>> {
-        match self.rows.iter().find(|row| row.canonical == canonical) {
+    fn stored(&self, id: TensorId) -> Result<Vec<Stored>> {
+        match self.rows.iter().find(|row| row.id == id) {
             Some(row) if row.layout == Layout::Same => self.source.stored(&row.name),
             _ => Ok(Vec::new()),
         }

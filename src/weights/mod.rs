@@ -4,7 +4,7 @@
 //!
 //! | format | tensor names | dialect |
 //! |---|---|---|
-//! | own safetensors | canonical, after the paper | stored |
+//! | own safetensors | the paths of the modules, after the paper | stored |
 //! | timm aligned family safetensors | `blocks.4.stack.conv1.conv_dw.weight` | timm |
 //! | timm `legacy_xception` safetensors | `block4.rep.1.conv1.weight` | timm |
 //! | PyTorch `.pth`, `pytorch_model.bin`, from before PyTorch 1.6 too; state dicts, checkpoints around one, whole modules | as timm's, under any one prefix | timm |
@@ -57,7 +57,7 @@ pub use unused::Unused;
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
-use crate::model::{Xception, XceptionConfig};
+use crate::model::{TensorId, Xception, XceptionConfig};
 use crate::preprocess::Preprocess;
 use names::Row;
 use source::TensorSource;
@@ -227,7 +227,7 @@ impl ModelFile {
         Ok(())
     }
 
-    /// The network with these weights on `device`, batch norms unfolded.
+    /// The network with these weights on `device`, batch norms and all.
     ///
     /// # Errors
     ///
@@ -241,14 +241,14 @@ impl ModelFile {
         self.digest.as_ref()
     }
 
-    /// The values of one tensor by its canonical name, row-major.
+    /// The values of one tensor, row-major.
     ///
     /// # Errors
     ///
     /// When its bytes cannot be read or hold a number that is not finite.
-    pub fn read(&self, canonical: &str) -> Result<Vec<f32>> {
-        let row = self.rows.iter().find(|row| row.canonical == canonical);
-        let missing = || Error::Weights(format!("the name table has no row for {canonical}"));
+    pub fn read(&self, id: TensorId) -> Result<Vec<f32>> {
+        let row = self.rows.iter().find(|row| row.id == id);
+        let missing = || Error::Weights(format!("this network has no tensor {id}"));
         row.ok_or_else(missing)?.read(&*self.source)
     }
 
@@ -298,10 +298,7 @@ impl ModelFile {
     /// When a tensor's bytes cannot be read, or the file holds no classifier.
     pub fn convert(&self, dtype: Dtype) -> Result<Vec<u8>> {
         self.check_classifier()?;
-        let tensors = self
-            .rows
-            .iter()
-            .map(|row| Ok((row.canonical.clone(), row.shape.clone(), row.read(&*self.source)?)));
+        let tensors = self.rows.iter().map(|row| Ok((row.id, row.shape.clone(), row.read(&*self.source)?)));
         let Self { config, preprocess, labels, about, calibration, .. } = self;
         write::write(tensors, config, preprocess, labels, about, calibration, dtype)
     }
@@ -327,7 +324,7 @@ pub fn save(
     about: &About,
     dtype: Dtype,
 ) -> Result<Vec<u8>> {
-    let tensors = strict::export(network)?;
+    let tensors = strict::export(network, config)?;
     let calibration = Calibration::default();
     write::write(tensors.into_iter().map(Ok), config, preprocess, labels, about, &calibration, dtype)
 }

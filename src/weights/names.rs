@@ -1,7 +1,4 @@
-//! The name table: one row per tensor, generated from the architecture.
-//!
-//! Canonical names follow the paper and are the paths of the Burn modules
-//! (`entry.0.units.1.pointwise.conv.weight`). Foreign names are a function of them.
+//! The name table: one row per tensor of the plan, with the name and the layout that a file has it under.
 
 use std::ops::Range;
 
@@ -10,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::numbers::not_finite;
 use super::source::TensorSource;
 use crate::error::{Error, Result, short};
-use crate::model::XceptionConfig;
+use crate::model::{Part, TensorId, XceptionConfig};
 
 /// How a foreign tensor lies in memory, compared to ours (`[out, in, H, W]`, linear `[in, out]`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Layout {
-    /// The same.
+    /// As ours.
     Same,
     /// Keras convolution `[H, W, in, out]`.
     Hwio,
@@ -88,9 +85,9 @@ fn hwio_to_oihw(values: &[f32], [o, i, hw]: [usize; 3]) -> Vec<f32> {
 /// One tensor: ours, and where the file has it.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
-    /// Path in the Burn module.
-    pub canonical: String,
-    /// Shape in the Burn module.
+    /// Which tensor of the plan.
+    pub id: TensorId,
+    /// Its shape there.
     pub shape: Vec<usize>,
     /// Name in the file.
     pub name: String,
@@ -114,7 +111,7 @@ impl Row {
             )));
         }
         let least = values.iter().copied().fold(0.0, f32::min);
-        if least < 0.0 && self.canonical.ends_with(".running_var") {
+        if least < 0.0 && self.id.part == Part::Variance {
             return Err(Error::Weights(format!(
                 "the tensor {} holds {least}; a variance must be at least 0: the file is damaged",
                 short(&self.name)
@@ -124,23 +121,28 @@ impl Row {
     }
 }
 
-/// The table of `config`, with each canonical name turned into a file's name and layout by `foreign`.
-pub(super) fn table(config: &XceptionConfig, foreign: impl Fn(&str) -> (String, Layout)) -> Result<Vec<Row>> {
+/// The table of `config`, in the plan's order: `foreign` says what a file calls a tensor, and how it lies there.
+pub(super) fn table(
+    config: &XceptionConfig,
+    mut foreign: impl FnMut(TensorId) -> (String, Layout),
+) -> Result<Vec<Row>> {
     config.validate()?;
-    // Of the plan that the network itself is made by, so that table and network cannot disagree.
     let tensors = config.plan().tensors().into_iter();
-    let row = |(canonical, shape): (String, Vec<usize>)| {
-        let (name, layout) = foreign(&canonical);
-        Row { canonical, shape, name, layout }
+    let row = |(id, shape)| {
+        let (name, layout) = foreign(id);
+        Row { id, shape, name, layout }
     };
     Ok(tensors.map(row).collect())
 }
 
+/// The table of the project's own files.
+pub(super) fn own(config: &XceptionConfig) -> Result<Vec<Row>> {
+    table(config, |id| (id.to_string(), Layout::Same))
+}
+
 /// Numbers that training changes: all but running statistics.
 pub(super) fn trained<'a>(rows: impl Iterator<Item = &'a Row>) -> usize {
-    rows.filter(|row| !row.canonical.contains(".running_"))
-        .map(|row| row.shape.iter().product::<usize>())
-        .sum()
+    rows.filter(|row| row.id.part.is_trained()).map(|row| row.shape.iter().product::<usize>()).sum()
 }
 
 #[cfg(test)]

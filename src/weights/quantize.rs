@@ -1,5 +1,7 @@
 //! Symmetric int8 with one scale per output channel.
 
+use crate::model::{Place, TensorId};
+
 /// Ends the name of a tensor of scales; before it stands the kernel's.
 pub(super) const SCALE: &str = ".scale";
 
@@ -7,8 +9,8 @@ pub(super) const SCALE: &str = ".scale";
 const LEVELS: f32 = 127.0;
 
 /// Which kernels are stored as int8: all but depthwise ones, of which there are few.
-pub(super) fn applies(name: &str, shape: &[usize]) -> bool {
-    shape.len() > 1 && !name.contains("depthwise")
+pub(super) fn applies(id: TensorId, shape: &[usize]) -> bool {
+    shape.len() > 1 && !matches!(id.place, Place::Depthwise(_))
 }
 
 /// Output channels of a kernel `[out, in, H, W]`, or of the head `[in, out]`.

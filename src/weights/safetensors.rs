@@ -8,7 +8,7 @@ use safetensors::tensor::{Dtype as StoredDtype, Metadata as Header};
 use super::bytes::FileBytes;
 use super::digest::Digest;
 use super::metadata::{KEY, Metadata, VERSION};
-use super::names::{Layout, table};
+use super::names::own;
 use super::numbers::{read_f32, read_halves, widen_bf16, widen_f16};
 use super::other::ALLOWED;
 use super::quantize::{self, SCALE, dequantize};
@@ -155,7 +155,7 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
     let of_torch =
         header.metadata().as_ref().is_some_and(|map| map.get("format").is_some_and(|by| by == "pt"));
     let writer = of_torch.then(|| "PyTorch".to_owned());
-    let own = header.metadata().as_ref().and_then(|map| map.get(KEY)).cloned();
+    let own_json = header.metadata().as_ref().and_then(|map| map.get(KEY)).cloned();
     let entry = |name: String| {
         let info = header.info(&name)?;
         let range = data + info.data_offsets.0..data + info.data_offsets.1;
@@ -163,7 +163,7 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
     };
     let entries: Vec<Entry> = header.offset_keys().into_iter().filter_map(entry).collect();
     let source = Source::new(bytes.into(), entries);
-    match own {
+    match own_json {
         Some(json) => parse_own(&json, data, source),
         None => timm::published("timm safetensors", writer, Box::new(source)),
     }
@@ -224,7 +224,7 @@ fn parse_own(json: &str, data: usize, source: Source) -> Result<ModelFile> {
         return Err(damaged(format!("has version {}, this build reads version {VERSION}", metadata.version)));
     }
     let digest = Digest::new(source.bytes.clone(), data, metadata.sha256);
-    let rows = table(&metadata.config, |canonical| (canonical.into(), Layout::Same))?;
+    let rows = own(&metadata.config)?;
     Ok(ModelFile {
         config: metadata.config,
         preprocess: metadata.preprocess,

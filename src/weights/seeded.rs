@@ -3,13 +3,14 @@
 //! Not a trained network, but not an absurd one: values keep their scale from layer to layer, so that
 //! logits are finite and differ, and rounding shows as it would in a real one.
 
-use super::names::{Layout, table};
+use super::names::own;
 use super::source::TensorSource;
 use super::{About, Assumed, ModelFile};
 use crate::calibration::Calibration;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::model::XceptionConfig;
+use crate::model::place::{BlockId, Part, Place, TensorId, Unit};
 use crate::preprocess::Preprocess;
 
 /// 2^64 / φ, splitmix64's increment.
@@ -22,25 +23,28 @@ const BRIDGED_GAIN: f32 = 0.3;
 const HEAD_GAIN: f32 = 0.2;
 
 struct Seeded {
-    tensors: Vec<(String, Vec<usize>)>,
-    bridged_end: String,
+    tensors: Vec<(TensorId, Vec<usize>)>,
+    /// Number of the last separable convolution of a block of the middle flow.
+    bridged_end: usize,
 }
 
 impl TensorSource for Seeded {
     fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        self.tensors.clone()
+        self.tensors.iter().map(|(id, shape)| (id.to_string(), shape.clone())).collect()
     }
 
     fn read(&self, name: &str) -> Result<Vec<f32>> {
-        let shape = self.tensors.iter().find(|(known, _)| known == name).map_or(&[][..], |(_, shape)| shape);
-        let [low, high] = self.range(name, shape);
+        let found = self.tensors.iter().find(|(id, _)| id.to_string() == name);
+        let (id, shape) =
+            found.ok_or_else(|| Error::Weights(format!("this network has no tensor {name}")))?;
+        let [low, high] = self.range(*id, shape);
         Ok((0..shape.iter().product()).map(|at| low + (high - low) * uniform(name, at)).collect())
     }
 }
 
 impl Seeded {
     /// Between which values a tensor's numbers lie.
-    fn range(&self, name: &str, shape: &[usize]) -> [f32; 2] {
+    fn range(&self, id: TensorId, shape: &[usize]) -> [f32; 2] {
         // A uniform distribution in ±b has variance b² / 3.
         let symmetric = |variance: f32| [-(3.0 * variance).sqrt(), (3.0 * variance).sqrt()];
         match *shape {
@@ -48,12 +52,19 @@ impl Seeded {
             // He: half of what comes in was set to zero by ReLU.
             [_, input, h, w] => symmetric(2.0 / (input * h * w) as f32),
             [input, _] => symmetric(HEAD_GAIN * HEAD_GAIN / input as f32),
-            _ if name.ends_with("gamma") => {
-                let bridged = name.starts_with("middle") && name.contains(&self.bridged_end);
-                let gain = if bridged { BRIDGED_GAIN } else { 1.0 };
+            _ if id.part == Part::Gamma => {
+                let gain = match id.place {
+                    Place::Depthwise(Unit::Of(BlockId::Middle(_), at))
+                    | Place::Pointwise(Unit::Of(BlockId::Middle(_), at))
+                        if at == self.bridged_end =>
+                    {
+                        BRIDGED_GAIN
+                    }
+                    _ => 1.0,
+                };
                 [0.9 * gain, 1.1 * gain]
             }
-            _ if name.ends_with("running_var") => [0.9, 1.1],
+            _ if id.part == Part::Variance => [0.9, 1.1],
             _ => [-0.1, 0.1],
         }
     }
@@ -76,9 +87,9 @@ impl ModelFile {
     ///
     /// When no real network has this architecture.
     pub fn seeded(config: XceptionConfig, preprocess: Preprocess) -> Result<Self> {
-        let rows = table(&config, |canonical| (canonical.into(), Layout::Same))?;
-        let tensors = rows.iter().map(|row| (row.canonical.clone(), row.shape.clone())).collect();
-        let bridged_end = format!("units.{}.", config.middle_units.saturating_sub(1));
+        let rows = own(&config)?;
+        let tensors = rows.iter().map(|row| (row.id, row.shape.clone())).collect();
+        let bridged_end = config.middle_units.saturating_sub(1);
         Ok(Self {
             preprocess,
             labels: Labels::default(),

@@ -8,19 +8,24 @@ use burn::tensor::{Tensor, TensorData};
 use super::names::Row;
 use super::source::TensorSource;
 use crate::error::{Error, Result, short};
-use crate::model::Xception;
+use crate::model::{TensorId, Xception, XceptionConfig};
 
-/// Canonical name, shape and values of one tensor.
-pub(super) type Named = (String, Vec<usize>, Vec<f32>);
+/// A tensor, its shape and its values.
+pub(super) type Named = (TensorId, Vec<usize>, Vec<f32>);
 
-/// Every tensor with its values.
-pub(super) fn export(network: &Xception) -> Result<Vec<Named>> {
+/// Every tensor of a network of this architecture with its values.
+pub(super) fn export(network: &Xception, config: &XceptionConfig) -> Result<Vec<Named>> {
     let mut visitor = Values::default();
     network.visit(&mut visitor);
-    match visitor.failure {
-        Some(failure) => Err(failure),
-        None => Ok(visitor.found),
+    if let Some(failure) = visitor.failure {
+        return Err(failure);
     }
+    let tensors = config.plan().tensors();
+    if !tensors.iter().map(|(_, shape)| shape).eq(visitor.found.iter().map(|(shape, _)| shape)) {
+        return Err(of_another());
+    }
+    let values = visitor.found.into_iter().map(|(_, values)| values);
+    Ok(tensors.into_iter().zip(values).map(|((id, shape), values)| (id, shape, values)).collect())
 }
 
 /// Fails on the first tensor that is missing, misshaped, of an unknown type or unused, and names it.
@@ -63,10 +68,10 @@ pub(super) fn check(rows: &[Row], source: &dyn TensorSource) -> Result<()> {
     }
 }
 
-/// Puts the values of `source` in place. Call after [`check`].
+/// Puts the values of `source` in place. Call after [`check`]. The rows are in the order of the network's modules, as
+/// the plan is.
 pub(super) fn load(network: Xception, rows: &[Row], source: &dyn TensorSource) -> Result<Xception> {
-    let rows = rows.iter().map(|row| (row.canonical.as_str(), row)).collect();
-    let mut loader = Loader { path: Path::default(), rows, source, failure: None };
+    let mut loader = Loader { rows: rows.iter(), source, failure: None };
     let network = network.map(&mut loader);
     match loader.failure {
         Some(failure) => Err(failure),
@@ -74,77 +79,36 @@ pub(super) fn load(network: Xception, rows: &[Row], source: &dyn TensorSource) -
     }
 }
 
-/// Where in the module tree a visitor is.
-#[derive(Default)]
-struct Path(Vec<String>);
-
-impl Path {
-    fn enter(&mut self, name: &str) {
-        self.0.push(name.into());
-    }
-
-    fn exit(&mut self) {
-        self.0.pop();
-    }
-
-    fn name(&self) -> String {
-        self.0.join(".")
-    }
-}
-
 #[derive(Default)]
 struct Values {
-    path: Path,
-    found: Vec<Named>,
+    found: Vec<(Vec<usize>, Vec<f32>)>,
     failure: Option<Error>,
 }
 
 impl ModuleVisitor for Values {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.exit();
-    }
-
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         match param.val().into_data().try_into_vec_as::<f32>() {
-            Ok(values) => self.found.push((self.path.name(), param.lazy_shape().to_vec(), values)),
+            Ok(values) => self.found.push((param.lazy_shape().to_vec(), values)),
             Err(error) => {
-                self.failure =
-                    Some(Error::Weights(format!("cannot read {} back: {error:?}", self.path.name())));
+                self.failure = Some(Error::Weights(format!("cannot read a tensor back: {error:?}")));
             }
         }
     }
 }
 
 struct Loader<'a> {
-    path: Path,
-    rows: HashMap<&'a str, &'a Row>,
+    rows: std::slice::Iter<'a, Row>,
     source: &'a dyn TensorSource,
     failure: Option<Error>,
 }
 
 impl ModuleMapper for Loader<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.enter(name);
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.exit();
-    }
-
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.name();
         if self.failure.is_some() {
             return param;
         }
-        let values = match self.rows.get(name.as_str()) {
-            Some(row) => row.read(self.source),
-            None => Err(Error::Weights(format!("the name table has no row for {name}"))),
-        };
-        match values {
+        let row = self.rows.next().filter(|row| row.shape == param.lazy_shape().to_vec());
+        match row.ok_or_else(of_another).and_then(|row| row.read(self.source)) {
             Ok(values) => {
                 let data = TensorData::new(values, param.lazy_shape());
                 let tensor = Tensor::from_data(data, &param.lazy_device());
@@ -157,4 +121,8 @@ impl ModuleMapper for Loader<'_> {
             }
         }
     }
+}
+
+fn of_another() -> Error {
+    Error::Weights("the network is not of this architecture; give the one that it was made by".into())
 }

@@ -12,6 +12,7 @@ use super::{Assumed, ModelFile};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
+use crate::model::place::{BlockId, Part, Place, TensorId, Unit};
 use crate::model::{Dialect, XceptionConfig};
 use crate::preprocess::Preprocess;
 
@@ -30,12 +31,12 @@ pub(super) fn published(
     let tensors = source.tensors();
     let (config, rows, crop) = if aligned::is_aligned(tensors.iter().map(|(name, _)| name.as_str())) {
         let config = aligned::recognise(&tensors)?;
-        let rows = table(&config, |canonical| aligned::name(&config, canonical))?;
+        let rows = table(&config, |id| aligned::name(&config, id))?;
         let crop = aligned::crop(&config);
         (config, rows, crop)
     } else {
         let config = recognise(&tensors)?;
-        let rows = table(&config, |canonical| name(&config, canonical))?;
+        let rows = table(&config, |id| name(&config, id))?;
         (config, rows, CROP_PCT)
     };
     Ok(ModelFile {
@@ -55,62 +56,56 @@ pub(super) fn published(
     })
 }
 
-/// timm's name for a canonical one.
+/// timm's name for a tensor.
 ///
 /// Blocks count from 1 through the three flows; within a block `rep` also counts ReLUs and batch
 /// norms, and the first block lacks the leading ReLU.
-pub(super) fn name(config: &XceptionConfig, canonical: &str) -> (String, Layout) {
-    let parts: Vec<&str> = canonical.split('.').collect();
-    let number = |at: usize| parts.get(at).and_then(|part| part.parse::<usize>().ok()).unwrap_or(0);
-    let (first_middle, exit) = (config.entry.len() + 1, config.entry.len() + config.middle_blocks + 1);
-    let layout = if canonical == "head.weight" { Layout::Transposed } else { Layout::Same };
-    let name = match parts[0] {
-        "stem" => match parts[2] {
-            "conv" => format!("conv{}.weight", number(1) + 1),
-            _ => format!("bn{}.{}", number(1) + 1, norm(parts[3])),
-        },
-        "entry" => block(number(1) + 1, &parts[2..]),
-        "middle" => block(first_middle + number(1), &parts[2..]),
-        "exit" => block(exit, &parts[1..]),
-        // The stem took numbers 1 and 2.
-        "tail" => match parts[3] {
-            "conv" => format!("conv{}.{}.weight", number(1) + 3, half(parts[2])),
-            _ => format!("bn{}.{}", number(1) + 3, norm(parts[4])),
-        },
-        _ => format!("fc.{}", parts[1]),
+pub(super) fn name(config: &XceptionConfig, id: TensorId) -> (String, Layout) {
+    let block = |id| number(config, id) + 1;
+    // Names of a place's convolution, or dense layer, and of the batch norm after it.
+    let [kernel, norm] = match id.place {
+        Place::Stem(i) => [format!("conv{}", i + 1), format!("bn{}", i + 1)],
+        Place::Depthwise(unit) | Place::Pointwise(unit) => {
+            let half = if id.place == unit.depthwise() { "conv1" } else { "pointwise" };
+            let (convs, norm) = match unit {
+                Unit::Of(of, i) => {
+                    let rep = 3 * i + usize::from(of != BlockId::Entry(0));
+                    (format!("block{}.rep.{rep}", block(of)), format!("block{}.rep.{}", block(of), rep + 1))
+                }
+                // The stem took numbers 1 and 2.
+                Unit::Tail(i) => (format!("conv{}", i + 3), format!("bn{}", i + 3)),
+            };
+            [format!("{convs}.{half}"), norm]
+        }
+        Place::Shortcut(of) => [format!("block{}.skip", block(of)), format!("block{}.skipbn", block(of))],
+        Place::Head => ["fc".into(), String::new()],
+        // It has none.
+        Place::Sum(_) | Place::Hidden(_) => [id.place.to_string(), id.place.to_string()],
     };
-    (name, layout)
+    torch(id, &kernel, &norm)
 }
 
-fn block(block: usize, parts: &[&str]) -> String {
-    if parts[0] == "shortcut" {
-        return match parts[1] {
-            "conv" => format!("block{block}.skip.weight"),
-            _ => format!("block{block}.skipbn.{}", norm(parts[2])),
-        };
-    }
-    let unit: usize = parts[1].parse().unwrap_or(0);
-    let conv = 3 * unit + usize::from(block > 1);
-    match parts[3] {
-        "conv" => format!("block{block}.rep.{conv}.{}.weight", half(parts[2])),
-        _ => format!("block{block}.rep.{}.{}", conv + 1, norm(parts[4])),
+/// The number of a block, counted from 0 through the three flows.
+pub(super) fn number(config: &XceptionConfig, block: BlockId) -> usize {
+    match block {
+        BlockId::Entry(i) => i,
+        BlockId::Middle(i) => config.entry.len() + i,
+        BlockId::Exit => config.entry.len() + config.middle_blocks,
     }
 }
 
-fn half(canonical: &str) -> &str {
-    match canonical {
-        "depthwise" => "conv1",
-        other => other,
-    }
-}
-
-/// timm's name of a batch norm's tensor.
-pub(super) fn norm(canonical: &str) -> &str {
-    match canonical {
-        "gamma" => "weight",
-        "beta" => "bias",
-        other => other,
-    }
+/// What PyTorch calls a tensor of the layer `kernel` or of the batch norm `norm`, and how it lies there.
+pub(super) fn torch(id: TensorId, kernel: &str, norm: &str) -> (String, Layout) {
+    let name = match id.part {
+        Part::Kernel => format!("{kernel}.weight"),
+        Part::Bias => format!("{kernel}.bias"),
+        Part::Gamma => format!("{norm}.weight"),
+        Part::Beta => format!("{norm}.bias"),
+        Part::Mean => format!("{norm}.running_mean"),
+        Part::Variance => format!("{norm}.running_var"),
+    };
+    let is_matrix = id == Place::Head.part(Part::Kernel);
+    (name, if is_matrix { Layout::Transposed } else { Layout::Same })
 }
 
 /// Names and shapes of a file, asked for widths.
@@ -190,7 +185,7 @@ pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConf
     let entry = (1..=blocks.len()).take_while(|&block| bridged(block)).count();
     if entry == 0 || blocks.len() < entry + 1 {
         return Err(Error::Architecture(format!(
-            "the file has {} blocks, {entry} of them with a projected residual before the middle flow; an Xception has an entry, a middle and an exit flow",
+            "the file has {} blocks, {entry} of them with a shortcut before the middle flow; an Xception has an entry, a middle and an exit flow",
             blocks.len()
         )));
     }
@@ -223,7 +218,7 @@ mod tests {
     #[test]
     fn names_are_timms_and_lead_back_to_the_architecture() {
         let config = XceptionConfig::xception(Dialect::Timm, 1000);
-        let rows = table(&config, |canonical| name(&config, canonical)).unwrap();
+        let rows = table(&config, |id| name(&config, id)).unwrap();
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         for known in [
             "conv1.weight",

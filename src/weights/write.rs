@@ -28,7 +28,7 @@ fn halves(name: &str, values: &[f32]) -> Result<Vec<u8>> {
     }
 }
 
-/// A tensor as it is stored, by its canonical name or as a part of one.
+/// A tensor as it is stored, or a part of one.
 pub(super) struct Encoded {
     pub name: String,
     pub dtype: StoredDtype,
@@ -36,7 +36,7 @@ pub(super) struct Encoded {
     pub bytes: Vec<u8>,
 }
 
-/// The own format: canonical names in the order given, one JSON document of metadata.
+/// The own format: each tensor by its [`TensorId`](crate::model::TensorId) as text, and one JSON document of metadata.
 pub(super) fn write(
     tensors: impl Iterator<Item = Result<Named>>,
     config: &XceptionConfig,
@@ -54,11 +54,12 @@ pub(super) fn write(
 }
 
 /// A tensor in this number format.
-pub(super) fn encode((name, shape, values): Named, dtype: Dtype) -> Result<Vec<Encoded>> {
+pub(super) fn encode((id, shape, values): Named, dtype: Dtype) -> Result<Vec<Encoded>> {
+    let name = id.to_string();
     let mut encoded = Vec::new();
     let wide = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let (stored, bytes) = match dtype {
-        Dtype::Q8 if quantize::applies(&name, &shape) => {
+        Dtype::Q8 if quantize::applies(id, &shape) => {
             let (levels, scales) = quantize::quantize(&values, &shape);
             let (shape, bytes) = (vec![scales.len()], wide(&scales));
             encoded.push(Encoded { name: format!("{name}{SCALE}"), dtype: StoredDtype::F32, shape, bytes });

@@ -124,7 +124,7 @@ pub fn mini(dialect: Dialect) -> XceptionConfig {
 
 /// The network of a file as it runs on the CPU and on a GPU.
 pub fn fused(file: &ModelFile, device: &Device) -> Fused {
-    Fused::new(&file.config, &|name| file.read(name), Precision::F32, device).expect("a network")
+    Fused::new(&file.config, &|id| file.read(id), Precision::F32, device).expect("a network")
 }
 
 /// Logits as numbers, picture after picture.

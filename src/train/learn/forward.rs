@@ -23,7 +23,7 @@ pub fn logits(model: &Xception, config: &XceptionConfig, mut x: Tensor<4>) -> Te
         x = valid(conv, x);
     }
     for block in model.blocks() {
-        x = residual(block, x, config.dialect);
+        x = around(block, x, config.dialect);
     }
     for unit in &model.tail {
         x = separable(unit, x, Act::Relu);
@@ -45,7 +45,8 @@ fn valid(conv: &ConvNorm, x: Tensor<4>) -> Tensor<4> {
     normalised(conv, y, Act::Relu)
 }
 
-fn residual(block: &Block, x: Tensor<4>, dialect: Dialect) -> Tensor<4> {
+/// A block's separable convolutions, and what leads around them.
+fn around(block: &Block, x: Tensor<4>, dialect: Dialect) -> Tensor<4> {
     let mut y = if block.leading_relu { relu(x.clone()) } else { x.clone() };
     let last = block.units.len() - 1;
     for (i, unit) in block.units.iter().enumerate() {

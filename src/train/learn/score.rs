@@ -15,7 +15,7 @@ pub struct Score {
     pub loss: f64,
     /// Pictures whose likeliest class was right.
     pub right: usize,
-    /// Pictures.
+    /// How many pictures these are of.
     pub count: usize,
 }
 

@@ -143,10 +143,10 @@ pub fn descend<M: Module>(
 
 /// The network as it is used, running statistics and all.
 pub fn in_use(model: &Xception, network: &XceptionConfig) -> Result<Fused> {
-    let names = network.plan().tensors().into_iter().map(|(name, _)| name);
-    let values: HashMap<_, _> = names.zip(weights(&model.valid())?).collect();
-    let missing = |name: &str| Error::Training(format!("the network has no {name}"));
-    let read = |name: &str| values.get(name).cloned().ok_or_else(|| missing(name));
+    let ids = network.plan().tensors().into_iter().map(|(id, _)| id);
+    let values: HashMap<_, _> = ids.zip(weights(&model.valid())?).collect();
+    let missing = |id| Error::Training(format!("the network has no {id}"));
+    let read = |id| values.get(&id).cloned().ok_or_else(|| missing(id));
     Fused::new(network, &read, Precision::F32, &Device::flex())
 }
 

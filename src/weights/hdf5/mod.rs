@@ -13,7 +13,7 @@ use hdf5_pure::{AttrValue, File, Group};
 
 use super::FileBytes;
 use super::keras::order::{self, Layer};
-use super::keras::place::{Place, Tensors, place};
+use super::keras::place::{Location, Tensors, place};
 use super::keras::{KERAS3_ROOTS, Opened, Saved, TRAINING, is_of_training};
 use crate::error::{Error, Result, short};
 use dataset::{Sizes, values};
@@ -122,7 +122,7 @@ struct Stored<'a> {
 }
 
 impl Tensors for Stored<'_> {
-    fn of(&mut self, at: &Place) -> Result<Vec<(String, Vec<usize>)>> {
+    fn of(&mut self, at: &Location) -> Result<Vec<(String, Vec<usize>)>> {
         let Some((path, root)) = &self.legacy else {
             for root in KERAS3_ROOTS {
                 let path = at.path.replacen(KERAS3_ROOTS[0], root, 1);

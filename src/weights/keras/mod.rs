@@ -2,7 +2,7 @@
 //!
 //! In the browser these are two, so all that only Keras's files need is with the reader: [`order`], which finds an
 //! Xception by the order of its layers, and [`model`], [`layer`], [`steps`], [`walk`] and [`place`], which read the graph
-//! that a whole model describes.
+//! that a whole model describes; [`slot`] says for both which of the network's tensors a layer holds.
 
 #[cfg(feature = "keras")]
 mod dense;
@@ -17,11 +17,11 @@ pub(super) mod order;
 #[cfg(feature = "keras")]
 pub(super) mod place;
 #[cfg(feature = "keras")]
+mod slot;
+#[cfg(feature = "keras")]
 mod steps;
 #[cfg(feature = "keras")]
 mod walk;
-
-use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ use super::{Assumed, ModelFile};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result, short};
 use crate::labels::Labels;
-use crate::model::XceptionConfig;
+use crate::model::{Place, XceptionConfig};
 use crate::preprocess::Preprocess;
 
 /// Which Keras wrote the file, and what is in it.
@@ -89,9 +89,12 @@ pub struct Contents {
     pub(super) headless: bool,
     /// Name and shape of each tensor, in the file's order.
     pub(super) tensors: Vec<(String, Vec<usize>)>,
-    /// Canonical name, name in the file and layout there.
-    pub(super) rows: Vec<(String, String, Layout)>,
+    /// Where each tensor of the network's plan is, in that order; nowhere, if the file lacks it.
+    pub(super) rows: Vec<Option<Row>>,
 }
+
+/// The name of a tensor in the file, and its layout there.
+pub(super) type Row = (String, Layout);
 
 /// What the names of tensors begin with that stand for a classifier where there is none. No file has such.
 pub(super) const NO_CLASSIFIER: &str = "no classifier: ";
@@ -140,25 +143,20 @@ pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
         unused,
         headless,
         mut tensors,
-        mut rows,
+        rows,
     } = contents;
     config.validate()?;
-    if headless {
-        // What stands for it is zero.
-        for (part, shape) in
-            [("weight", vec![config.features(), config.classes]), ("bias", vec![config.classes])]
-        {
-            let name = format!("{NO_CLASSIFIER}{part}");
-            rows.push((format!("head.{part}"), name.clone(), Layout::Same));
-            tensors.push((name, shape));
-        }
-    }
-    let places: HashMap<&str, (&str, Layout)> =
-        rows.iter().map(|(canonical, name, layout)| (canonical.as_str(), (name.as_str(), *layout))).collect();
-    let rows = table(&config, |canonical| {
-        let (name, layout) = places.get(canonical).copied().unwrap_or((canonical, Layout::Same));
-        (name.to_owned(), layout)
+    let mut rows = rows.into_iter();
+    let rows = table(&config, |id| {
+        let row = rows.next().flatten();
+        row.unwrap_or_else(|| {
+            // What stands for a classifier is zero.
+            let before = if headless && id.place == Place::Head { NO_CLASSIFIER } else { "" };
+            (format!("{before}{id}"), Layout::Same)
+        })
     })?;
+    let zeros = rows.iter().filter(|row| row.name.starts_with(NO_CLASSIFIER));
+    tensors.extend(zeros.map(|row| (row.name.clone(), row.shape.clone())));
     Ok(ModelFile {
         config,
         preprocess,

@@ -1,19 +1,20 @@
 //! An Xception out of Keras: the architecture by layer order, and which tensor goes where.
 //!
-//! Files list layers in the order of `model.layers`. The residual convolutions and their batch norms have no
+//! Files list layers in the order of `model.layers`. The shortcuts and their batch norms have no
 //! stable names, so a layer is told by its kind (the ranks of its tensors) and its turn.
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Contents, Saved};
+use super::slot::{Slot, rows, slots};
+use super::{Contents, Row, Saved};
 use crate::calibration::{Activation, Calibration};
 use crate::error::{Error, Result, short};
 use crate::labels::Labels;
 use crate::model::config::Hidden;
+use crate::model::place::{BlockId, Part, Place, TensorId, Unit};
 use crate::model::{Dialect, XceptionConfig};
 use crate::preprocess::Preprocess;
 use crate::weights::Assumed;
-use crate::weights::names::Layout;
 
 /// Input side of the published weights (`keras.applications.Xception`).
 const INPUT_SIZE: usize = 299;
@@ -49,12 +50,11 @@ pub(in crate::weights) struct Layer {
 
 /// The network that these layers make.
 pub(in crate::weights) fn contents(saved: Saved, layers: Vec<Layer>) -> Result<Contents> {
-    let (config, rows, guessed) = arrange(&layers)?;
-    let headless = !rows.iter().any(|(canonical, ..)| canonical == "head.weight");
+    let (config, found, guessed) = arrange(&layers)?;
+    let headless = !found.contains_key(&Place::Head.part(Part::Kernel));
     let activation = if config.classes == 1 { Activation::Sigmoid } else { Activation::Softmax };
     Ok(Contents {
         saved,
-        config,
         preprocess: Preprocess::keras(INPUT_SIZE),
         calibration: Calibration { activation, ..Calibration::default() },
         // Whether ReLU follows a dense layer is nowhere in the file.
@@ -64,7 +64,8 @@ pub(in crate::weights) fn contents(saved: Saved, layers: Vec<Layer>) -> Result<C
         headless,
         assumed: Assumed { activation: guessed, ..Assumed::PUBLISHED },
         tensors: layers.into_iter().flat_map(|layer| layer.tensors).collect(),
-        rows,
+        rows: rows(&config, found)?,
+        config,
     })
 }
 
@@ -90,11 +91,8 @@ impl Layer {
     }
 }
 
-/// Canonical name, name in the file and layout there.
-type Place = (String, String, Layout);
-
-/// The architecture by layer order, and which tensor goes where.
-fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, Vec<Place>, bool)> {
+/// The architecture by layer order, where its tensors are, and whether dense layers' ReLUs were guessed.
+fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, HashMap<TensorId, Row>, bool)> {
     let kinds = layers.iter().map(|layer| Ok((layer.kind()?, layer))).collect::<Result<Vec<_>>>()?;
     let of =
         |kind| kinds.iter().filter(move |(own, _)| *own == kind).map(|&(_, layer)| layer).collect::<Vec<_>>();
@@ -104,52 +102,45 @@ fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, Vec<Place>, bool)> {
     let mut config = structure(convs.len(), separables.len())?;
     let (classifier, hidden) =
         dense.split_last().map_or((None, &[][..]), |(last, hidden)| (Some(last), hidden));
-    let slots = Slots::of(&config, hidden.len());
-    let mut places: HashMap<String, &(String, Vec<usize>)> = HashMap::new();
-    // A convolution and its batch norm say the same width five times; the majority counts, so that the
-    // strict check afterwards names the one that is misshapen and not its neighbours.
-    let mut votes: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (slots, layers) in [
-        (&slots.convs, &convs),
-        (&slots.separables, &separables),
-        (&slots.norms, &norms),
-        (&slots.dense, &dense),
-    ] {
-        for (slot, layer) in slots.iter().zip(layers) {
-            for (canonical, tensor) in slot.iter().zip(&layer.tensors) {
-                places.insert(canonical.clone(), tensor);
-                let unit = canonical.split(".conv.").next().unwrap_or(canonical);
-                let unit = unit.split(".norm.").next().unwrap_or(unit);
-                votes.entry(unit).or_default().extend(tensor.1.last());
-            }
-        }
-    }
-    let width = |unit: &str| {
-        let votes = votes.get(unit).map(Vec::as_slice).unwrap_or_default();
-        let supporters = |width: &usize| votes.iter().filter(|vote| *vote == width).count();
-        votes.iter().copied().max_by_key(supporters).unwrap_or(0)
-    };
     // Without one the network is there for its features.
     config.classes = classifier.map_or(1, |layer| layer.out());
     config.hidden = hidden.iter().map(|layer| Hidden { width: layer.out(), relu: true }).collect();
-    config.stem = [0, 1].map(|i| width(&format!("stem.{i}")));
-    for (i, widths) in config.entry.iter_mut().enumerate() {
-        *widths = (0..widths.len()).map(|j| width(&format!("entry.{i}.units.{j}.pointwise"))).collect();
-    }
-    config.exit = (0..config.exit.len()).map(|j| width(&format!("exit.units.{j}.pointwise"))).collect();
-    config.tail = (0..config.tail.len()).map(|i| width(&format!("tail.{i}.pointwise"))).collect();
-    let mut rows = Vec::new();
-    for (canonical, (name, _)) in places {
-        let layout = match &*canonical {
-            _ if canonical.ends_with("depthwise.conv.weight") => Layout::Hwcm,
-            _ if canonical.ends_with("conv.weight") => Layout::Hwio,
-            // Keras and Burn both keep a dense kernel as [in, out].
-            _ => Layout::Same,
+    let mut rows = HashMap::new();
+    // A convolution and its batch norm say the same width five times; the majority counts, so that the
+    // strict check afterwards names the one that is misshapen and not its neighbours.
+    let mut votes: HashMap<Place, Vec<usize>> = HashMap::new();
+    // Those of a kind in their turn.
+    let [mut convs, mut separables, mut norms, mut dense] =
+        [convs, separables, norms, dense].map(Vec::into_iter);
+    for slot in slots(&config.plan()) {
+        let layer = match slot {
+            Slot::Conv(_) => convs.next(),
+            Slot::Separable(_) => separables.next(),
+            Slot::Norm(_) => norms.next(),
+            Slot::Dense(_) => dense.next(),
         };
-        rows.push((canonical, name.clone(), layout));
+        let tensors = layer.map(|layer| layer.tensors.as_slice()).unwrap_or_default();
+        for ((id, layout), (name, shape)) in slot.tensors().into_iter().zip(tensors) {
+            rows.insert(id, (name.clone(), layout));
+            votes.entry(id.place).or_default().extend(shape.last());
+        }
     }
-    rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    Ok((config.named(), rows, !hidden.is_empty()))
+    let width = |place: Place| {
+        let votes = votes.get(&place).map(Vec::as_slice).unwrap_or_default();
+        let supporters = |width: &usize| votes.iter().filter(|vote| *vote == width).count();
+        votes.iter().copied().max_by_key(supporters).unwrap_or(0)
+    };
+    let widths = |block, count: usize| -> Vec<usize> {
+        (0..count).map(|i| width(Unit::Of(block, i).pointwise())).collect()
+    };
+    config.stem = [0, 1].map(|i| width(Place::Stem(i)));
+    for (i, entry) in config.entry.iter_mut().enumerate() {
+        *entry = widths(BlockId::Entry(i), entry.len());
+    }
+    config.exit = widths(BlockId::Exit, config.exit.len());
+    config.tail = (0..config.tail.len()).map(|i| width(Unit::Tail(i).pointwise())).collect();
+    let guessed = !config.hidden.is_empty();
+    Ok((config.named(), rows, guessed))
 }
 
 /// Every convolution has its batch norm, and there is one classifier. Keras names the pairs alike
@@ -221,65 +212,5 @@ fn structure(convs: usize, separables: usize) -> Result<XceptionConfig> {
         _ => Err(Error::Architecture(format!(
             "the file holds {convs} convolutions and {separables} separable convolutions, which is no Xception; give the weights of keras.applications.Xception with include_top"
         ))),
-    }
-}
-
-/// Canonical names per layer, by kind, in the order of `model.layers`.
-#[derive(Default)]
-struct Slots {
-    convs: Vec<Vec<String>>,
-    separables: Vec<Vec<String>>,
-    norms: Vec<Vec<String>>,
-    dense: Vec<Vec<String>>,
-}
-
-impl Slots {
-    fn of(config: &XceptionConfig, hidden: usize) -> Self {
-        let mut slots = Self::default();
-        for i in 0..STEM_CONVS {
-            slots.conv_norm(&format!("stem.{i}"));
-        }
-        for (i, widths) in config.entry.iter().enumerate() {
-            slots.block(&format!("entry.{i}"), widths.len());
-            slots.conv_norm(&format!("entry.{i}.shortcut"));
-        }
-        for i in 0..config.middle_blocks {
-            slots.block(&format!("middle.{i}"), config.middle_units);
-        }
-        slots.block("exit", config.exit.len());
-        // Keras sorts layers by their depth from the output: the bridge's norm comes after the
-        // block's last one, because a pool follows that.
-        slots.conv_norm("exit.shortcut");
-        for i in 0..config.tail.len() {
-            slots.separable(&format!("tail.{i}"));
-        }
-        slots.dense.extend(
-            (0..hidden).map(|i| ["weight", "bias"].map(|part| format!("hidden.{i}.linear.{part}")).into()),
-        );
-        slots.dense.push(vec!["head.weight".into(), "head.bias".into()]);
-        slots
-    }
-
-    fn block(&mut self, path: &str, units: usize) {
-        for unit in 0..units {
-            self.separable(&format!("{path}.units.{unit}"));
-        }
-    }
-
-    fn separable(&mut self, path: &str) {
-        self.separables
-            .push(vec![format!("{path}.depthwise.conv.weight"), format!("{path}.pointwise.conv.weight")]);
-        self.norm(&format!("{path}.pointwise"));
-    }
-
-    fn conv_norm(&mut self, path: &str) {
-        self.convs.push(vec![format!("{path}.conv.weight")]);
-        self.norm(path);
-    }
-
-    fn norm(&mut self, path: &str) {
-        self.norms.push(
-            ["gamma", "beta", "running_mean", "running_var"].map(|part| format!("{path}.norm.{part}")).into(),
-        );
     }
 }

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use super::dense::{Folded, Named, Norm};
 use super::layer::{Op, normalized};
 use super::model::{Graph, Node};
+use super::slot::{Slot, rows};
 use super::walk::{Before, DenseAt, Found, walk};
-use super::{Contents, Saved};
+use super::{Contents, Row, Saved};
 use crate::calibration::{Activation, Calibration};
 use crate::error::{Error, Result, short};
 use crate::labels::Labels;
+use crate::model::place::{Part, Place, TensorId};
 use crate::preprocess::Preprocess;
 use crate::weights::Assumed;
 use crate::weights::names::Layout;
@@ -33,14 +35,14 @@ pub(in crate::weights) struct Placed {
 /// A file's tensors, layer by layer.
 pub(in crate::weights) trait Tensors {
     /// Those of the layer of this place, in Keras's order.
-    fn of(&mut self, at: &Place) -> Result<Vec<Named>>;
+    fn of(&mut self, at: &Location) -> Result<Vec<Named>>;
 
     /// The values of one.
     fn read(&self, name: &str) -> Result<Vec<f32>>;
 }
 
 /// Where a layer's tensors are.
-pub(in crate::weights) struct Place<'a> {
+pub(in crate::weights) struct Location<'a> {
     /// In Keras 3: `layers/functional/layers/conv2d_1`.
     pub path: &'a str,
     /// In the legacy format: the name of the outermost layer, and, of a layer within it, its own.
@@ -55,13 +57,13 @@ pub(in crate::weights) fn place(json: &str, saved: Saved, tensors: &mut dyn Tens
     let mut placed = Placing {
         graph: &graph,
         tensors,
-        rows: Vec::new(),
+        rows: HashMap::new(),
         all: Vec::new(),
         used: Vec::new(),
         folded: HashMap::new(),
     };
-    for (path, at) in &found.places {
-        placed.layer(path, *at)?;
+    for &(slot, at) in &found.layers {
+        placed.layer(slot, at)?;
     }
     placed.head(&found)?;
     let (preprocess, assumed) = placed.preprocess(&found)?;
@@ -70,7 +72,7 @@ pub(in crate::weights) fn place(json: &str, saved: Saved, tensors: &mut dyn Tens
     } else {
         Activation::Softmax
     });
-    let Placing { rows, all, used, folded, .. } = placed;
+    let Placing { rows: found_rows, all, used, folded, .. } = placed;
     let calibration = Calibration { activation, ..Calibration::default() };
     // What nearly every published network of this kind was trained on.
     let emotions = found.config.face.as_ref().is_some_and(|face| face.channels == 1);
@@ -80,7 +82,6 @@ pub(in crate::weights) fn place(json: &str, saved: Saved, tensors: &mut dyn Tens
     let (config, headless) = (found.config, found.dense.is_empty());
     let contents = Contents {
         saved,
-        config,
         preprocess,
         calibration,
         assumed,
@@ -89,7 +90,8 @@ pub(in crate::weights) fn place(json: &str, saved: Saved, tensors: &mut dyn Tens
         unused: Vec::new(),
         headless,
         tensors: all,
-        rows,
+        rows: rows(&config, found_rows)?,
+        config,
     };
     Ok(Placed { contents, folded, used })
 }
@@ -97,7 +99,7 @@ pub(in crate::weights) fn place(json: &str, saved: Saved, tensors: &mut dyn Tens
 struct Placing<'a> {
     graph: &'a Graph,
     tensors: &'a mut dyn Tensors,
-    rows: Vec<(String, String, Layout)>,
+    rows: HashMap<TensorId, Row>,
     all: Vec<Named>,
     used: Vec<String>,
     folded: HashMap<String, (std::rc::Rc<Folded>, bool)>,
@@ -109,7 +111,7 @@ impl Placing<'_> {
         let Node { name, path, outermost, .. } = &self.graph.nodes[at];
         // A layer of the model itself has no other around it.
         let inner = path.contains("/layers/").then_some(name.as_str());
-        let found = self.tensors.of(&Place { path, outermost, inner })?;
+        let found = self.tensors.of(&Location { path, outermost, inner })?;
         if found.len() != count {
             return Err(Error::Weights(format!(
                 "the file holds {} tensors of the layer {}, which has {count}; the whole model must be in it",
@@ -121,28 +123,16 @@ impl Placing<'_> {
         Ok(found)
     }
 
-    fn row(&mut self, canonical: String, tensor: Named, layout: Layout) {
-        self.rows.push((canonical, tensor.0.clone(), layout));
+    fn row(&mut self, id: TensorId, tensor: Named, layout: Layout) {
+        self.rows.insert(id, (tensor.0.clone(), layout));
         self.all.push(tensor);
     }
 
     /// A convolution or a batch norm.
-    fn layer(&mut self, path: &str, at: usize) -> Result<()> {
-        if let Some(unit) = path.strip_suffix(".separable") {
-            let parts = [("depthwise", Layout::Hwcm), ("pointwise", Layout::Hwio)];
-            for ((part, layout), tensor) in parts.into_iter().zip(self.of(at, 2)?) {
-                self.row(format!("{unit}.{part}.conv.weight"), tensor, layout);
-            }
-        } else if path.ends_with(".norm") {
-            for (part, tensor) in
-                ["gamma", "beta", "running_mean", "running_var"].into_iter().zip(self.of(at, 4)?)
-            {
-                self.row(format!("{path}.{part}"), tensor, Layout::Same);
-            }
-        } else {
-            for tensor in self.of(at, 1)? {
-                self.row(format!("{path}.weight"), tensor, Layout::Hwio);
-            }
+    fn layer(&mut self, slot: Slot, at: usize) -> Result<()> {
+        let ids = slot.tensors();
+        for ((id, layout), tensor) in ids.iter().zip(self.of(at, ids.len())?) {
+            self.row(*id, tensor, *layout);
         }
         Ok(())
     }
@@ -150,23 +140,23 @@ impl Placing<'_> {
     fn head(&mut self, found: &Found) -> Result<()> {
         let last = found.dense.len().saturating_sub(1);
         for (i, dense) in found.dense.iter().enumerate() {
-            let path = if i == last { "head".to_owned() } else { format!("hidden.{i}.linear") };
+            let place = if i == last { Place::Head } else { Place::Hidden(i) };
             let mut parts = self.of(dense.layer, 1 + usize::from(dense.bias))?.into_iter();
             let Some(kernel) = parts.next() else { continue };
             let layout = if found.config.face.is_some() { Layout::Windows } else { Layout::Same };
             match parts.next() {
                 Some(bias) if dense.norms_before.is_empty() && dense.norms_after.is_empty() => {
-                    self.row(format!("{path}.weight"), kernel, layout);
-                    self.row(format!("{path}.bias"), bias, Layout::Same);
+                    self.row(place.part(Part::Kernel), kernel, layout);
+                    self.row(place.part(Part::Bias), bias, Layout::Same);
                 }
-                bias => self.folded(&path, dense, kernel, bias)?,
+                bias => self.folded(place, dense, kernel, bias)?,
             }
         }
         Ok(())
     }
 
     /// A dense layer that is made of several tensors.
-    fn folded(&mut self, path: &str, dense: &DenseAt, kernel: Named, bias: Option<Named>) -> Result<()> {
+    fn folded(&mut self, place: Place, dense: &DenseAt, kernel: Named, bias: Option<Named>) -> Result<()> {
         let &[inputs, outputs] = &kernel.1[..] else {
             return Err(Error::Weights(format!(
                 "the tensor {} has shape {:?}, but a dense layer needs a matrix",
@@ -200,8 +190,8 @@ impl Placing<'_> {
         });
         self.folded.insert(name, (parts.clone(), false));
         self.folded.insert(bias_name.clone(), (parts, true));
-        self.row(format!("{path}.weight"), kernel, Layout::Same);
-        self.row(format!("{path}.bias"), (bias_name, vec![outputs]), Layout::Same);
+        self.row(place.part(Part::Kernel), kernel, Layout::Same);
+        self.row(place.part(Part::Bias), (bias_name, vec![outputs]), Layout::Same);
         Ok(())
     }
 

@@ -12,9 +12,10 @@ use crate::model::config::{Dialect, Hidden};
 pub(super) struct Block {
     pub lead: bool,
     pub widths: Vec<usize>,
-    pub projected: bool,
-    /// Its layers by the paths of a block's tensors.
-    pub places: Vec<(String, usize)>,
+    /// The layers of its separable convolutions, each with its batch norm's.
+    pub units: Vec<[usize; 2]>,
+    /// Those of its shortcut.
+    pub shortcut: Option<[usize; 2]>,
     /// The last layer, the sum.
     pub name: String,
 }
@@ -154,22 +155,19 @@ impl<'a> Walk<'a> {
     }
 
     /// A batch norm of the network, whose epsilon is Keras's.
-    fn norm(&mut self, path: &str, places: &mut Vec<(String, usize)>) -> Result<()> {
+    fn norm(&mut self) -> Result<usize> {
         let at = self.expect("a batch norm", |op| matches!(op, Op::Norm { .. }))?;
         match self.ops[at] {
             Op::Norm { epsilon } if (epsilon - Dialect::Keras.epsilon()).abs() > 1e-9 => Err(strange(
                 self.node(at),
                 format!("has the epsilon {epsilon}, and {} alone is", Dialect::Keras.epsilon()),
             )),
-            _ => {
-                places.push((format!("{path}.norm"), at));
-                Ok(())
-            }
+            _ => Ok(at),
         }
     }
 
-    /// Convolution, batch norm, ReLU: the layer, its stride and its channels.
-    pub fn stem(&mut self, places: &mut Vec<(String, usize)>, i: usize) -> Result<(usize, usize, usize)> {
+    /// Convolution, batch norm, ReLU: the layers of the first two, the stride and the channels.
+    pub fn stem(&mut self, i: usize) -> Result<([usize; 2], usize, usize)> {
         let is = |op: &Op| matches!(op, Op::Conv { side: 3, same: false, bias: false, .. });
         let at = self.expect("a 3×3 convolution without padding and bias", is)?;
         let Op::Conv { stride, filters, .. } = self.ops[at] else {
@@ -178,19 +176,16 @@ impl<'a> Walk<'a> {
         if stride > 2 || (i == 1 && stride != 1) {
             return Err(strange(self.node(at), format!("has stride {stride}, which is not")));
         }
-        places.push((format!("stem.{i}.conv"), at));
-        self.norm(&format!("stem.{i}"), places)?;
+        let norm = self.norm()?;
         self.expect("ReLU", |op| *op == Op::Relu)?;
-        Ok((at, stride, filters))
+        Ok(([at, norm], stride, filters))
     }
 
-    /// A separable convolution and its batch norm, if one comes next: its channels.
-    pub fn separable(&mut self, path: &str, places: &mut Vec<(String, usize)>) -> Result<Option<usize>> {
+    /// A separable convolution and its batch norm, if one comes next: their layers and the channels.
+    pub fn separable(&mut self) -> Result<Option<([usize; 2], usize)>> {
         let Some((at, &Op::Separable { filters })) = self.peek() else { return Ok(None) };
         self.at = at;
-        places.push((format!("{path}.separable"), at));
-        self.norm(&format!("{path}.pointwise"), places)?;
-        Ok(Some(filters))
+        Ok(Some(([at, self.norm()?], filters)))
     }
 
     /// A block, if two ways lead on from here.
@@ -200,24 +195,22 @@ impl<'a> Walk<'a> {
         let (bridge, main) = match (&self.ops[first], &self.ops[second]) {
             (Op::Conv { side: 1, .. } | Op::Add, _) => (first, second),
             (_, Op::Conv { side: 1, .. } | Op::Add) => (second, first),
-            _ => return Err(strange(self.node(from), "leads two ways, of which none is a residual")),
+            _ => return Err(strange(self.node(from), "leads two ways, of which none leads around a block")),
         };
-        let mut places = Vec::new();
+        let mut shortcut = None;
         let sum = match self.ops[bridge] {
             Op::Conv { stride: 2, bias: false, .. } => {
-                places.push(("shortcut.conv".into(), bridge));
                 self.at = bridge;
-                self.norm("shortcut", &mut places)?;
+                shortcut = Some([bridge, self.norm()?]);
                 self.next()?
             }
             Op::Add => bridge,
-            _ => return Err(strange(self.node(bridge), "is a residual without stride 2, or with bias")),
+            _ => return Err(strange(self.node(bridge), "is a shortcut without stride 2, or with bias")),
         };
-        let projected = sum != bridge;
-        // The way that is not the residual begins at `main`, which need not be the only one from here.
+        // The way that is not the bridge begins at `main`, which need not be the only one from here.
         let lead = self.ops[main] == Op::Relu;
         self.at = if lead { main } else { from };
-        let mut widths = Vec::new();
+        let (mut units, mut widths) = (Vec::new(), Vec::new());
         if !lead {
             let Op::Separable { filters } = self.ops[main] else {
                 return Err(strange(
@@ -226,8 +219,7 @@ impl<'a> Walk<'a> {
                 ));
             };
             self.at = main;
-            places.push(("units.0.separable".into(), main));
-            self.norm("units.0.pointwise", &mut places)?;
+            units.push([main, self.norm()?]);
             widths.push(filters);
         }
         loop {
@@ -237,9 +229,11 @@ impl<'a> Walk<'a> {
                     _ => break,
                 }
             }
-            let path = format!("units.{}", widths.len());
-            match self.separable(&path, &mut places)? {
-                Some(filters) => widths.push(filters),
+            match self.separable()? {
+                Some((unit, filters)) => {
+                    units.push(unit);
+                    widths.push(filters);
+                }
                 None => {
                     return Err(strange(
                         self.node(self.next()?),
@@ -248,15 +242,15 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        if projected {
+        if shortcut.is_some() {
             self.expect("a max-pool of 3×3 with stride 2", |op| *op == Op::Pool)?;
         }
         if self.next()? != sum || self.ops[sum] != Op::Add {
-            return Err(strange(self.node(sum), "does not add a block and its residual"));
+            return Err(strange(self.node(sum), "does not add a block and what leads around it"));
         }
         self.at = sum;
         let name = self.node(sum).name.clone();
-        Ok(Some(Block { lead, widths, projected, places, name }))
+        Ok(Some(Block { lead, widths, units, shortcut, name }))
     }
 
     /// The 3×3 convolution with bias that ends a face network, if it comes next.

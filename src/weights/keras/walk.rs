@@ -2,11 +2,13 @@
 
 use super::layer::{Act, Op, strange};
 use super::model::Graph;
+use super::slot::Slot;
 use super::steps::{Block, Walk};
 use crate::calibration::Activation;
 use crate::error::{Error, Result, short};
 use crate::model::XceptionConfig;
 use crate::model::config::{Dialect, Face};
+use crate::model::place::{BlockId, Place, Unit};
 
 /// What a walk through a model finds.
 #[derive(Debug)]
@@ -16,8 +18,8 @@ pub(super) struct Found {
     pub size: Option<usize>,
     /// What is done to a picture's bytes, in order.
     pub before: Vec<Before>,
-    /// Where each convolution and batch norm of the network is: the index of its layer by canonical path.
-    pub places: Vec<(String, usize)>,
+    /// The index of the layer that each convolution and batch norm of the network is.
+    pub layers: Vec<(Slot, usize)>,
     /// The dense layers, the last of them the classifier, each with the batch norms on both sides; none of a model
     /// that ends in features.
     pub dense: Vec<DenseAt>,
@@ -50,15 +52,18 @@ pub(super) fn walk(graph: &Graph) -> Result<Found> {
     let size = walk.size()?;
     let channels = walk.channels()?;
     let before = walk.preprocessing()?;
-    let mut places = Vec::new();
-    let (first, stride, stem0) = walk.stem(&mut places, 0)?;
-    let (_, _, stem1) = walk.stem(&mut places, 1)?;
+    let (first, stride, stem0) = walk.stem(0)?;
+    let (second, _, stem1) = walk.stem(1)?;
+    let mut layers = Layers::default();
+    layers.conv(Place::Stem(0), first);
+    layers.conv(Place::Stem(1), second);
     let mut blocks = Vec::new();
     while let Some(block) = walk.block()? {
         blocks.push(block);
     }
     let mut tail = Vec::new();
-    while let Some(filters) = walk.separable(&format!("tail.{}", tail.len()), &mut places)? {
+    while let Some((unit, filters)) = walk.separable()? {
+        layers.separable(Unit::Tail(tail.len()), unit);
         walk.expect("ReLU", |op| *op == Op::Relu)?;
         tail.push(filters);
     }
@@ -77,7 +82,7 @@ pub(super) fn walk(graph: &Graph) -> Result<Found> {
         hidden: Vec::new(),
     };
     let leads: Vec<bool> = blocks.iter().skip(1).map(|block| block.lead).collect();
-    flows(&mut config, blocks, &mut places)?;
+    flows(&mut config, blocks, &mut layers)?;
     let (dense, scores) = match walk.face_head()? {
         Some((layer, classes)) => {
             let leading_relu = leads.iter().all(|&lead| lead);
@@ -88,7 +93,7 @@ pub(super) fn walk(graph: &Graph) -> Result<Found> {
             (vec![DenseAt { layer, bias: true, ..DenseAt::default() }], scores)
         }
         None => {
-            let node = &graph.nodes[first];
+            let node = &graph.nodes[first[0]];
             if stride != 2 || channels != 3 || leads.iter().any(|&lead| !lead) {
                 return Err(strange(
                     node,
@@ -107,25 +112,45 @@ pub(super) fn walk(graph: &Graph) -> Result<Found> {
             }
         }
     };
-    Ok(Found { config: config.named(), size, before, places, dense, scores })
+    Ok(Found { config: config.named(), size, before, layers: layers.0, dense, scores })
 }
 
-/// Sorts blocks into flows: projected ones, those with the identity, and one more projected.
-fn flows(
-    config: &mut XceptionConfig,
-    mut blocks: Vec<Block>,
-    places: &mut Vec<(String, usize)>,
-) -> Result<()> {
+/// Layers that have their places.
+#[derive(Default)]
+struct Layers(Vec<(Slot, usize)>);
+
+impl Layers {
+    fn conv(&mut self, place: Place, [conv, norm]: [usize; 2]) {
+        self.0.extend([(Slot::Conv(place), conv), (Slot::Norm(place), norm)]);
+    }
+
+    fn separable(&mut self, unit: Unit, [separable, norm]: [usize; 2]) {
+        self.0.extend([(Slot::Separable(unit), separable), (Slot::Norm(unit.pointwise()), norm)]);
+    }
+
+    fn block(&mut self, id: BlockId, block: Block) -> Vec<usize> {
+        if let Some(shortcut) = block.shortcut {
+            self.conv(Place::Shortcut(id), shortcut);
+        }
+        for (i, unit) in block.units.into_iter().enumerate() {
+            self.separable(Unit::Of(id, i), unit);
+        }
+        block.widths
+    }
+}
+
+/// Sorts blocks into flows: those with a shortcut, those with the identity, and one more with a shortcut.
+fn flows(config: &mut XceptionConfig, mut blocks: Vec<Block>, layers: &mut Layers) -> Result<()> {
     let no = |what: String| {
         Error::Architecture(format!(
-            "the model has {what}; an Xception has an entry flow of blocks with a projected residual, a middle flow without, and one more projected block"
+            "the model has {what}; an Xception has an entry flow of blocks with a shortcut, a middle flow of blocks without, and one more with a shortcut"
         ))
     };
-    let exit = blocks.pop().filter(|exit| exit.projected && !blocks.is_empty());
-    let exit = exit.ok_or_else(|| no("no two blocks with a projected residual".into()))?;
-    let entry = blocks.iter().take_while(|block| block.projected).count();
-    if let Some(odd) = blocks[entry..].iter().find(|block| block.projected) {
-        return Err(no(format!("a projected residual within the middle flow, at {}", short(&odd.name))));
+    let exit = blocks.pop().filter(|exit| exit.shortcut.is_some() && !blocks.is_empty());
+    let exit = exit.ok_or_else(|| no("no two blocks with a shortcut".into()))?;
+    let entry = blocks.iter().take_while(|block| block.shortcut.is_some()).count();
+    if let Some(odd) = blocks[entry..].iter().find(|block| block.shortcut.is_some()) {
+        return Err(no(format!("a shortcut within the middle flow, at {}", short(&odd.name))));
     }
     let middle = blocks.split_off(entry);
     config.middle_blocks = middle.len();
@@ -133,16 +158,11 @@ fn flows(
     if let Some(odd) = middle.iter().find(|block| block.widths.len() != config.middle_units) {
         return Err(no(format!("middle blocks of different lengths, at {}", short(&odd.name))));
     }
-    // The first block follows the stem's ReLU; Keras's own has none of its own there.
-    let mut keep = |path: String, block: Block| {
-        places.extend(block.places.into_iter().map(|(inner, at)| (format!("{path}.{inner}"), at)));
-        block.widths
-    };
-    config.entry =
-        blocks.into_iter().enumerate().map(|(i, block)| keep(format!("entry.{i}"), block)).collect();
+    let entry = blocks.into_iter().enumerate();
+    config.entry = entry.map(|(i, block)| layers.block(BlockId::Entry(i), block)).collect();
     for (i, block) in middle.into_iter().enumerate() {
-        keep(format!("middle.{i}"), block);
+        layers.block(BlockId::Middle(i), block);
     }
-    config.exit = keep("exit".into(), exit);
+    config.exit = layers.block(BlockId::Exit, exit);
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(super) struct Storage {
 #[derive(Clone, Debug)]
 pub(super) struct Tensor {
     pub storage: Storage,
-    /// In numbers.
+    /// How many numbers of the storage come before it.
     pub offset: usize,
     pub shape: Vec<usize>,
 }
@@ -52,7 +52,7 @@ fn refuse(why: impl std::fmt::Display) -> Error {
 pub(super) struct Found {
     /// By their names, or paths in a module.
     pub tensors: Vec<(String, Tensor)>,
-    /// In words.
+    /// What the file is, as a report names it.
     pub format: &'static str,
     /// By what it was written, where it says so.
     pub writer: Option<String>,

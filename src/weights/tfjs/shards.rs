@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::super::FileBytes;
-use super::super::keras::place::{Place, Tensors, place};
+use super::super::keras::place::{Location, Tensors, place};
 use super::super::keras::{KERAS3_ROOTS, Opened, Saved, is_of_training};
 use super::super::numbers::widen_f16;
 use super::{MODEL, damaged, manifest, parse, paths};
@@ -247,7 +247,7 @@ fn stored(weight: &Value) -> String {
 }
 
 impl<B: FileBytes> Tensors for Shards<B> {
-    fn of(&mut self, at: &Place) -> Result<Vec<(String, Vec<usize>)>> {
+    fn of(&mut self, at: &Location) -> Result<Vec<(String, Vec<usize>)>> {
         // Names of Keras 3's archives are paths, all others end in layer and tensor.
         let variables: Vec<String> = KERAS3_ROOTS
             .iter()

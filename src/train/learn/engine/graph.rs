@@ -50,9 +50,9 @@ pub struct Norm {
 /// How a layer reads a map: by its batch norm, if it has one, then ReLU or not.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
-    /// Which map.
+    /// Its place in [`Graph::maps`].
     pub map: usize,
-    /// ReLU.
+    /// Whether ReLU stands between the map and the layer.
     pub relu: bool,
 }
 
@@ -63,7 +63,7 @@ pub enum Layer {
     Stem { from: Option<View>, to: usize, kernel: usize, stride: usize },
     /// A separable convolution. `adds`: the map it reads is read by others too, whose gradients come first.
     Unit { from: View, to: usize, depthwise: usize, pointwise: usize, adds: bool },
-    /// A pointwise convolution of every second pixel.
+    /// The pointwise convolution of every second pixel on a block's bridge.
     Shortcut { from: View, to: usize, kernel: usize },
     /// Max-pool of `main`, and the bridge beside it; `before` are the rows and columns of padding at the start.
     Pool { main: usize, bridge: usize, to: usize, before: [usize; 2] },

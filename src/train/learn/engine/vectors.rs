@@ -164,7 +164,7 @@ pub fn through_norm(g: &[f32], z: &[f32], [slope, curve, offset]: &[Lanes; 3], d
 /// What comes back to a map that a layer read: `before` are the gradients that others left in `g`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
-    /// None.
+    /// There are none: `g` is written anew.
     Nothing,
     /// They went through the same ReLU.
     Inside,
