@@ -1,5 +1,8 @@
 //! Which backend runs, and why: the choice is data, never a guess.
 
+#[cfg(feature = "webgpu")]
+mod webgpu;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -84,7 +87,7 @@ impl Backend {
         let gpu = match request {
             BackendRequest::Named(BackendKind::Webgpu) => Self::named(BackendKind::Webgpu).await,
             BackendRequest::Named(kind) => return Self::named(kind).await,
-            BackendRequest::Auto => webgpu(Software::Refused).await,
+            BackendRequest::Auto => Self::gpu(Software::Refused).await,
         };
         match gpu {
             Err(Error::Backend(why)) => Self::fallback(&why),
@@ -99,9 +102,19 @@ impl Backend {
     /// When it is not in this build, or there is no GPU.
     pub async fn named(kind: BackendKind) -> Result<Self> {
         match kind {
-            BackendKind::Webgpu => webgpu(Software::Allowed).await,
+            BackendKind::Webgpu => Self::gpu(Software::Allowed).await,
             kind => on_cpu(kind, "asked for by name".into()),
         }
+    }
+
+    #[cfg(feature = "webgpu")]
+    async fn gpu(software: Software) -> Result<Self> {
+        webgpu::open(software).await
+    }
+
+    #[cfg(not(feature = "webgpu"))]
+    async fn gpu(_: Software) -> Result<Self> {
+        Err(missing(BackendKind::Webgpu))
     }
 
     /// What computes on it: the instruction set that the kernels use, or the library.
@@ -173,86 +186,6 @@ pub(crate) fn missing(kind: BackendKind) -> Error {
     Error::Backend(format!(
         "the backend {kind} is not in this build; `cargo run --release --features {kind} …` makes one that has it"
     ))
-}
-
-#[cfg(feature = "webgpu")]
-async fn webgpu(software: Software) -> Result<Backend> {
-    use burn_wgpu::wgpu::DeviceType;
-
-    // A runtime can be brought up once per process: later calls share it.
-    static READY: std::sync::Mutex<Option<(Device, String, bool)>> = std::sync::Mutex::new(None);
-    let ready = READY.lock().ok().and_then(|ready| ready.clone());
-    let (device, adapter, is_software) = match ready {
-        Some(ready) => ready,
-        None => {
-            #[cfg(not(target_family = "wasm"))]
-            if software == Software::Refused {
-                refuse_software().await?;
-            }
-            let (device, setup) = Device::wgpu_options()
-                .graphics_api(GRAPHICS_API)
-                .init_with_setup_async()
-                .await
-                .map_err(|error| Error::Backend(error.to_string()))?;
-            let info = setup.adapter.get_info();
-            let ready = (device, info.name.clone(), info.device_type == DeviceType::Cpu);
-            crate::fused::set_software(ready.2);
-            if let Ok(mut slot) = READY.lock() {
-                *slot = Some(ready.clone());
-            }
-            ready
-        }
-    };
-    if is_software && software == Software::Refused {
-        return Err(only_software(&adapter));
-    }
-    let reason = match software {
-        Software::Allowed => "asked for by name",
-        Software::Refused => "a GPU is there",
-    };
-    Ok(Backend { kind: BackendKind::Webgpu, reason: reason.into(), adapter: Some(adapter), device })
-}
-
-/// The system's own graphics interface. Probing others, OpenGL above all, prints noise and finds no
-/// adapter that this one lacks.
-#[cfg(feature = "webgpu")]
-const GRAPHICS_API: burn_wgpu::WgpuBackend = if cfg!(target_family = "wasm") {
-    burn_wgpu::WgpuBackend::Auto
-} else if cfg!(target_vendor = "apple") {
-    burn_wgpu::WgpuBackend::Metal
-} else if cfg!(windows) {
-    burn_wgpu::WgpuBackend::Dx12
-} else {
-    burn_wgpu::WgpuBackend::Vulkan
-};
-
-/// Fails before a software adapter is brought up: that alone would start its compiler and threads.
-#[cfg(all(feature = "webgpu", not(target_family = "wasm")))]
-async fn refuse_software() -> Result<()> {
-    use burn_wgpu::wgpu::{Backends, DeviceType, Instance, InstanceDescriptor};
-
-    let backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
-    let instance =
-        Instance::new(InstanceDescriptor { backends, ..InstanceDescriptor::new_without_display_handle() });
-    let adapters = instance.enumerate_adapters(backends).await;
-    let infos: Vec<_> = adapters.iter().map(|adapter| adapter.get_info()).collect();
-    match infos.first() {
-        None => Err(Error::Backend("there is no adapter".into())),
-        Some(first) if infos.iter().all(|info| info.device_type == DeviceType::Cpu) => {
-            Err(only_software(&first.name))
-        }
-        Some(_) => Ok(()),
-    }
-}
-
-#[cfg(feature = "webgpu")]
-fn only_software(adapter: &str) -> Error {
-    Error::Backend(format!("the only adapter, {adapter}, is itself a CPU"))
-}
-
-#[cfg(not(feature = "webgpu"))]
-async fn webgpu(_: Software) -> Result<Backend> {
-    Err(missing(BackendKind::Webgpu))
 }
 
 #[cfg(test)]

@@ -5,24 +5,18 @@ mod embed;
 mod explain;
 #[cfg(feature = "cpu")]
 mod lesson;
+mod network;
 mod precision;
 #[cfg(feature = "webgpu")]
 mod proof;
 
-use burn::tensor::Device;
-#[cfg(feature = "plain")]
-use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use web_time::Instant;
 
-use crate::backend::{Backend, BackendKind, BackendRequest, missing};
+use crate::backend::{Backend, BackendKind, BackendRequest};
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
-#[cfg(feature = "cpu")]
-use crate::fused::{Fused, Precision, on_gpu};
 use crate::labels::Labels;
-#[cfg(feature = "plain")]
-use crate::model::Xception;
 use crate::model::{Output, XceptionConfig};
 use crate::preprocess::{Fit, Preprocess, RgbaView};
 use crate::weights::{Head, ModelFile};
@@ -31,6 +25,7 @@ pub use embed::similarity;
 pub use explain::Explanation;
 #[cfg(feature = "cpu")]
 pub use lesson::{Lesson, Report, Shown, Step, Taught, Warning};
+use network::Network;
 pub use precision::PrecisionRequest;
 #[cfg(feature = "webgpu")]
 pub use proof::rehearse;
@@ -56,75 +51,6 @@ pub struct Timings {
     pub preprocess: f64,
     /// The network, until the logits are read back.
     pub inference: f64,
-}
-
-/// A network ready for inference.
-#[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "one per classifier")]
-enum Network {
-    /// Plain Burn modules: on the baseline. All other builds are small for want of them.
-    #[cfg(feature = "plain")]
-    Plain(Xception),
-    /// The same function in fused kernels: on the CPU and on the GPU.
-    #[cfg(feature = "cpu")]
-    Fused(Fused),
-}
-
-impl Network {
-    #[cfg(feature = "cpu")]
-    fn fused(file: &ModelFile, precision: Precision, device: &Device) -> Result<Self> {
-        Fused::new(&file.config, &|id| file.read(id), precision, device).map(Self::Fused)
-    }
-
-    #[cfg(feature = "plain")]
-    fn plain(file: &ModelFile, device: &Device) -> Result<Self> {
-        file.build(device).map(Self::Plain)
-    }
-
-    /// What an answer that is no number may come from.
-    #[cfg_attr(not(feature = "cpu"), allow(unused_variables, reason = "only fused kernels run on several"))]
-    fn doubt(&self, device: &Device) -> &'static str {
-        match self {
-            #[cfg(feature = "cpu")]
-            Self::Fused(_) if !on_gpu(device) => {
-                "its weights lead to numbers beyond f32: the file is damaged or its training diverged"
-            }
-            #[allow(unreachable_patterns, reason = "a build may have no other")]
-            _ => "its weights or this backend cannot be trusted: try the backend cpu",
-        }
-    }
-
-    /// What is asked of pictures of this shape, with its own; an answer that is no number is an error.
-    async fn answer(
-        &self,
-        output: Output,
-        pictures: Vec<f32>,
-        shape: [usize; 4],
-        device: &Device,
-    ) -> Result<(Vec<f32>, [usize; 4])> {
-        let (numbers, shape) = match self {
-            #[cfg(feature = "plain")]
-            Self::Plain(network) => {
-                let pictures = Tensor::from_data(TensorData::new(pictures, shape), device);
-                let answer = network.answer(output, pictures);
-                let shape = answer.dims();
-                // Synchronous reads panic on WebGPU in a browser: always the asynchronous one.
-                let numbers = answer.into_data_async().await.map_err(|error| {
-                    Error::Backend(format!("the backend failed while running the network: {error}"))
-                })?;
-                let numbers = numbers.try_into_vec_as::<f32>().map_err(|error| {
-                    Error::Backend(format!("the backend gave back no numbers: {error:?}"))
-                })?;
-                (numbers, shape)
-            }
-            #[cfg(feature = "cpu")]
-            Self::Fused(network) => network.answer(output, pictures, shape, device).await?,
-        };
-        match numbers.iter().find(|number| !number.is_finite()) {
-            Some(bad) => Err(Error::Backend(format!("the network answered {bad}; {}", self.doubt(device)))),
-            None => Ok((numbers, shape)),
-        }
-    }
 }
 
 /// A network on a device with all that it takes to name a picture.
@@ -192,38 +118,14 @@ impl Classifier {
     ///
     /// When the weights cannot be read.
     #[allow(clippy::unused_async, reason = "a build without a GPU has nothing to wait for")]
-    pub async fn unproven(
-        file: &ModelFile,
-        backend: Backend,
-        #[cfg_attr(
-            not(feature = "cpu"),
-            allow(unused_variables, reason = "only fused kernels have several")
-        )]
-        request: PrecisionRequest,
-    ) -> Result<Self> {
+    pub async fn unproven(file: &ModelFile, backend: Backend, request: PrecisionRequest) -> Result<Self> {
         #[cfg(feature = "webgpu")]
         let proof = match backend.kind {
             // Before the GPU's network is built: never are both in memory.
             BackendKind::Webgpu => Some(proof::Proof::of(file).await?),
             _ => None,
         };
-        let (network, precision) = match backend.kind {
-            #[cfg(feature = "ndarray")]
-            BackendKind::Ndarray => (Network::plain(file, &backend.device)?, "f32"),
-            #[cfg(feature = "cpu")]
-            BackendKind::Cpu | BackendKind::Webgpu => {
-                let q8 = match request {
-                    PrecisionRequest::Auto => file.is_quantized(),
-                    PrecisionRequest::F32 => false,
-                    // A GPU multiplies in single precision all the same, and is held to that.
-                    PrecisionRequest::Q8 => file.is_quantized() || backend.kind == BackendKind::Cpu,
-                };
-                let (precision, name) = if q8 { (Precision::Q8, "q8") } else { (Precision::F32, "f32") };
-                (Network::fused(file, precision, &backend.device)?, name)
-            }
-            #[allow(unreachable_patterns, reason = "a build may hold every backend")]
-            other => return Err(missing(other)),
-        };
+        let (network, precision) = Network::of(file, &backend, request)?;
         Ok(Self {
             network,
             config: file.config.clone(),
