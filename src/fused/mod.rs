@@ -8,6 +8,8 @@
 #[cfg(feature = "webgpu")]
 mod cube;
 pub(crate) mod dense;
+mod input;
+mod layers;
 mod network;
 pub mod ops;
 mod packer;
@@ -15,5 +17,6 @@ mod reference;
 
 #[cfg(feature = "webgpu")]
 pub use cube::{TILES, Tile, set_software, set_tile, tile_of_adapter};
-pub(crate) use network::on_gpu;
-pub use network::{Fused, Precision};
+pub use layers::Precision;
+pub(crate) use layers::on_gpu;
+pub use network::Fused;

@@ -10,109 +10,14 @@
 
 use burn::backend::flex::FlexTensor;
 use burn::backend::ops::FloatTensorOps;
-use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Backend, ExtensionType, Flex, backend_extension};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Flex, backend_extension};
 use burn::tensor::TensorData;
 
 use super::dense::Dense;
+pub use super::input::{ConvInput, Geometry, ResidualInput, RowsInput, WeightsInput};
 use super::reference;
-use crate::kernels::{self, Act, Conv, MaxPool, Residual, Rows, Weights};
-
-/// What a convolution is besides its tensors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Geometry {
-    /// Distance between windows in both directions.
-    pub stride: usize,
-    /// Zeros on every side of a 3×3 window; none around a 1×1.
-    pub padding: usize,
-    /// What stands before it.
-    pub lead: Act,
-    /// What stands after it, and after the residual.
-    pub act: Act,
-}
-
-impl Geometry {
-    /// H' or W'.
-    pub(super) fn output(&self, size: usize, kernel: usize) -> usize {
-        (size + 2 * self.padding - kernel) / self.stride + 1
-    }
-}
-
-/// What each output pixel sees.
-#[derive(Clone, Debug, ExtensionType)]
-pub enum RowsInput<B: Backend> {
-    /// The pixel: a 1×1 convolution.
-    Points,
-    /// Its 3×3 window, all channels: a plain convolution with kernels `[C', 3·3·C]`.
-    Windows,
-    /// Its 3×3 window, channel by channel: a separable convolution.
-    Depthwise {
-        /// `[3·3, C]`.
-        kernel: FloatTensor<B>,
-        /// `[C]`.
-        bias: FloatTensor<B>,
-        /// What stands between depthwise and pointwise.
-        between: Act,
-    },
-}
-
-/// A packed kernel; see [`crate::kernels::Weights`].
-#[derive(Clone, Debug, ExtensionType)]
-pub enum WeightsInput<B: Backend> {
-    /// `[panels · K · PANEL]`.
-    F32 {
-        /// The panels.
-        values: FloatTensor<B>,
-    },
-    /// The same in int8.
-    Q8 {
-        /// The panels; on a GPU, in words of four.
-        values: IntTensor<B>,
-        /// `[C']`: what a step is worth.
-        scales: FloatTensor<B>,
-        /// `[C']`: the sums of the weights.
-        sums: FloatTensor<B>,
-    },
-}
-
-/// What is added.
-#[derive(Clone, Debug, ExtensionType)]
-pub enum ResidualInput<B: Backend> {
-    /// Nothing.
-    None,
-    /// `[B, C', H', W']`.
-    Sum {
-        /// The residual.
-        values: FloatTensor<B>,
-    },
-    /// The same, scaled per channel.
-    Scaled {
-        /// The residual.
-        values: FloatTensor<B>,
-        /// `[C']`.
-        scale: FloatTensor<B>,
-    },
-}
-
-/// A convolution with all that is done in the same pass.
-#[derive(Clone, Debug, ExtensionType)]
-pub struct ConvInput<B: Backend> {
-    /// `[B, C, H, W]`.
-    pub x: FloatTensor<B>,
-    /// What each output pixel sees.
-    #[extension_type]
-    pub rows: RowsInput<B>,
-    /// Packed `[C', K]`.
-    #[extension_type]
-    pub weights: WeightsInput<B>,
-    /// `[C']`.
-    pub bias: FloatTensor<B>,
-    /// What is added.
-    #[extension_type]
-    pub residual: ResidualInput<B>,
-    /// Strides, padding, activations.
-    pub geometry: Geometry,
-}
+use crate::kernels::{self, Conv, MaxPool, Residual, Rows, Weights};
 
 /// The operations. The default bodies are the plain reference.
 #[backend_extension(Flex, Cube: cfg(feature = "webgpu"), NdArray: cfg(feature = "ndarray"))]

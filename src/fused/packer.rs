@@ -6,8 +6,8 @@ use burn::backend::Dispatch;
 use burn::backend::ops::IntTensorOps;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::network::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows, on_gpu, tensor};
-use super::ops::Geometry;
+use super::input::Geometry;
+use super::layers::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows, on_gpu, tensor};
 use crate::error::Result;
 use crate::kernels::{Act, PackedQ8, TAPS, pack, pack_q8};
 use crate::model::block::{BlockConfig, Lead};

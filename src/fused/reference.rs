@@ -6,7 +6,7 @@ use burn::backend::ops::ConvOptions;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{FloatDType, Shape, Slice};
 
-use super::ops::{ConvInput, Geometry, ResidualInput, RowsInput, WeightsInput};
+use super::input::{ConvInput, Geometry, ResidualInput, RowsInput, WeightsInput};
 use crate::kernels::{Act, PANEL, STEP};
 
 pub(super) fn conv<B: Backend>(input: ConvInput<B>) -> FloatTensor<B> {

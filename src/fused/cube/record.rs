@@ -10,7 +10,7 @@ use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::client::Graph;
 
-use super::super::network::tensor;
+use super::super::layers::tensor;
 
 /// How far the recording of a network's launches has come, for pictures of one shape and calls of one thread: the queue
 /// of a GPU orders those of each thread only.

@@ -1,0 +1,102 @@
+//! What the operations of the fused network are given.
+
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, ExtensionType};
+
+use crate::kernels::Act;
+
+/// What a convolution is besides its tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Distance between windows in both directions.
+    pub stride: usize,
+    /// Zeros on every side of a 3×3 window; none around a 1×1.
+    pub padding: usize,
+    /// What stands before it.
+    pub lead: Act,
+    /// What stands after it, and after the residual.
+    pub act: Act,
+}
+
+impl Geometry {
+    /// H' or W'.
+    pub(super) fn output(&self, size: usize, kernel: usize) -> usize {
+        (size + 2 * self.padding - kernel) / self.stride + 1
+    }
+}
+
+/// What each output pixel sees.
+#[derive(Clone, Debug, ExtensionType)]
+pub enum RowsInput<B: Backend> {
+    /// The pixel: a 1×1 convolution.
+    Points,
+    /// Its 3×3 window, all channels: a plain convolution with kernels `[C', 3·3·C]`.
+    Windows,
+    /// Its 3×3 window, channel by channel: a separable convolution.
+    Depthwise {
+        /// `[3·3, C]`.
+        kernel: FloatTensor<B>,
+        /// `[C]`.
+        bias: FloatTensor<B>,
+        /// What stands between depthwise and pointwise.
+        between: Act,
+    },
+}
+
+/// A packed kernel; see [`crate::kernels::Weights`].
+#[derive(Clone, Debug, ExtensionType)]
+pub enum WeightsInput<B: Backend> {
+    /// `[panels · K · PANEL]`.
+    F32 {
+        /// The panels.
+        values: FloatTensor<B>,
+    },
+    /// The same in int8.
+    Q8 {
+        /// The panels; on a GPU, in words of four.
+        values: IntTensor<B>,
+        /// `[C']`: what a step is worth.
+        scales: FloatTensor<B>,
+        /// `[C']`: the sums of the weights.
+        sums: FloatTensor<B>,
+    },
+}
+
+/// What is added.
+#[derive(Clone, Debug, ExtensionType)]
+pub enum ResidualInput<B: Backend> {
+    /// Nothing.
+    None,
+    /// `[B, C', H', W']`.
+    Sum {
+        /// The residual.
+        values: FloatTensor<B>,
+    },
+    /// The same, scaled per channel.
+    Scaled {
+        /// The residual.
+        values: FloatTensor<B>,
+        /// `[C']`.
+        scale: FloatTensor<B>,
+    },
+}
+
+/// A convolution with all that is done in the same pass.
+#[derive(Clone, Debug, ExtensionType)]
+pub struct ConvInput<B: Backend> {
+    /// `[B, C, H, W]`.
+    pub x: FloatTensor<B>,
+    /// What each output pixel sees.
+    #[extension_type]
+    pub rows: RowsInput<B>,
+    /// Packed `[C', K]`.
+    #[extension_type]
+    pub weights: WeightsInput<B>,
+    /// `[C']`.
+    pub bias: FloatTensor<B>,
+    /// What is added.
+    #[extension_type]
+    pub residual: ResidualInput<B>,
+    /// Strides, padding, activations.
+    pub geometry: Geometry,
+}
