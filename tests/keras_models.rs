@@ -248,6 +248,18 @@ fn timms_configuration_says_how_pictures_are_prepared() {
     let line = "preprocess    shorter side resized, centre 75×75 kept at crop 0.9, bicubic, mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]";
     assert!(shown.lines().any(|found| found == line), "{shown}");
     assert!(inspect("lanczos").unwrap_err().contains("bicubic and bilinear are read"));
+    // What cannot be read is not left out without a word.
+    for (key, value, words) in [
+        ("mean", serde_json::json!([0.5]), "the mean of pretrained_cfg is [0.5]; three numbers are read"),
+        ("std", serde_json::json!(["a", 0.5, 0.5, 0.5]), "the std of pretrained_cfg is"),
+        ("input_size", serde_json::json!([3, 75, 80]), "75 by 80; squares are read"),
+        ("input_size", serde_json::json!(75), "the input_size of pretrained_cfg is 75"),
+    ] {
+        std::fs::write(&config, serde_json::json!({"pretrained_cfg": {key: value}}).to_string()).unwrap();
+        let said = xception(&["inspect", model.to_str().unwrap(), "--labels", config.to_str().unwrap()]);
+        let said = said.unwrap_err();
+        assert!(said.contains(words) && said.lines().count() == 1, "{said}");
+    }
     // Of ImageNet's classes timm gives no names.
     let said = serde_json::json!({"num_classes": 7, "pretrained_cfg": {"mean": [0.4, 0.5, 0.6]}});
     std::fs::write(&config, said.to_string()).unwrap();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Assumed, ModelFile};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 use crate::preprocess::{Filter, Fit};
 
 impl ModelFile {
@@ -18,14 +18,32 @@ impl ModelFile {
         if !config.is_object() {
             return Ok(false);
         }
-        let numbers = |key: &str| -> Option<[f32; 3]> {
-            let list: Vec<f32> =
-                config[key].as_array()?.iter().filter_map(|v| Some(v.as_f64()? as f32)).collect();
-            list.try_into().ok()
+        // What is said and not understood must not be taken for what is not said.
+        let three = |key: &str| -> Result<Option<[f64; 3]>> {
+            let list = &config[key];
+            if list.is_null() {
+                return Ok(None);
+            }
+            let numbers: Option<Vec<f64>> =
+                list.as_array().and_then(|list| list.iter().map(Value::as_f64).collect());
+            numbers.and_then(|numbers| numbers.try_into().ok()).map(Some).ok_or_else(|| {
+                Error::Preprocess(format!(
+                    "the {key} of pretrained_cfg is {}; three numbers are read",
+                    short(list)
+                ))
+            })
         };
+        let numbers = |key: &str| Ok(three(key)?.map(|numbers| numbers.map(|number| number as f32)));
         let mut preprocess = self.preprocess.clone();
-        let size = config["input_size"][1].as_u64().and_then(|size| usize::try_from(size).ok());
-        let (mean, std, crop) = (numbers("mean"), numbers("std"), config["crop_pct"].as_f64());
+        let size = match three("input_size")? {
+            Some([_, height, width]) if height != width => {
+                return Err(Error::Preprocess(format!(
+                    "the input_size of pretrained_cfg is {height} by {width}; squares are read"
+                )));
+            }
+            size => size.map(|[_, height, _]| height as usize),
+        };
+        let (mean, std, crop) = (numbers("mean")?, numbers("std")?, config["crop_pct"].as_f64());
         preprocess.size = size.unwrap_or(preprocess.size);
         preprocess.mean = mean.unwrap_or(preprocess.mean);
         preprocess.std = std.unwrap_or(preprocess.std);
