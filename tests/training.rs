@@ -132,6 +132,10 @@ fn two_folders_of_pictures_become_a_model_that_tells_them_apart() {
     let output = calibrate();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && errors.contains("holds 20 pictures"), "{errors}");
+    // What could not be written is known before the pictures are.
+    let below = out.join("calibrated.safetensors");
+    let output = xception(&["calibrate", text(&out), "--data", text(&fresh), "--out", text(&below)]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains(text(&below)), "{output:?}");
     draw(&fresh.join("disc"), true, 200..220);
     draw(&fresh.join("stripes"), false, 200..220);
     let output = calibrate();

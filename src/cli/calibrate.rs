@@ -1,10 +1,11 @@
 //! `xception calibrate`: scores that mean what they say, and a threshold below which nothing is known.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use xception_train::draw::icons::DEFAULT_DIR;
 use xception_train::judge::confidence::{KEEP, Report, calibrate};
 use xception_train::judge::own::{Calibrating, calibrate_own};
+use xception_train::run::output::prepare;
 use xception_train::supply::layout::FolderNames;
 use xception_web::backend::{Backend, BackendKind, BackendRequest};
 use xception_web::calibration::{Activation, Calibration};
@@ -54,6 +55,10 @@ pub fn run(args: Args) -> Result<()> {
     let dtype = dtype(&args.dtype)?;
     if !(args.keep > 0.0 && args.keep <= 1.0) {
         return Err(Error::Option(format!("--keep is {} and must be above 0 and at most 1", args.keep)));
+    }
+    // What could not be written is refused before all the pictures are asked for.
+    if let Some(out) = &args.out {
+        prepare(Path::new(out))?;
     }
     let names = args.labels.as_deref().map(FolderNames::read).transpose()?;
     let mut file = model(&args.model)?;
