@@ -52,7 +52,7 @@ pub struct Shown {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
-    /// Steps done.
+    /// How many steps are done.
     pub step: usize,
     /// Most that there can be; a lesson may end earlier.
     pub of: usize,
@@ -67,7 +67,7 @@ pub struct Step {
 /// What came of a lesson.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Taught {
-    /// The head.
+    /// What [`Classifier::use_head`](super::Classifier::use_head) takes.
     pub head: Head,
     /// What it is worth.
     pub report: Report,

@@ -9,7 +9,7 @@ use super::variant::{CLAIMS, Claim, REFERENCE, VARIANTS, Variant};
 /// Mean and sample standard deviation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// Mean.
+    /// Mean of the runs.
     pub mean: f64,
     /// Standard deviation; none of a single value.
     pub deviation: Option<f64>,
@@ -30,7 +30,7 @@ impl Spread {
 pub struct Row {
     /// Name of the variant.
     pub variant: &'static str,
-    /// Runs.
+    /// Runs of it, each with a seed of its own.
     pub seeds: usize,
     /// Numbers that training changes.
     pub parameters: usize,
@@ -59,7 +59,7 @@ pub enum Verdict {
 /// A claim and what came of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Decision {
-    /// The claim.
+    /// As a sentence of the report.
     pub claim: &'static str,
     /// The variant that it is about.
     pub against: &'static str,
@@ -82,7 +82,7 @@ pub struct Summary {
     pub rows: Vec<Row>,
     /// The claims that could be tried.
     pub decisions: Vec<Decision>,
-    /// Every run.
+    /// Every run, of which the rows are made.
     pub outcomes: Vec<Outcome>,
 }
 

@@ -34,7 +34,7 @@ const JUDGED_ON_THE_WAY: usize = 8;
 /// Where a run stood.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// Pictures seen.
+    /// Pictures learned from until then.
     pub samples: u64,
     /// Mean training loss since the point before.
     pub loss: f64,

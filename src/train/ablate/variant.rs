@@ -27,9 +27,9 @@ pub enum Kind {
 pub struct Variant {
     /// What `--only` and the results call it.
     pub name: &'static str,
-    /// In words.
+    /// What the report's table calls it.
     pub title: &'static str,
-    /// Its convolutions.
+    /// What stands where Xception has separable convolutions.
     pub kind: Kind,
     /// Whether bridges lead around the blocks.
     pub residual: bool,
@@ -76,7 +76,7 @@ pub const REFERENCE: &Variant = &VARIANTS[0];
 /// Something that the paper says of the reference and another network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The claim.
+    /// As a sentence of the report.
     pub text: &'static str,
     /// Name of the variant that should do worse than the reference.
     pub against: &'static str,

@@ -27,9 +27,9 @@ pub struct Disagreement {
 /// Both files' answers to one kind of pictures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Kind {
-    /// Which pictures.
+    /// What the pictures are, in words.
     pub pictures_are: &'static str,
-    /// How many.
+    /// How many of them there were.
     pub pictures: usize,
     /// Largest difference of two logits of the same class.
     pub largest: f32,

@@ -40,9 +40,9 @@ pub type Answer = (Vec<f32>, usize);
 /// How often a kind of picture without any of the classes is named with confidence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outside {
-    /// Which pictures.
+    /// What the pictures show: patterns, noise, text, other drawings.
     pub kind: String,
-    /// How many.
+    /// How many of them there were.
     pub pictures: usize,
     /// Share of them whose best score reaches the threshold.
     pub named: f64,

@@ -71,7 +71,7 @@ pub struct Evaluation {
     pub top1: f64,
     /// The same, among five answers.
     pub top5: f64,
-    /// By background.
+    /// Top-1 and top-5 on each background.
     pub figures: Vec<Figure>,
     /// All misnamed pictures.
     pub misses: Vec<Miss>,

@@ -32,7 +32,7 @@ const STRANGERS_SHOWN: usize = 2000;
 /// A picture that was misnamed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OwnMiss {
-    /// Its file.
+    /// Where it lies.
     pub file: PathBuf,
     /// What it shows.
     pub label: String,

@@ -39,9 +39,9 @@ pub struct Kept {
 pub struct State {
     /// Epochs that are over.
     pub epochs: u64,
-    /// Pictures seen.
+    /// Pictures learned from, each as often as it was shown.
     pub samples: u64,
-    /// Time spent.
+    /// Time spent, over all the times that the run was continued.
     pub seconds: f64,
 }
 
@@ -58,7 +58,7 @@ pub struct LogLine {
     pub validation_accuracy: f64,
     /// Last learning rate.
     pub rate: f64,
-    /// Speed.
+    /// Pictures learned from in a second of this epoch.
     pub pictures_per_second: f64,
 }
 

@@ -114,7 +114,7 @@ impl<'a> Fit<'a> {
         Ok(line)
     }
 
-    /// One step.
+    /// Moves the network by one batch.
     fn learn(&mut self, batch: &mut Batch, targets: &[Target], rate: f64) -> Result<Scored> {
         let (config, model, pass) = (self.config, self.model.clone(), Pass::of(self.config));
         let (engine, optimizer) = (&mut self.engine, &mut self.optimizer);
