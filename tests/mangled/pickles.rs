@@ -103,6 +103,15 @@ fn modules() {
         nested = [&nested[..], object, b"}", &text("_modules"), b"}", &parts, b"sbq\0"].concat();
     }
     refused("modules in modules", pickle(&[&nested[..], b"."].concat()), &["too many"]);
+    // A module of many tensors, many times: 82 kB that ask for six million of them.
+    let tensor = [&b"ctorch._utils\n_rebuild_tensor_v2\n("[..], &storage("0"), b"K\0))tRq\x02"].concat();
+    let (tensors, modules) = (b"h\x01h\x02".repeat(20_000), b"h\x03h\x04".repeat(300));
+    let inner =
+        [&object[..], b"}", &text("_parameters"), b"}(", &text("w"), b"q\x01", &tensor, &tensors, b"usb"];
+    let outer =
+        [&object[..], b"}", &text("_modules"), b"}(", &text("m"), b"q\x03", &inner.concat(), b"q\x04"];
+    let outer = [&outer.concat()[..], &modules, b"usb."].concat();
+    refused("many modules of many tensors", pickle(&outer), &["too many"]);
     let called = [&object[..], b"}", &text("f"), b"cos\nsystem\n", &text("true"), b"\x85Rsb."].concat();
     refused("a module that calls", pickle(&called), &["os.system", "could run code"]);
 }

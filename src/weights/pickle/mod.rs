@@ -18,8 +18,9 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_NAME: usize = 128;
 const MAX_SIDES: usize = 8;
 
-/// Most modules of a pickled model: some ten times those of the largest network here. Modules may be in several others.
-const MAX_MODULES: usize = 4096;
+/// Most entries of all modules of a pickled model, tensors, modules and others: some ten times those of the largest
+/// network here. A module may be in several others, and counts each time, as do its tensors, which are copied.
+const MAX_ENTRIES: usize = 1 << 17;
 
 /// First pickle of a file from before PyTorch 1.6: its magic number.
 pub(super) const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";

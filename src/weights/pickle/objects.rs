@@ -1,7 +1,7 @@
 //! The few objects that tensors are made of.
 
 use super::machine::{Id, Machine, Value};
-use super::{MAX_MODULES, MAX_NAME, MAX_SIDES, Storage, Tensor, refuse};
+use super::{MAX_ENTRIES, MAX_NAME, MAX_SIDES, Storage, Tensor, refuse};
 use crate::error::{Error, Result, short};
 
 impl Machine<'_> {
@@ -97,8 +97,8 @@ impl Machine<'_> {
 
     /// The tensors of a module and of all modules in it, by their paths.
     pub fn module(&self, root: Id) -> Result<Vec<(String, Tensor)>> {
-        let (mut found, mut visits) = (Vec::new(), 0);
-        self.walk(root, "", &mut found, &mut visits)?;
+        let (mut found, mut left) = (Vec::new(), MAX_ENTRIES);
+        self.walk(root, "", &mut found, &mut left)?;
         Ok(found)
     }
 
@@ -107,24 +107,26 @@ impl Machine<'_> {
         module: Id,
         path: &str,
         found: &mut Vec<(String, Tensor)>,
-        visits: &mut usize,
+        left: &mut usize,
     ) -> Result<()> {
-        *visits += 1;
-        if *visits > MAX_MODULES || path.len() > MAX_NAME {
-            return Err(refuse("holds a module that is in itself, or too many of them"));
+        let endless = || refuse("holds a module that is in itself, or too many of them");
+        if path.len() > MAX_NAME {
+            return Err(endless());
         }
         let Value::Object(Some(state)) = self.values[module] else { return Ok(()) };
         let Value::Dict(state) = &self.values[state] else { return Err(self.damaged()) };
+        *left = left.checked_sub(state.len()).ok_or_else(endless)?;
         for &(key, value) in state {
             let (Value::Text(kind), Value::Dict(parts)) = (&self.values[key], &self.values[value]) else {
                 continue;
             };
+            *left = left.checked_sub(parts.len()).ok_or_else(endless)?;
             for &(name, part) in parts {
                 let Value::Text(name) = &self.values[name] else { continue };
                 let name = format!("{path}{}", short(name));
                 match (kind.as_str(), &self.values[part]) {
                     ("_parameters" | "_buffers", Value::Tensor(tensor)) => found.push((name, tensor.clone())),
-                    ("_modules", Value::Object(_)) => self.walk(part, &format!("{name}."), found, visits)?,
+                    ("_modules", Value::Object(_)) => self.walk(part, &format!("{name}."), found, left)?,
                     _ => {}
                 }
             }
