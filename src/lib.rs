@@ -1,8 +1,8 @@
 //! Xception, defined once in Burn: image classification in the browser and on the command line.
 //!
-//! Read [`model::config`] first: it is the paper. Every pixel is resized, cropped and normalised in
-//! [`preprocess`], for every caller. [`weights`] turns published files into networks, [`backend`]
-//! chooses where they run and says why, and [`classify`] puts the three together.
+//! Read [`model::config`] first: it is the paper, and [`model::plan`] writes it down layer by layer. Every pixel is
+//! resized, cropped and normalised in [`preprocess`], for every caller. [`weights`] turns published files into
+//! networks, [`backend`] chooses where they run and says why, and [`classify`] puts the three together.
 //!
 //! ```no_run
 //! use xception_web::backend::BackendRequest;
@@ -35,6 +35,8 @@
 //! | head | what makes logits of features |
 //! | logits, scores | a number per class before softmax or sigmoids, and after them |
 //! | dialect | whose arithmetic: Keras's or timm's padding of pools and epsilon |
+//! | plan | every layer of a network with its place, of which modules, packed kernels, files' names and costs are made |
+//! | place, part | where a layer stands, and which of its tensors is meant: a tensor's name in this code |
 //! | panel | weights in the order in which a kernel reads them |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
