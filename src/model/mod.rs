@@ -9,6 +9,7 @@ pub mod conv_norm;
 mod cost;
 pub mod place;
 pub mod plan;
+mod presets;
 pub mod separable;
 pub mod xception;
 
