@@ -311,7 +311,7 @@ pub fn points<M: Size, N: Size>(
             for row in 0..tile.rows {
                 let pixel = first + row;
                 // Of a tile that units share, each finishes its own rows.
-                if pixel < pixels && (row % tile.splits) as usize == split {
+                if pixel < pixels && row % tile.splits == split {
                     let at = pixel * columns + channel;
                     let sum = sums.index(comptime!(row * tile.columns + j)).read();
                     let sum = worth::<N>(sum, &steps, channel) + shift;
