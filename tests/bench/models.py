@@ -3,8 +3,9 @@
 
     python tests/bench/models.py DIR
 
-Writes to DIR: `xception.onnx`, `xception-int8.onnx` (dynamic quantisation), `xception.tflite`, `tfjs/` (a
-graph model), `input.nchw` and `input.nhwc` (f32), and `logits` as native onnxruntime computes them.
+Writes to DIR: `xception.onnx`, `xception-int8.onnx` (dynamic quantisation), `xception.tflite`, `xception-int8.tflite`
+(static quantisation, f32 in and out), `tfjs/` (a graph model), `input.nchw` and `input.nhwc` (f32), and `logits` as
+native onnxruntime computes them.
 
 Every format gets what its own converter would give a user: batch norms folded into the convolutions, and,
 where the format has them, fused bias and ReLU.
@@ -153,7 +154,7 @@ class Onnx:
         return self.add_node("Flatten", [self.add_node("GlobalAveragePool", [x], 1)], 1)
 
     def head(self, x, kernel, bias):
-        self.add_node("Gemm", [x, self.constant(kernel), self.constant(bias)], 1, name="logits")
+        return self.add_node("Gemm", [x, self.constant(kernel), self.constant(bias)], 1, name="logits")
 
     def save(self, path):
         info = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
@@ -170,21 +171,28 @@ class Onnx:
 class TfLite:
     """Tensors are indices into `self.tensors`, whose entries are (shape, element type, bytes)."""
 
+    KIND = tflite.TensorType.FLOAT32
+    VERSIONS = {}
+
     def __init__(self):
         self.tensors, self.operators, self.kinds = [], [], []
+        # (scales, zero points, dimension of the scales) of tensors in integers.
+        self.steps = {}
 
     def tensor(self, shape, values=None, kind=tflite.TensorType.FLOAT32):
         self.tensors.append((shape, kind, b"" if values is None else np.ascontiguousarray(values).tobytes()))
         return len(self.tensors) - 1
 
-    def constant(self, values):
-        return self.tensor(values.shape, values)
+    def kernel(self, x, kernel, bias, dimension):
+        """A kernel for `x`, whose output channels are this dimension, and its bias."""
+        return [self.tensor(values.shape, values) for values in (kernel, bias)]
 
-    def operator(self, kind, inputs, shape, options=None, **fields):
+    def operator(self, kind, inputs, shape, options=None, *, to=None, **fields):
         code = getattr(tflite.BuiltinOperator, kind)
         self.kinds += [] if code in self.kinds else [code]
-        self.operators.append((self.kinds.index(code), inputs, self.tensor(shape), options, fields))
-        return len(self.tensors) - 1
+        y = self.tensor(shape, kind=self.KIND if to is None else to)
+        self.operators.append((self.kinds.index(code), inputs, y, options, fields))
+        return y
 
     def shape(self, x):
         return self.tensors[x][0]
@@ -194,14 +202,14 @@ class TfLite:
 
     def conv(self, x, kernel, bias, stride, padding, relu):
         out = side(self.shape(x)[1], kernel.shape[-1], stride, padding)
-        inputs = [x, self.constant(kernel.transpose(0, 2, 3, 1)), self.constant(bias)]
+        inputs = [x, *self.kernel(x, kernel.transpose(0, 2, 3, 1), bias, 0)]
         fields = dict(Padding=getattr(tflite.Padding, padding), FusedActivationFunction=int(relu))
         fields |= dict(StrideW=stride, StrideH=stride, DilationWFactor=1, DilationHFactor=1)
         return self.operator("CONV_2D", inputs, [1, out, out, len(kernel)], "Conv2DOptions", **fields)
 
     def depthwise(self, x, kernel):
         bias = np.zeros(len(kernel), np.float32)
-        inputs = [x, self.constant(kernel.transpose(1, 2, 3, 0)), self.constant(bias)]
+        inputs = [x, *self.kernel(x, kernel.transpose(1, 2, 3, 0), bias, 3)]
         fields = dict(StrideW=1, StrideH=1, DepthMultiplier=1, DilationWFactor=1, DilationHFactor=1)
         options = "DepthwiseConv2DOptions"
         return self.operator("DEPTHWISE_CONV_2D", inputs, self.shape(x), options, Padding=0, **fields)
@@ -223,8 +231,8 @@ class TfLite:
         return self.operator("MEAN", [x, axes], [1, self.shape(x)[3]], "ReducerOptions", KeepDims=False)
 
     def head(self, x, kernel, bias):
-        inputs = [x, self.constant(kernel.T), self.constant(bias)]
-        self.operator("FULLY_CONNECTED", inputs, [1, CLASSES], "FullyConnectedOptions")
+        inputs = [x, *self.kernel(x, kernel.T, bias, 0)]
+        return self.operator("FULLY_CONNECTED", inputs, [1, CLASSES], "FullyConnectedOptions")
 
     def save(self, path):
         to = flatbuffers.Builder(100 << 20)
@@ -237,6 +245,16 @@ class TfLite:
 
         def integers(values):
             return to.CreateNumpyVector(np.array(values, np.int32))
+
+        def quantization(tensor):
+            if tensor not in self.steps:
+                return {}
+            scales, zeros, dimension = self.steps[tensor]
+            vectors = dict(
+                Scale=to.CreateNumpyVector(np.array(scales, np.float32)),
+                ZeroPoint=to.CreateNumpyVector(np.array(zeros, np.int64)),
+            )
+            return dict(Quantization=table("QuantizationParameters", QuantizedDimension=dimension, **vectors))
 
         def tables(offsets):
             to.StartVector(4, len(offsets), 4)
@@ -252,11 +270,12 @@ class TfLite:
             return table("Buffer", Data=to.EndVector())
 
         buffers, tensors, operators = [table("Buffer")], [], []
-        for shape, kind, data in self.tensors:
+        for at, (shape, kind, data) in enumerate(self.tensors):
             if data:
                 buffers.append(buffer(data))
             place = len(buffers) - 1 if data else 0
-            tensors.append(table("Tensor", Shape=integers(shape), Type=kind, Buffer=place))
+            more = quantization(at)
+            tensors.append(table("Tensor", Shape=integers(shape), Type=kind, Buffer=place, **more))
         for code, inputs, output, options, fields in self.operators:
             ends = dict(Inputs=integers(inputs), Outputs=integers([output]))
             if options:
@@ -264,7 +283,13 @@ class TfLite:
                 ends |= dict(BuiltinOptionsType=kind, BuiltinOptions=table(options, **fields))
             operators.append(table("Operator", OpcodeIndex=code, **ends))
         codes = [
-            table("OperatorCode", DeprecatedBuiltinCode=code, BuiltinCode=code, Version=1) for code in self.kinds
+            table(
+                "OperatorCode",
+                DeprecatedBuiltinCode=min(code, 127),
+                BuiltinCode=code,
+                Version=self.VERSIONS.get(code, 1),
+            )
+            for code in self.kinds
         ]
         graph = dict(Tensors=tables(tensors), Operators=tables(operators))
         ends = dict(Inputs=integers([0]), Outputs=integers([len(self.tensors) - 1]))
@@ -272,6 +297,83 @@ class TfLite:
         parts = dict(OperatorCodes=tables(codes), Subgraphs=tables([graph]), Buffers=tables(buffers))
         to.Finish(table("Model", Version=3, **parts), b"TFL3")
         path.write_bytes(to.Output())
+
+
+class TfLiteInt8(TfLite):
+    """In int8 as TensorFlow's converter makes it from representative pictures, f32 outside: weights by output channel
+    and around zero, activations between the `ranges` of what each of `walk`'s calls gives."""
+
+    KIND = tflite.TensorType.INT8
+    # The first ones that take int8.
+    VERSIONS = {
+        tflite.BuiltinOperator.ADD: 2,
+        tflite.BuiltinOperator.CONV_2D: 3,
+        tflite.BuiltinOperator.DEPTHWISE_CONV_2D: 3,
+        tflite.BuiltinOperator.DEQUANTIZE: 2,
+        tflite.BuiltinOperator.FULLY_CONNECTED: 4,
+        tflite.BuiltinOperator.MAX_POOL_2D: 2,
+        tflite.BuiltinOperator.MEAN: 2,
+        tflite.BuiltinOperator.RELU: 2,
+    }
+
+    def __init__(self, ranges):
+        super().__init__()
+        self.ranges = iter(ranges)
+
+    def operator(self, kind, inputs, *more, **fields):
+        y = super().operator(kind, inputs, *more, **fields)
+        low, high = next(self.ranges)
+        step = (max(high, 0) - min(low, 0)) / 255
+        self.steps[y] = [step], [round(-128 - min(low, 0) / step)], 0
+        if kind == "MAX_POOL_2D":  # It moves bytes.
+            self.steps[y] = self.steps[inputs[0]]
+        return y
+
+    def input(self):
+        shape = [1, SIZE, SIZE, 3]
+        return self.operator("QUANTIZE", [self.tensor(shape)], shape)
+
+    def kernel(self, x, kernel, bias, dimension):
+        others = tuple(i for i in range(kernel.ndim) if i != dimension)
+        steps = np.abs(kernel).max(others) / 127
+        by_channel = np.expand_dims(steps, others)
+        values = self.tensor(kernel.shape, np.round(kernel / by_channel).astype(np.int8), self.KIND)
+        self.steps[values] = steps, [0] * len(steps), dimension
+        sums = steps * self.steps[x][0][0]
+        bias = self.tensor(bias.shape, np.round(bias / sums).astype(np.int32), tflite.TensorType.INT32)
+        self.steps[bias] = sums, [0] * len(sums), 0
+        return [values, bias]
+
+    def head(self, x, kernel, bias):
+        y = super().head(x, kernel, bias)
+        TfLite.operator(self, "DEQUANTIZE", [y], [1, CLASSES], to=tflite.TensorType.FLOAT32)
+
+
+class Named:
+    """Passes a writer's calls on, and keeps what they answer."""
+
+    def __init__(self, to):
+        self.to, self.names = to, []
+
+    def __getattr__(self, method):
+        def call(*given):
+            self.names.append(getattr(self.to, method)(*given))
+            return self.names[-1]
+
+        return call
+
+
+def ranges(weights, picture):
+    """The smallest and the largest number that each of `walk`'s calls gives for this picture."""
+    named = Named(Onnx())
+    walk(named, weights)
+    to, names = named.to, [name for name in named.names if name != "input"]
+    info = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    ends = [info("input", picture.shape)], [info(name, None) for name in names]
+    graph = helper.make_graph(to.nodes, "ranges", *ends, to.constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    found = native(model.SerializeToString()).run(names, {"input": picture})
+    return [(values.min(), values.max()) for values in [picture, *found]]
 
 
 # ------------------------------------------------------------------ TensorFlow.js
@@ -363,21 +465,27 @@ class TfJs:
         (folder / "weights.bin").write_bytes(b"".join(self.data))
 
 
+def native(model):
+    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+
 def main(folder):
     weights = Weights(folder / "xception.safetensors")
-    for writer, name in ((Onnx(), "xception.onnx"), (TfLite(), "xception.tflite"), (TfJs(), "tfjs")):
-        walk(writer, weights)
-        writer.save(folder / name)
-    quantised = folder / "xception-int8.onnx"
-    quantize_dynamic(folder / "xception.onnx", quantised, weight_type=QuantType.QUInt8)
-
     rgba = np.fromfile(folder / "xception.rgba", np.uint8).reshape(SIZE, SIZE, 4)
     picture = rgba[None, :, :, :3].astype(np.float32) / np.float32(127.5) - np.float32(1)
     picture.tofile(folder / "input.nhwc")
     picture = np.ascontiguousarray(picture.transpose(0, 3, 1, 2))
     picture.tofile(folder / "input.nchw")
-    session = onnxruntime.InferenceSession(folder / "xception.onnx", providers=["CPUExecutionProvider"])
-    (logits,) = session.run(None, {"input": picture})
+
+    int8 = TfLiteInt8(ranges(weights, picture))
+    writers = [(Onnx(), "xception.onnx"), (TfLite(), "xception.tflite"), (int8, "xception-int8.tflite")]
+    for writer, name in (*writers, (TfJs(), "tfjs")):
+        walk(writer, weights)
+        writer.save(folder / name)
+    quantised = folder / "xception-int8.onnx"
+    quantize_dynamic(folder / "xception.onnx", quantised, weight_type=QuantType.QUInt8)
+
+    (logits,) = native(folder / "xception.onnx").run(None, {"input": picture})
     assert np.isfinite(logits).all() and logits.std() > 0.3, "the weights do not make a network"
     logits.tofile(folder / "logits")
 

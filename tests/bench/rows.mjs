@@ -37,6 +37,7 @@ export const ROWS = [
   }),
   browser('litert-1t', 'litert', 1),
   browser('litert-2t', 'litert', 2),
+  browser('litert-int8-1t', 'litert', 1, { dtype: 'int8', model: 'xception-int8.tflite' }),
   browser('ort-1t', 'ort', 1),
   browser('ort-2t', 'ort', 2),
   browser('ort-int8-1t', 'ort', 1, { dtype: 'int8', model: 'xception-int8.onnx' }),
