@@ -30,13 +30,13 @@ const BUDGETS = {
   'worker.js': 25.1,
   'thread.js': 4.9,
   'inline.js': 25.1,
-  'wasm/cpu_bg.wasm': 207,
+  'wasm/cpu_bg.wasm': 205,
   'wasm/relaxed_bg.wasm': 207,
   'wasm/threads_bg.wasm': 211,
   'wasm/threads-simd128_bg.wasm': 211,
   'wasm/keras_bg.wasm': 240,
   'wasm/teach_bg.wasm': 265,
-  'wasm/ndarray_bg.wasm': 339,
+  'wasm/ndarray_bg.wasm': 331,
   'wasm/webgpu_bg.wasm': 1250,
 };
 
