@@ -103,8 +103,10 @@ async function sourceOf(model: Source['model'], signal: AbortSignal): Promise<So
   // TensorFlow.js has its weights in other files.
   if (!url || !String(model).startsWith('hf:') || url.endsWith('.json')) return { model };
   status.textContent = 'Downloading the model once more …';
-  const response = await fetch(url, { signal });
-  if (!response.ok) throw new Error(`The server answered ${response.status} for ${url}.`);
+  const response = await fetch(url, { signal }).catch(() => undefined);
+  signal.throwIfAborted();
+  // Each asks for itself then, and tells why it cannot.
+  if (!response?.ok) return { model };
   // How large its pictures are, a file beside it may have said.
   return { model: await response.blob(), size: info.model.inputSize };
 }
