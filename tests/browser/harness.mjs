@@ -180,3 +180,11 @@ export async function render(page, svg, { width, height, as = 'png' }) {
   );
   return Buffer.from(base64, 'base64');
 }
+
+/** What a button downloads. */
+export async function downloaded(page, button) {
+  const coming = page.waitForEvent('download');
+  await button.click();
+  const file = await coming;
+  return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+}
