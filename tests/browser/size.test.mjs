@@ -31,13 +31,13 @@ const BUDGETS = {
   'thread.js': 4.9,
   'inline.js': 25.1,
   'wasm/cpu_bg.wasm': 205,
-  'wasm/relaxed_bg.wasm': 207,
-  'wasm/threads_bg.wasm': 211,
-  'wasm/threads-simd128_bg.wasm': 211,
+  'wasm/relaxed_bg.wasm': 205,
+  'wasm/threads_bg.wasm': 209,
+  'wasm/threads-simd128_bg.wasm': 210,
   'wasm/keras_bg.wasm': 240,
-  'wasm/teach_bg.wasm': 265,
+  'wasm/teach_bg.wasm': 262,
   'wasm/ndarray_bg.wasm': 331,
-  'wasm/webgpu_bg.wasm': 1250,
+  'wasm/webgpu_bg.wasm': 1240,
 };
 
 /** Bundled models are stored as they are sent: half-precision numbers hardly compress. */
