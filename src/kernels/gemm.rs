@@ -56,7 +56,25 @@ pub(super) unsafe fn tile_q8<L: Lanes, const R: usize, const V: usize>(
     // SAFETY: the caller's promise is this one.
     let zeros = unsafe { L::zeros() };
     let mut sums = [[zeros; V]; R];
-    for _ in 0..steps {
+    // Half a step at a time takes half the registers, of which engines have too few; that there are two to a step is
+    // hidden from the compiler, which would put both into one turn again.
+    let halves = if L::WORDS { std::hint::black_box(2 * steps) } else { 0 };
+    for _ in 0..halves {
+        // SAFETY: the caller's promise; each of the turns reads the next four times R and V · N numbers of the promised
+        // ones.
+        unsafe {
+            let w: [_; V] = std::array::from_fn(|v| L::quads(weights.add(4 * v * L::N)));
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let x = L::quad(pixels.add(4 * r));
+                for (sum, &w) in sums.iter_mut().zip(&w) {
+                    *sum = L::dot_words(x, w, *sum);
+                }
+            }
+            pixels = pixels.add(4 * R);
+            weights = weights.add(4 * V * L::N);
+        }
+    }
+    for _ in 0..if L::WORDS { 0 } else { steps } {
         // SAFETY: the caller's promise; each of the turns reads the next STEP times R and V · N numbers of the promised ones.
         unsafe {
             let mut w = [[zeros; 2]; V];

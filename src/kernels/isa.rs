@@ -99,6 +99,13 @@ fn avx2(conv: &Conv<'_>, first: usize, result: &mut [MaybeUninit<f32>]) {
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[cfg_attr(feature = "relaxed-simd", target_feature(enable = "relaxed-simd"))]
 fn simd128(conv: &Conv<'_>, first: usize, result: &mut [MaybeUninit<f32>]) {
+    use super::lanes_wasm::Simd128;
     // SAFETY: an engine without these instructions does not compile the module that holds them.
-    unsafe { generic::<super::lanes_wasm::Simd128, 4, 2>(conv, first, result) };
+    unsafe {
+        #[cfg(feature = "relaxed-simd")]
+        if matches!(conv.weights, super::pack::Weights::Q8 { .. }) && super::dots::in_words() {
+            return generic::<Simd128<true>, 4, 2>(conv, first, result);
+        }
+        generic::<Simd128<false>, 4, 2>(conv, first, result);
+    }
 }

@@ -26,6 +26,8 @@ pub trait Lanes: Copy {
     const N: usize;
     /// As many i32.
     type Ints: Copy;
+    /// Whether four products are summed up at once, with nothing between: [`Lanes::dot`] need not see eight.
+    const WORDS: bool = false;
 
     /// All lanes `x`.
     unsafe fn splat(x: f32) -> Self;
@@ -65,6 +67,15 @@ pub trait Lanes: Copy {
     /// `w[0]`, which have signs, and likewise of `x[1]` and `w[1]`. The products of both first halves must
     /// fit together into an i16, and those of both second halves: [`super::pack_q8`] sees to it.
     unsafe fn dot(x: [Self::Ints; 2], w: [Self::Ints; 2], sum: Self::Ints) -> Self::Ints;
+    /// Half of [`Lanes::dot`], where [`Lanes::WORDS`] says so.
+    #[inline(always)]
+    unsafe fn dot_words(x: Self::Ints, w: Self::Ints, sum: Self::Ints) -> Self::Ints {
+        // SAFETY: the caller's promise is this one.
+        unsafe {
+            let zeros = Self::zeros();
+            Self::dot([x, zeros], [w, zeros], sum)
+        }
+    }
     /// Rounded to the nearest f32.
     unsafe fn from_ints(ints: Self::Ints) -> Self;
     /// Writes numbers from 0 to 127, rounded to the nearest whole one, ties to even. Of others, NaN among

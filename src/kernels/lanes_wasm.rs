@@ -4,13 +4,15 @@ use std::arch::wasm32::*;
 
 use super::lanes::{Lanes, ROUNDER, weave_from};
 
-/// Four numbers.
+/// Four numbers. In builds with relaxed SIMD their bytes are multiplied and summed up by one instruction (`WORDS`) or
+/// by several, which [`super::dots`] chooses between.
 #[derive(Clone, Copy)]
-pub struct Simd128(v128);
+pub struct Simd128<const WORDS: bool>(v128);
 
-impl Lanes for Simd128 {
+impl<const WORDS: bool> Lanes for Simd128<WORDS> {
     const N: usize = 4;
     type Ints = v128;
+    const WORDS: bool = WORDS;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
@@ -80,6 +82,12 @@ impl Lanes for Simd128 {
     unsafe fn dot(x: [v128; 2], w: [v128; 2], sum: v128) -> v128 {
         let products = |i: usize| i16x8_relaxed_dot_i8x16_i7x16(w[i], x[i]);
         i32x4_add(sum, i32x4_extadd_pairwise_i16x8(i16x8_add(products(0), products(1))))
+    }
+
+    #[cfg(feature = "relaxed-simd")]
+    #[inline(always)]
+    unsafe fn dot_words(x: v128, w: v128, sum: v128) -> v128 {
+        i32x4_relaxed_dot_i8x16_i7x16_add(w, x, sum)
     }
 
     /// Even and odd bytes on their own, as i16.

@@ -13,6 +13,8 @@
 mod block;
 mod conv;
 mod depthwise;
+#[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+mod dots;
 #[cfg(test)]
 mod exact;
 mod gemm;
@@ -37,6 +39,8 @@ mod warm;
 mod wide;
 
 pub use conv::{Conv, Residual, conv};
+#[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+pub use dots::set_in_words;
 pub use isa::name as isa;
 pub use pack::{PackedQ8, STEP, Weights, pack, pack_q8, packed_len};
 pub use pool::{MaxPool, max_pool, mean};

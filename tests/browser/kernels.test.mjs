@@ -18,6 +18,7 @@ const RELAXED = {
   'relaxed-simd': [
     'f32x4.relaxed_madd',
     'i16x8.relaxed_dot_i8x16_i7x16_s',
+    'i32x4.relaxed_dot_i8x16_i7x16_add_s',
     'i32x4.relaxed_laneselect',
   ],
 };
