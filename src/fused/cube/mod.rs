@@ -2,6 +2,7 @@
 //! packed weights.
 
 mod kernels;
+mod product;
 mod record;
 mod tile;
 
@@ -184,7 +185,7 @@ fn points(
     // SAFETY: a unit writes its own pixels and channels, as far as there are any; all that it reads of `x`, the
     // residual and the max-pool's input belongs to pixels that there are, and weights to panels that there are.
     unsafe {
-        kernels::points::launch_unchecked(
+        product::points::launch_unchecked(
             &y.tensor.client,
             cubes,
             dim,
@@ -241,7 +242,7 @@ fn windows(
     let (cubes, dim) = groups(&x, pixels, outputs / lanes, tile);
     // SAFETY: as in `points`; windows are cut to the picture before they are read.
     unsafe {
-        kernels::windows::launch_unchecked(
+        product::windows::launch_unchecked(
             &y.tensor.client,
             cubes,
             dim,

@@ -77,7 +77,7 @@ const SOFTWARE_TILE: Tile = Tile::new(12, 4, 1);
 /// the network's beginning, could win back.
 const SOFTWARE_WINDOWS: Tile = Tile::new(12, 1, 1);
 /// A GPU waits for its memory unless much is asked for at once, and has units to spare: on an NVIDIA H200 the paper's
-/// network takes 2.1 ms by this tile, 4.8 if no tile is shared and 9.7 if nothing is read ahead either.
+/// network takes 2.1 ms by this tile, 4.8 if no tile is shared and 9.0 if nothing is read ahead either.
 const HARDWARE_TILE: Tile = Tile::new(8, 1, 4).shared(4, 4, 128);
 /// Of single channels, where they do not divide by four: right, and rarely met.
 const NARROW_TILE: Tile = Tile::new(4, 4, 1);
