@@ -2,7 +2,7 @@
 #![cfg(feature = "cpu")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "common/noise.rs"]
+#[path = "bench/noise.rs"]
 mod noise;
 #[cfg(feature = "ndarray")]
 #[path = "kernels/plain.rs"]
@@ -16,7 +16,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use noise::noise;
 use xception_web::fused::{Fused, Precision};
-use xception_web::kernels::{self, Act, Conv, PANEL, Rows, Weights};
+use xception_web::kernels::{self, Act, Conv, PANEL, Rows, Weights, Windows};
 use xception_web::model::{Dialect, TensorId, XceptionConfig};
 
 /// Some twenty layers of such sums, one after the other, relative to the largest logit.
@@ -215,8 +215,8 @@ fn rounded_once() -> f32 {
         input: &[x],
         shape: [1; 4],
         lead: Act::None,
-        rows: Rows::Points { stride: 1 },
-        output: [1; 2],
+        windows: Windows { stride: 1, before: [0; 2], output: [1; 2] },
+        rows: Rows::Points,
         weights: Weights::F32(&kernels::pack(&[x], 1, 1)),
         bias: &[-1.0 - 2f32.powi(-11)],
         residual: None,

@@ -4,28 +4,20 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, ExtensionType};
 
 use crate::kernels::Act;
+use crate::model::Window;
 
 /// What a convolution is besides its tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
-    /// Distance between windows in both directions.
-    pub stride: usize,
-    /// Zeros on every side of a 3×3 window; none around a 1×1.
-    pub padding: usize,
+    /// What each output pixel sees.
+    pub window: Window,
     /// What stands before it.
     pub lead: Act,
     /// What stands after it, and after the residual.
     pub act: Act,
 }
 
-impl Geometry {
-    /// H' or W'.
-    pub(super) fn output(&self, size: usize, kernel: usize) -> usize {
-        (size + 2 * self.padding - kernel) / self.stride + 1
-    }
-}
-
-/// What each output pixel sees.
+/// How a row of the product is made of what an output pixel sees; see [`crate::kernels::Rows`].
 #[derive(Clone, Debug, ExtensionType)]
 pub enum RowsInput<B: Backend> {
     /// The pixel: a 1×1 convolution.
@@ -86,7 +78,7 @@ pub enum ResidualInput<B: Backend> {
 pub struct ConvInput<B: Backend> {
     /// `[B, C, H, W]`.
     pub x: FloatTensor<B>,
-    /// What each output pixel sees.
+    /// How rows are made.
     #[extension_type]
     pub rows: RowsInput<B>,
     /// Packed `[C', K]`.
@@ -97,6 +89,6 @@ pub struct ConvInput<B: Backend> {
     /// What is added.
     #[extension_type]
     pub residual: ResidualInput<B>,
-    /// Strides, padding, activations.
+    /// Window and activations.
     pub geometry: Geometry,
 }

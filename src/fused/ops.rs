@@ -17,7 +17,7 @@ use burn::tensor::TensorData;
 use super::dense::Dense;
 pub use super::input::{ConvInput, Geometry, ResidualInput, RowsInput, WeightsInput};
 use super::reference;
-use crate::kernels::{self, Conv, MaxPool, Residual, Rows, Weights};
+use crate::kernels::{self, Conv, MaxPool, Residual, Rows, Weights, Windows};
 
 /// The operations. The default bodies are the plain reference.
 #[backend_extension(Flex, Cube: cfg(feature = "webgpu"), NdArray: cfg(feature = "ndarray"))]
@@ -87,18 +87,19 @@ impl FusedOps for Flex {
         let ConvInput { x, rows, weights, bias, residual, geometry } = input;
         let (x, bias) = (Dense::channels_last(x), Dense::of(bias));
         let shape @ [b, h, w, _] = x.dims();
-        let (stride, before) = (geometry.stride, [geometry.padding; 2]);
+        let Geometry { window, lead, act } = geometry;
+        let output @ [out_h, out_w] = [h, w].map(|size| window.output(size));
+        let windows = Windows { stride: window.stride, before: [window.padding; 2], output };
         let depthwise = match &rows {
             RowsInput::Depthwise { kernel, bias, .. } => Some([kernel, bias].map(|t| Dense::of(t.clone()))),
             _ => None,
         };
-        let (rows, side) = match (&rows, &depthwise) {
+        let rows = match (&rows, &depthwise) {
             (RowsInput::Depthwise { between, .. }, Some([kernel, bias])) => {
-                let (kernel, bias) = (kernel.slice(), bias.slice());
-                (Rows::Depthwise { kernel, bias, stride, before, between: *between }, 3)
+                Rows::Depthwise { kernel: kernel.slice(), bias: bias.slice(), between: *between }
             }
-            (RowsInput::Windows, _) => (Rows::Windows { stride, before }, 3),
-            _ => (Rows::Points { stride }, 1),
+            (RowsInput::Windows, _) => Rows::Windows,
+            _ => Rows::Points,
         };
         let weights = DenseWeights::of(weights);
         let weights = weights.view();
@@ -112,23 +113,16 @@ impl FusedOps for Flex {
         let residual = residual
             .as_ref()
             .map(|residual| Residual { values: residual.slice(), scale: scale.as_ref().map(Dense::slice) });
-        let output @ [out_h, out_w] = [h, w].map(|size| geometry.output(size, side));
-        let Geometry { lead, act, .. } = geometry;
         let bias = bias.slice();
-        let conv = Conv { input: x.slice(), shape, lead, rows, output, weights, bias, residual, act };
+        let conv = Conv { input: x.slice(), shape, lead, windows, rows, weights, bias, residual, act };
         channels_first(kernels::conv(&conv), [b, out_h, out_w, bias.len()])
     }
 
     fn pool_sum(x: FloatTensor<Self>, bridge: FloatTensor<Self>, before: [usize; 2]) -> FloatTensor<Self> {
         let (x, bridge) = (Dense::channels_last(x), Dense::channels_last(bridge));
         let shape @ [_, out_h, out_w, _] = bridge.dims();
-        let pool = MaxPool {
-            input: x.slice(),
-            shape: x.dims(),
-            output: [out_h, out_w],
-            before,
-            bridge: bridge.slice(),
-        };
+        let windows = Windows { stride: 2, before, output: [out_h, out_w] };
+        let pool = MaxPool { input: x.slice(), shape: x.dims(), windows, bridge: bridge.slice() };
         channels_first(kernels::max_pool(&pool), shape)
     }
 

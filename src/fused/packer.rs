@@ -10,6 +10,7 @@ use super::input::Geometry;
 use super::layers::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows, on_gpu, tensor};
 use crate::error::Result;
 use crate::kernels::{Act, PackedQ8, TAPS, pack, pack_q8};
+use crate::model::Window;
 use crate::model::block::{BlockConfig, Lead};
 use crate::model::conv_norm::ConvNormConfig;
 use crate::model::place::{BlockId, Part, Place, TensorId, Unit};
@@ -115,7 +116,8 @@ impl Packer<'_> {
         // Of windows to `[C', 3·3·C]`, as they lie in memory.
         let kernel = transposed(&(self.read)(place.part(Part::Kernel))?, 1, shape);
         let bias = (self.read)(place.part(Part::Bias))?;
-        let geometry = Geometry { stride: 1, padding: usize::from(windows), lead: Act::None, act };
+        let window = if windows { Window::square(1, 1) } else { Window::point(1) };
+        let geometry = Geometry { window, lead: Act::None, act };
         let (weights, bias) = self.pack(Linear { kernel, bias }, Precision::F32);
         let rows = if windows { Rows::Windows } else { Rows::Points };
         Ok(Conv { rows, weights, bias, geometry })
@@ -222,5 +224,5 @@ fn relu_if(condition: bool) -> Act {
 }
 
 fn geometry(conv: &ConvNormConfig, lead: Act, act: Act) -> Geometry {
-    Geometry { stride: conv.stride, padding: conv.padding, lead, act }
+    Geometry { window: conv.window, lead, act }
 }

@@ -8,10 +8,11 @@ use burn::tensor::{FloatDType, Shape, Slice};
 
 use super::input::{ConvInput, Geometry, ResidualInput, RowsInput, WeightsInput};
 use crate::kernels::{Act, PANEL, STEP};
+use crate::model::Window;
 
 pub(super) fn conv<B: Backend>(input: ConvInput<B>) -> FloatTensor<B> {
     let ConvInput { x, rows, weights, bias, residual, geometry } = input;
-    let Geometry { stride, padding, lead, act } = geometry;
+    let Geometry { window: Window { stride, padding, .. }, lead, act } = geometry;
     let channels = x.shape()[1];
     let outputs = bias.shape()[0];
     let options = |stride: usize, padding: usize, groups: usize| {

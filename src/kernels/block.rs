@@ -2,13 +2,13 @@
 
 use std::mem::MaybeUninit;
 
-use super::PANEL;
 use super::conv::Conv;
 use super::gemm::{tile_f32, tile_q8};
 use super::lanes::Lanes;
-use super::pack::{STEP, Weights};
+use super::pack::{PANEL, STEP, Weights};
+use super::picture::Picture;
 use super::quantise::{Step, quantise};
-use super::rows::{Picture, write, write_side_by_side};
+use super::rows::{write, write_side_by_side};
 use super::tiles::tiles;
 
 /// Computes the output pixels from `first` on that `result` has room for.
@@ -97,7 +97,7 @@ unsafe fn fill_rows<L: Lanes, const R: usize>(
     rows: &mut [f32],
 ) -> usize {
     let [_, h, w, c] = conv.shape;
-    let [out_h, out_w] = conv.output;
+    let [out_h, out_w] = conv.windows.output;
     let valid = left.min(R);
     let picture = |image: usize| {
         let values = &conv.input[image * h * w * c..][..h * w * c];
@@ -107,14 +107,14 @@ unsafe fn fill_rows<L: Lanes, const R: usize>(
     let [y, x] = [at / out_w, at % out_w];
     if valid == R && x + R <= out_w {
         // SAFETY: the caller's promise is this one.
-        if unsafe { write_side_by_side::<L, R>(&conv.rows, picture(image), [y, x], rows) } {
+        if unsafe { write_side_by_side::<L, R>(&conv.rows, conv.windows, picture(image), [y, x], rows) } {
             return R;
         }
     }
     for (r, row) in rows.chunks_exact_mut(rows.len() / R).take(valid).enumerate() {
         let (image, at) = ((first + r) / (out_h * out_w), (first + r) % (out_h * out_w));
         // SAFETY: the caller's promise is this one.
-        unsafe { write::<L>(&conv.rows, picture(image), [at / out_w, at % out_w], row) };
+        unsafe { write::<L>(&conv.rows, conv.windows, picture(image), [at / out_w, at % out_w], row) };
     }
     valid
 }

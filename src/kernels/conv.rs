@@ -1,15 +1,57 @@
-//! A fused convolution: what it is, and how its output is shared out.
+//! What a fused convolution is, and what must be true of it.
 
 use super::pack::{STEP, Weights, packed_len};
-use super::rows::Rows;
-use super::threads::parallel;
-use super::{Act, isa};
 
-/// Pixels per block: their rows stay in the second-level cache while all weights pass by.
-const BLOCK: usize = 48;
-/// The smallest block: whole tiles of every instruction set, 4 and 6 pixels on x86-64, 2 and 4 elsewhere, and
-/// enough of them to be worth reading all weights.
-const GRAIN: usize = if cfg!(target_arch = "x86_64") { 12 } else { 8 };
+/// Taps of a 3×3 kernel.
+pub const TAPS: usize = 9;
+
+/// What stands before or after a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Nothing.
+    None,
+    /// ReLU.
+    Relu,
+}
+
+/// Which windows of a picture are seen, one for each output pixel; of a 1×1 convolution, single pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// Distance between them in both directions.
+    pub stride: usize,
+    /// Rows and columns of padding before the first pixel.
+    pub before: [usize; 2],
+    /// H', W': how many there are. What the last ones lack of the picture is padding, too.
+    pub output: [usize; 2],
+}
+
+/// How a row of the matrix product's left side is made of a window.
+#[derive(Clone, Copy, Debug)]
+pub enum Rows<'a> {
+    /// The pixel itself: a 1×1 convolution.
+    Points,
+    /// A 3×3 convolution per channel: a separable convolution. Outside of the picture is zero.
+    Depthwise {
+        /// `[3·3, C]`.
+        kernel: &'a [f32],
+        /// `[C]`.
+        bias: &'a [f32],
+        /// What stands after it, before the matrix product.
+        between: Act,
+    },
+    /// All numbers of a 3×3 window, `[3·3, C]`: a plain convolution. Outside of the picture is zero.
+    Windows,
+}
+
+impl Rows<'_> {
+    /// Numbers in a row for an input of `channels`.
+    pub fn depth(&self, channels: usize) -> usize {
+        match self {
+            Self::Points | Self::Depthwise { .. } => channels,
+            Self::Windows => TAPS * channels,
+        }
+    }
+}
 
 /// What is added to the result before the last activation.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +72,9 @@ pub struct Conv<'a> {
     /// What stands before it.
     pub lead: Act,
     /// What each output pixel sees.
+    pub windows: Windows,
+    /// What is made of that.
     pub rows: Rows<'a>,
-    /// H', W'.
-    pub output: [usize; 2],
     /// `[C', K]`, packed.
     pub weights: Weights<'a>,
     /// `[C']`.
@@ -44,9 +86,10 @@ pub struct Conv<'a> {
 }
 
 impl Conv<'_> {
-    /// Fails loudly on shapes that do not belong together: the kernels below read without asking.
-    fn check(&self) {
+    /// Fails loudly on shapes that do not belong together: the kernels read without asking.
+    pub(super) fn check(&self) {
         let [b, h, w, c] = self.shape;
+        let Windows { stride, before, output } = self.windows;
         let (depth, outputs) = (self.rows.depth(c), self.bias.len());
         assert_eq!(self.input.len(), b * h * w * c, "the input's numbers are B·H·W·C");
         match self.weights {
@@ -57,28 +100,18 @@ impl Conv<'_> {
             }
         }
         if let Rows::Depthwise { kernel, bias, .. } = self.rows {
-            assert_eq!(kernel.len(), super::TAPS * c, "nine taps per channel");
+            assert_eq!(kernel.len(), TAPS * c, "nine taps per channel");
             assert_eq!(bias.len(), c, "one bias per channel");
         }
-        if let Rows::Points { stride } = self.rows {
+        if let Rows::Points = self.rows {
+            assert_eq!(before, [0; 2], "no window of one pixel is padded");
             let reach = |size: usize, output: usize| output == 0 || (output - 1) * stride < size;
-            assert!(reach(h, self.output[0]) && reach(w, self.output[1]), "every output pixel has an input");
+            assert!(reach(h, output[0]) && reach(w, output[1]), "every output pixel has an input");
         }
-        let len = b * self.output[0] * self.output[1] * outputs;
+        let len = b * output[0] * output[1] * outputs;
         if let Some(Residual { values, scale }) = self.residual {
             assert_eq!(values.len(), len, "a residual is as large as the output");
             assert!(scale.is_none_or(|scale| scale.len() == outputs), "one factor per channel");
         }
-    }
-}
-
-/// Runs it; the result is `[B, H', W', C']`.
-pub fn conv(conv: &Conv<'_>) -> Vec<f32> {
-    conv.check();
-    let pixels = conv.shape[0] * conv.output[0] * conv.output[1];
-    let outputs = conv.bias.len();
-    // SAFETY: a block writes all outputs of its pixels.
-    unsafe {
-        parallel(pixels, outputs, GRAIN..BLOCK, |first, result: &mut [_]| isa::block(conv, first, result))
     }
 }

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::lanes::Lanes;
-use super::rows::{Picture, relu};
+use super::picture::{Picture, relu};
 
 /// What the windows of some output pixels side by side see of a picture.
-pub(super) struct Windows {
+pub(super) struct Band {
     /// The three lines of pixels, but for those outside.
     pub lines: [Option<usize>; 3],
     /// Of the columns that all windows span, counted from the first, those inside.
@@ -25,11 +25,11 @@ pub(super) unsafe fn side_by_side<L: Lanes, const R: usize, const RELU: bool>(
     picture: Picture<'_>,
     kernel: &[f32],
     bias: &[f32],
-    windows: &Windows,
+    band: &Band,
     rows: &mut [f32],
 ) {
     let [_, w, c] = picture.shape;
-    let Windows { lines, columns, first } = windows;
+    let Band { lines, columns, first } = band;
     let mut taps = [(0, 0); 3];
     let mut count = 0;
     for (line, y) in lines.iter().enumerate() {

@@ -1,22 +1,21 @@
 //! In int8, every instruction set gives the same whole numbers: the portable one's, which are those of plain
 //! loops.
 
-#[path = "../../tests/common/noise.rs"]
-mod noise;
-
-use noise::noise;
-
-use super::PANEL;
 use super::gemm::tile_q8;
 #[cfg(target_arch = "x86_64")]
 use super::isa::Isa;
 use super::lanes::{Lanes, Portable};
-use super::pack::{STEP, pack_q8};
+use super::pack::{PANEL, STEP, pack_q8};
 use super::quantise::{Step, quantise};
 
 const R: usize = 4;
 /// Depths below, at and above whole vectors and steps.
 const DEPTHS: [usize; 7] = [1, 3, 8, 17, 32, 61, 728];
+
+/// Numbers between -1 and 1 that repeat late.
+fn noise(count: usize, seed: u32) -> Vec<f32> {
+    (0..count as u32).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0).collect()
+}
 
 /// Quantised pixels, what their steps are, and the sums of one tile.
 type Found = (Vec<u8>, Vec<[u32; 2]>, Vec<f32>);

@@ -65,7 +65,7 @@ pub(super) fn block(conv: &Conv<'_>, first: usize, result: &mut [MaybeUninit<f32
     match Isa::detect() {
         // SAFETY: any processor has what `Portable` takes.
         #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-        Isa::Portable => unsafe { generic::<Portable, 2, { super::PANEL / 4 }>(conv, first, result) },
+        Isa::Portable => unsafe { generic::<Portable, 2, { super::pack::PANEL / 4 }>(conv, first, result) },
         // SAFETY: the processor has both features.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { avx2(conv, first, result) },

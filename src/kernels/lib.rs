@@ -27,45 +27,29 @@ mod lanes_x86;
 mod pack;
 #[cfg(feature = "train")]
 pub mod panels;
-#[cfg(all(feature = "train", target_arch = "x86_64"))]
-mod panels_avx512;
+mod picture;
 mod pool;
 mod quantise;
 mod rows;
+mod run;
 mod threads;
 mod tiles;
 mod warm;
 #[cfg(feature = "train")]
 mod wide;
 
-pub use conv::{Conv, Residual, conv};
+pub use conv::{Act, Conv, Residual, Rows, TAPS, Windows};
 #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
 pub use dots::set_in_words;
 pub use isa::name as isa;
-pub use pack::{PackedQ8, STEP, Weights, pack, pack_q8, packed_len};
+pub use pack::{PANEL, PackedQ8, STEP, Weights, pack, pack_q8, packed_len};
+#[cfg(feature = "train")]
+pub use panels::PANEL_LANES;
 pub use pool::{MaxPool, max_pool, mean};
-pub use rows::Rows;
+pub use run::conv;
 pub use threads::{set_threads, threads};
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]
 pub use threads::{work, work_failed};
 pub use warm::warm_up;
 #[cfg(feature = "train")]
 pub use wide::wide;
-
-/// Output channels per panel of packed weights.
-pub const PANEL: usize = if cfg!(target_arch = "x86_64") { 16 } else { 8 };
-
-/// Channels per panel of [`panels`].
-pub const PANEL_LANES: usize = 8;
-
-/// Taps of a 3×3 kernel.
-pub const TAPS: usize = 9;
-
-/// What stands before or after a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
-    /// Nothing.
-    None,
-    /// ReLU.
-    Relu,
-}

@@ -4,7 +4,8 @@
 //! a panel is `[K, PANEL]`. In int8 it is `[K / 4, PANEL, 4]`, K filled up to whole steps of [`STEP`]: one
 //! instruction multiplies four neighbours of each output channel.
 
-use super::PANEL;
+/// Output channels per panel of packed weights.
+pub const PANEL: usize = if cfg!(target_arch = "x86_64") { 16 } else { 8 };
 
 /// A packed kernel.
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 
+use super::conv::Windows;
 use super::threads::parallel;
 
 /// A 3×3 max-pool with stride 2, and the sum with the bridge around it.
@@ -11,10 +12,8 @@ pub struct MaxPool<'a> {
     pub input: &'a [f32],
     /// B, H, W, C.
     pub shape: [usize; 4],
-    /// H', W'.
-    pub output: [usize; 2],
-    /// Rows and columns of padding, which never wins, before the first pixel.
-    pub before: [usize; 2],
+    /// With a stride of 2; padding never wins.
+    pub windows: Windows,
     /// `[B, H', W', C]`, added to the result.
     pub bridge: &'a [f32],
 }
@@ -27,7 +26,8 @@ const CHANNELS: usize = 16;
 /// Runs it; the result is `[B, H', W', C]`. A NaN in a window stays.
 pub fn max_pool(pool: &MaxPool<'_>) -> Vec<f32> {
     let [b, h, w, c] = pool.shape;
-    let [out_h, out_w] = pool.output;
+    let [out_h, out_w] = pool.windows.output;
+    assert_eq!(pool.windows.stride, 2, "windows lie two pixels apart");
     assert_eq!(pool.input.len(), b * h * w * c, "the input's numbers are B·H·W·C");
     assert_eq!(pool.bridge.len(), b * out_h * out_w * c, "the bridge is as large as the output");
     // SAFETY: `windows` writes all channels of its pixels.
@@ -37,7 +37,7 @@ pub fn max_pool(pool: &MaxPool<'_>) -> Vec<f32> {
 /// The output pixels from `first` on that `result` has room for.
 fn windows(pool: &MaxPool<'_>, first: usize, result: &mut [MaybeUninit<f32>]) {
     let [_, h, w, c] = pool.shape;
-    let [out_h, out_w] = pool.output;
+    let Windows { before, output: [out_h, out_w], .. } = pool.windows;
     let window = |at: usize, before: usize, size: usize| {
         let start = (2 * at).saturating_sub(before);
         start..(2 * at + 3 - before.min(2 * at + 3)).min(size)
@@ -46,7 +46,7 @@ fn windows(pool: &MaxPool<'_>, first: usize, result: &mut [MaybeUninit<f32>]) {
     for (i, (out, bridge)) in result.chunks_exact_mut(c.max(1)).zip(bridge).enumerate() {
         let pixel = first + i;
         let (image, y, x) = (pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w);
-        let (ys, xs) = (window(y, pool.before[0], h), window(x, pool.before[1], w));
+        let (ys, xs) = (window(y, before[0], h), window(x, before[1], w));
         let (whole, rest) = out.as_chunks_mut::<CHANNELS>();
         let done = whole.len() * CHANNELS;
         for (n, out) in whole.iter_mut().enumerate() {

@@ -1,57 +1,9 @@
 //! The rows of the matrix product's left side: what each output pixel sees, one row of K numbers.
 
-use super::depthwise::{Windows, depthwise, side_by_side};
+use super::conv::{Act, Rows, TAPS, Windows};
+use super::depthwise::{Band, depthwise, side_by_side};
 use super::lanes::Lanes;
-use super::{Act, TAPS};
-
-/// How a row is made from the input.
-#[derive(Clone, Copy, Debug)]
-pub enum Rows<'a> {
-    /// The pixel itself: a 1×1 convolution.
-    Points {
-        /// Distance between pixels in both directions.
-        stride: usize,
-    },
-    /// A 3×3 convolution per channel: a separable convolution. Outside of the picture is zero.
-    Depthwise {
-        /// `[3·3, C]`.
-        kernel: &'a [f32],
-        /// `[C]`.
-        bias: &'a [f32],
-        /// Distance between windows in both directions.
-        stride: usize,
-        /// Rows and columns of zeros before the first pixel.
-        before: [usize; 2],
-        /// What stands after it, before the matrix product.
-        between: Act,
-    },
-    /// All numbers of a 3×3 window, `[3·3, C]`: a plain convolution. Outside of the picture is zero.
-    Windows {
-        /// Distance between windows in both directions.
-        stride: usize,
-        /// Rows and columns of zeros before the first pixel.
-        before: [usize; 2],
-    },
-}
-
-impl Rows<'_> {
-    /// Numbers in a row for an input of `channels`.
-    pub fn depth(&self, channels: usize) -> usize {
-        match self {
-            Self::Points { .. } | Self::Depthwise { .. } => channels,
-            Self::Windows { .. } => TAPS * channels,
-        }
-    }
-}
-
-/// One picture of the batch and what is done to it before the row is made.
-#[derive(Clone, Copy)]
-pub(super) struct Picture<'a> {
-    /// `[H, W, C]`.
-    pub values: &'a [f32],
-    pub shape: [usize; 3],
-    pub lead: Act,
-}
+use super::picture::{Picture, relu};
 
 /// Writes the row of output pixel `[y, x]`.
 ///
@@ -61,18 +13,20 @@ pub(super) struct Picture<'a> {
 #[inline(always)]
 pub(super) unsafe fn write<L: Lanes>(
     rows: &Rows<'_>,
+    windows: Windows,
     picture: Picture<'_>,
     [y, x]: [usize; 2],
     row: &mut [f32],
 ) {
     let [h, w, c] = picture.shape;
+    let Windows { stride, before, .. } = windows;
     match *rows {
-        Rows::Points { stride } => {
+        Rows::Points => {
             let from = &picture.values[(y * stride * w + x * stride) * c..][..c];
             // SAFETY: the caller's promise is this one.
             unsafe { lead::<L>(picture.lead, from, row) };
         }
-        Rows::Windows { stride, before } => {
+        Rows::Windows => {
             let at = |tap: usize| inside([y, x], tap, stride, before, [h, w]);
             for (line, row) in row.chunks_exact_mut(3 * c).enumerate() {
                 match [at(3 * line), at(3 * line + 2)] {
@@ -95,7 +49,7 @@ pub(super) unsafe fn write<L: Lanes>(
                 }
             }
         }
-        Rows::Depthwise { kernel, bias, stride, before, between } => {
+        Rows::Depthwise { kernel, bias, between } => {
             let mut taps = [(0, 0); TAPS];
             let mut count = 0;
             for tap in 0..TAPS {
@@ -129,21 +83,23 @@ pub(super) unsafe fn write<L: Lanes>(
 #[inline(always)]
 pub(super) unsafe fn write_side_by_side<L: Lanes, const R: usize>(
     rows: &Rows<'_>,
+    windows: Windows,
     picture: Picture<'_>,
     [y, x]: [usize; 2],
     to: &mut [f32],
 ) -> bool {
-    let Rows::Depthwise { kernel, bias, stride: 1, before, between } = *rows else { return false };
+    let Rows::Depthwise { kernel, bias, between } = *rows else { return false };
+    let Windows { stride: 1, before, .. } = windows else { return false };
     let [h, w, _] = picture.shape;
     // The columns that the windows see, from `x - before` on: those inside of the picture.
     let columns = before[1].saturating_sub(x)..(R + 2).min((w + before[1]).saturating_sub(x));
     let lines = [0, 1, 2].map(|line| (y + line).checked_sub(before[0]).filter(|&y| y < h));
-    let windows = Windows { lines, first: (x + columns.start).saturating_sub(before[1]), columns };
+    let band = Band { lines, first: (x + columns.start).saturating_sub(before[1]), columns };
     // SAFETY: the caller's promise is this one.
     unsafe {
         match picture.lead {
-            Act::None => side_by_side::<L, R, false>(picture, kernel, bias, &windows, to),
-            Act::Relu => side_by_side::<L, R, true>(picture, kernel, bias, &windows, to),
+            Act::None => side_by_side::<L, R, false>(picture, kernel, bias, &band, to),
+            Act::Relu => side_by_side::<L, R, true>(picture, kernel, bias, &band, to),
         }
     }
     if between == Act::Relu {
@@ -188,10 +144,4 @@ unsafe fn lead<L: Lanes>(act: Act, from: &[f32], to: &mut [f32]) {
     for (to, &from) in to[whole..].iter_mut().zip(&from[whole..]) {
         *to = if act == Act::Relu { relu(from) } else { from };
     }
-}
-
-/// NaN stays.
-#[inline(always)]
-pub(super) fn relu(x: f32) -> f32 {
-    if x < 0.0 { 0.0 } else { x }
 }

@@ -2,11 +2,10 @@
 
 use std::mem::MaybeUninit;
 
-use super::conv::{Conv, Residual};
+use super::conv::{Act, Conv, Residual};
 use super::gemm::Tile;
 use super::lanes::Lanes;
-use super::pack::Weights;
-use super::{Act, PANEL};
+use super::pack::{PANEL, Weights};
 
 /// Every tile of the block: `product` by tile and panel, with the panel's bias and what int8 needs besides,
 /// then residual and activation, then out.

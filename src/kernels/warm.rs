@@ -1,7 +1,9 @@
 //! For engines that compile a function well only once it has run for a while, as those of WebAssembly do.
 
+use super::conv::{Act, Conv, Rows, Windows};
 use super::pack::{Weights, packed_len};
-use super::{Act, Conv, MaxPool, Rows, conv, max_pool, mean};
+use super::pool::{MaxPool, max_pool, mean};
+use super::run::conv;
 
 /// Times that each kernel runs: V8, the most patient of the engines, compiles a function after about a third
 /// of these, a few milliseconds in all.
@@ -20,22 +22,22 @@ pub fn warm_up() {
     let input = vec![0.0; h * w * CHANNELS];
     let weights = vec![0.0; packed_len(OUTPUTS, CHANNELS)];
     let bias = vec![0.0; OUTPUTS];
-    let output = [h.div_ceil(2), w.div_ceil(2)];
-    let bridge = vec![0.0; output[0] * output[1] * CHANNELS];
+    let halved = Windows { stride: 2, before: [1, 1], output: [h.div_ceil(2), w.div_ceil(2)] };
+    let bridge = vec![0.0; halved.output[0] * halved.output[1] * CHANNELS];
     for _ in 0..TURNS {
         // All kinds of convolution are one function for the engine.
         conv(&Conv {
             input: &input,
             shape,
             lead: Act::None,
-            rows: Rows::Points { stride: 1 },
-            output: SIDES,
+            windows: Windows { stride: 1, before: [0, 0], output: SIDES },
+            rows: Rows::Points,
             weights: Weights::F32(&weights),
             bias: &bias,
             residual: None,
             act: Act::None,
         });
-        max_pool(&MaxPool { input: &input, shape, output, before: [1, 1], bridge: &bridge });
+        max_pool(&MaxPool { input: &input, shape, windows: halved, bridge: &bridge });
         mean(&input, shape);
     }
 }

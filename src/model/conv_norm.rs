@@ -5,6 +5,8 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
+use super::window::Window;
+
 /// Weight of a new batch in the running statistics while training.
 pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
 
@@ -13,14 +15,10 @@ pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
 pub struct ConvNormConfig {
     /// Input and output channels.
     pub channels: [usize; 2],
-    /// Side of the square kernel.
-    pub kernel: usize,
-    /// Stride in both directions.
-    pub stride: usize,
+    /// What it sees at once.
+    pub window: Window,
     /// Groups; as many as channels makes the convolution depthwise.
     pub groups: usize,
-    /// Zeros on every side of the input.
-    pub padding: usize,
     /// Batch-norm epsilon; `None` for a bare convolution.
     pub epsilon: Option<f64>,
 }
@@ -28,30 +26,25 @@ pub struct ConvNormConfig {
 impl ConvNormConfig {
     /// A 1×1 convolution, with batch norm if there is an epsilon.
     pub fn pointwise(channels: [usize; 2], stride: usize, epsilon: Option<f64>) -> Self {
-        Self { channels, kernel: 1, stride, groups: 1, padding: 0, epsilon }
+        Self { channels, window: Window::point(stride), groups: 1, epsilon }
     }
 
     /// A plain 3×3 convolution with batch norm: the stem.
     pub fn plain(channels: [usize; 2], stride: usize, padding: usize, epsilon: f64) -> Self {
-        Self { channels, kernel: 3, stride, groups: 1, padding, epsilon: Some(epsilon) }
+        Self { channels, window: Window::square(stride, padding), groups: 1, epsilon: Some(epsilon) }
     }
 
     /// `[C', C / groups, side, side]`.
     pub fn kernel_shape(&self) -> [usize; 4] {
         let [from, to] = self.channels;
-        [to, from / self.groups, self.kernel, self.kernel]
-    }
-
-    /// H' or W' of H or W; nothing of what is too small for the kernel.
-    pub fn output(&self, side: usize) -> usize {
-        (side + 2 * self.padding + self.stride).saturating_sub(self.kernel) / self.stride
+        [to, from / self.groups, self.window.side, self.window.side]
     }
 
     /// Fresh weights on `device`; they materialise on first use, so loading over them costs nothing.
     pub fn init(&self, device: &Device) -> ConvNorm {
-        let padding = self.padding;
-        let conv = Conv2dConfig::new(self.channels, [self.kernel; 2])
-            .with_stride([self.stride; 2])
+        let Window { side, stride, padding } = self.window;
+        let conv = Conv2dConfig::new(self.channels, [side; 2])
+            .with_stride([stride; 2])
             .with_groups(self.groups)
             .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
             .with_bias(false)

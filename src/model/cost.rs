@@ -37,7 +37,7 @@ impl Cost {
     }
 
     fn conv(&mut self, conv: &ConvNormConfig) {
-        self.side = conv.output(self.side);
+        self.side = conv.window.output(self.side);
         self.at_output(conv);
     }
 

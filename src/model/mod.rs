@@ -11,9 +11,11 @@ pub mod place;
 pub mod plan;
 mod presets;
 pub mod separable;
+mod window;
 pub mod xception;
 
 pub use config::{Dialect, XceptionConfig};
 pub use place::{Part, Place, TensorId};
 pub use plan::Plan;
+pub use window::Window;
 pub use xception::{Output, Xception};

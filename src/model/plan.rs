@@ -127,7 +127,7 @@ impl Plan {
 
     /// Smallest picture side that leaves a pixel after the stem; nothing later can reach zero.
     pub fn smallest_side(&self) -> usize {
-        self.stem.iter().rev().fold(1, |side, conv| (side - 1) * conv.stride + conv.kernel - 2 * conv.padding)
+        self.stem.iter().rev().fold(1, |side, conv| conv.window.input(side))
     }
 
     /// Every tensor of the network with its shape, in the order of the modules.

@@ -5,6 +5,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::conv_norm::{ConvNorm, ConvNormConfig};
+use super::window::Window;
 
 /// What a [`SeparableConv`] is made of.
 #[derive(Clone, Debug)]
@@ -27,10 +28,8 @@ impl SeparableConvConfig {
         let [from, _] = self.channels;
         ConvNormConfig {
             channels: [from; 2],
-            kernel: 3,
-            stride: self.stride,
+            window: Window::square(self.stride, 1),
             groups: from,
-            padding: 1,
             epsilon: self.between,
         }
     }

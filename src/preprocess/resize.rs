@@ -42,8 +42,8 @@ pub(super) struct Axis {
 /// - `rgba` `[H, W, 4]`, with H and W the axes' `source`
 /// - returns `[H, C, W]`, with H and W the axes' `kept` and C = 3: planes of one row side by side
 pub(super) fn resize(rgba: &[u8], columns: Axis, rows: Axis, filter: Filter) -> Vec<u8> {
-    let horizontal_windows = Windows::new(columns, filter);
-    let vertical_windows = Windows::new(rows, filter);
+    let horizontal_windows = Coefficients::new(columns, filter);
+    let vertical_windows = Coefficients::new(rows, filter);
     let (x, y) = (horizontal_windows.span(), vertical_windows.span());
     let source: Vec<&[u8]> = rgba
         .chunks_exact(4 * columns.source)
@@ -73,14 +73,14 @@ fn vertical_first(columns: Axis, rows: Axis) -> bool {
 }
 
 /// For each kept pixel of an axis, the source pixels that it is the weighted mean of.
-struct Windows {
+struct Coefficients {
     /// First source pixel, and where the weights lie.
     windows: Vec<(usize, Range<usize>)>,
     /// All weights, in units of `2^-PRECISION_BITS`.
     weights: Vec<i32>,
 }
 
-impl Windows {
+impl Coefficients {
     /// Pillow's `precompute_coeffs` and `normalize_coeffs_8bpc`, in the same order of `f64` operations.
     fn new(axis: Axis, filter: Filter) -> Self {
         let scale = axis.source as f64 / axis.resized as f64;
@@ -113,7 +113,7 @@ impl Windows {
         Self { windows, weights }
     }
 
-    /// The source pixels that any window reaches. Windows start and end in ascending order.
+    /// The source pixels that any window reaches. Coefficients start and end in ascending order.
     fn span(&self) -> Range<usize> {
         let start = self.windows.first().map_or(0, |(start, _)| *start);
         let end = self.windows.last().map_or(0, |(start, weights)| start + weights.len());
@@ -152,7 +152,7 @@ impl Filter {
 const KEYS_A: f64 = -0.5;
 
 /// Resizes rows of RGBA, which begin at the windows' span, to rows of three planes.
-fn horizontal(rows: &[&[u8]], windows: &Windows) -> Vec<u8> {
+fn horizontal(rows: &[&[u8]], windows: &Coefficients) -> Vec<u8> {
     let width = windows.windows.len();
     let windows_split: Vec<(usize, SplitWeights)> =
         windows.iter().map(|(start, weights)| (start, SplitWeights::new(weights))).collect();
@@ -211,7 +211,7 @@ impl SplitWeights {
 }
 
 /// Resizes columns of whatever the rows hold; the rows begin at the windows' span.
-fn vertical(rows: &[&[u8]], windows: &Windows) -> Vec<u8> {
+fn vertical(rows: &[&[u8]], windows: &Coefficients) -> Vec<u8> {
     let length = rows.first().map_or(0, |row| row.len());
     let mut result = vec![0; windows.windows.len() * length];
     let mut sums = vec![0; length];

@@ -13,9 +13,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../common/noise.rs"]
 mod noise;
-#[path = "shapes.rs"]
 mod shapes;
 
 use std::time::{Duration, Instant};
@@ -28,7 +26,7 @@ use xception_web::backend::{Backend, BackendKind};
 use xception_web::fused::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use xception_web::fused::{Fused, Precision, TILES, Tile, set_tile};
 use xception_web::kernels::{Act, TAPS, pack};
-use xception_web::model::{Dialect, XceptionConfig};
+use xception_web::model::{Dialect, Window, XceptionConfig};
 use xception_web::preprocess::Preprocess;
 use xception_web::weights::ModelFile;
 
@@ -74,8 +72,8 @@ impl Given {
         let packed = pack(&noise(outputs * depth, 1), outputs, depth);
         let len = packed.len();
         let values = Tensor::<1>::from_data(TensorData::new(packed, [len]), device).into_dispatch();
-        let window = if kind == Kind::Plain || separable { 3 } else { 1 };
-        let output = (side + 2 * padding - window) / stride + 1;
+        let window = Window { side: if kind == Kind::Plain || separable { 3 } else { 1 }, stride, padding };
+        let output = window.output(side);
         let rows = match kind {
             Kind::Plain => RowsInput::Windows,
             Kind::Separable if separable => RowsInput::Depthwise {
@@ -100,7 +98,7 @@ impl Given {
             weights: WeightsInput::F32 { values },
             bias: tensor(outputs),
             residual,
-            geometry: Geometry { stride, padding, lead: Act::None, act: Act::Relu },
+            geometry: Geometry { window, lead: Act::None, act: Act::Relu },
         };
         Self { input, macs: output * output * depth * outputs }
     }

@@ -9,9 +9,7 @@
 //! NOTE: a loop of its own instead of criterion, one of whose dependencies turns on a feature that Burn's share: all
 //! of them would be compiled twice, once for tests and once for the command line.
 
-#[path = "../common/noise.rs"]
 mod noise;
-#[path = "shapes.rs"]
 mod shapes;
 
 use std::hint::black_box;
@@ -19,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use shapes::{Kind, POOLS, SHAPES};
 use xception_web::kernels::{
-    Act, Conv, MaxPool, PackedQ8, Residual, Rows, TAPS, Weights, conv, max_pool, mean, pack, pack_q8,
-    set_threads,
+    Act, Conv, MaxPool, PackedQ8, Residual, Rows, TAPS, Weights, Windows, conv, max_pool, mean, pack,
+    pack_q8, set_threads,
 };
 
 /// How long each kernel is timed, and how often at least.
@@ -78,14 +76,13 @@ fn convolutions(bench: &Bench) {
         let (kernel, bias) = (noise(outputs * depth), noise(outputs));
         let (depthwise, shifts, between) = (noise(TAPS * channels), noise(channels), Act::None);
         let rows = match kind {
-            Kind::Plain => Rows::Windows { stride, before: [padding; 2] },
-            Kind::Bridge => Rows::Points { stride },
-            Kind::Separable => {
-                Rows::Depthwise { kernel: &depthwise, bias: &shifts, stride, before: [padding; 2], between }
-            }
+            Kind::Plain => Rows::Windows,
+            Kind::Bridge => Rows::Points,
+            Kind::Separable => Rows::Depthwise { kernel: &depthwise, bias: &shifts, between },
         };
         let window = if kind == Kind::Bridge { 1 } else { 3 };
         let output = [(side + 2 * padding - window) / stride + 1; 2];
+        let windows = Windows { stride, before: [padding; 2], output };
         // As at the end of the middle flow's blocks.
         let identity = noise(output[0] * output[1] * outputs);
         let residual = (name == "middle").then_some(Residual { values: &identity, scale: None });
@@ -96,7 +93,7 @@ fn convolutions(bench: &Bench) {
         for (precision, weights) in [("f32", Weights::F32(&plain)), ("q8", q8)] {
             let shape = [1, side, side, channels];
             let (lead, act, bias, input) = (Act::None, Act::Relu, &bias[..], &input[..]);
-            let given = Conv { input, shape, lead, rows, output, weights, bias, residual, act };
+            let given = Conv { input, shape, lead, windows, rows, weights, bias, residual, act };
             bench.run(&format!("{name} {precision}"), macs, || conv(&given));
         }
     }
@@ -106,8 +103,9 @@ fn pools(bench: &Bench) {
     for [side, channels] in POOLS {
         let half = side.div_ceil(2);
         let (input, bridge) = (noise(side * side * channels), noise(half * half * channels));
-        let (shape, output, before) = ([1, side, side, channels], [half; 2], [side % 2; 2]);
-        let given = MaxPool { input: &input, shape, output, before, bridge: &bridge };
+        let (shape, windows) =
+            ([1, side, side, channels], Windows { stride: 2, before: [side % 2; 2], output: [half; 2] });
+        let given = MaxPool { input: &input, shape, windows, bridge: &bridge };
         bench.run(&format!("pool.{side}"), 0, || max_pool(&given));
     }
     let input = noise(10 * 10 * 2048);

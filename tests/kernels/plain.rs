@@ -8,6 +8,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use xception_web::fused::Precision;
 use xception_web::fused::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use xception_web::kernels::{self, Act};
+use xception_web::model::Window;
 
 use super::fused_devices;
 use super::noise::noise;
@@ -88,9 +89,9 @@ impl Case {
                 }
             }
         };
-        let geometry =
-            Geometry { stride: self.stride, padding: self.padding, lead: self.lead, act: self.act };
         let side = if self.rows == "points" { 1 } else { 3 };
+        let window = Window { side, stride: self.stride, padding: self.padding };
+        let geometry = Geometry { window, lead: self.lead, act: self.act };
         let output = [h, w].map(|size| (size + 2 * self.padding - side) / self.stride + 1);
         let values = || {
             let shape = [b, self.outputs, output[0], output[1]];
@@ -251,7 +252,7 @@ fn a_convolution_with_a_pool_beside_it_gives_what_plain_operations_give() {
                         weights: WeightsInput::F32 { values: vector(packed) },
                         bias: vector(noise(outputs, 6)),
                         residual: ResidualInput::None,
-                        geometry: Geometry { stride: 2, padding: 0, lead: Act::None, act: Act::None },
+                        geometry: Geometry { window: Window::point(2), lead: Act::None, act: Act::None },
                     };
                     let pooled = data([b, outputs, h, w], 2, device).into_dispatch();
                     numbers([Tensor::from_dispatch(Dispatch::conv_pool(input, pooled, before))])

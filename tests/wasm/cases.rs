@@ -5,7 +5,7 @@ use crate::Case;
 use crate::conv::{ConvCase, Fill, Kind, Place};
 use crate::noise::Noise;
 use crate::others::{MeanCase, PackCase, PoolCase, WarmUp};
-use xception_kernels::Act;
+use xception_kernels::{Act, Windows};
 
 /// B, H, W, C; the last has more pixels than a block.
 const SHAPES: [[usize; 4]; 9] = [
@@ -67,9 +67,7 @@ fn conv(
         q8,
         shape,
         outputs: picks.of(&OUTPUTS),
-        stride,
-        before,
-        output,
+        windows: Windows { stride, before, output },
         acts: [picks.act(), picks.act(), picks.act()],
         residual: picks.of(residuals),
         fill,
@@ -128,7 +126,11 @@ pub fn all() -> Vec<Box<dyn Case>> {
                 for after in [0, before[0]] {
                     let sides = [0, 1].map(|axis| side(shape[1 + axis], before[axis], after, 3, 2));
                     if let [Some(h), Some(w)] = sides {
-                        cases.push(Box::new(PoolCase { shape, before, output: [h, w], poison }));
+                        cases.push(Box::new(PoolCase {
+                            shape,
+                            windows: Windows { stride: 2, before, output: [h, w] },
+                            poison,
+                        }));
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use crate::Case;
 use crate::naive;
 use crate::noise::noise;
-use xception_kernels::{Act, Conv, Residual, Rows, Weights, conv, pack, pack_q8};
+use xception_kernels::{Act, Conv, Residual, Rows, Weights, Windows, conv, pack, pack_q8};
 
 /// Sums of up to a few hundred products in another order, or rounded once instead of twice, relative to the
 /// largest result; more when they cancel. In int8 the loops round to the same whole numbers, whose sums are exact.
@@ -59,9 +59,7 @@ pub struct ConvCase {
     pub q8: bool,
     pub shape: [usize; 4],
     pub outputs: usize,
-    pub stride: usize,
-    pub before: [usize; 2],
-    pub output: [usize; 2],
+    pub windows: Windows,
     /// Before the rows, between depthwise and product, at the end.
     pub acts: [Act; 3],
     /// None, a sum, or a sum with factors.
@@ -100,7 +98,8 @@ impl Case for ConvCase {
     }
 
     fn difference(&self) -> f64 {
-        let Self { shape, outputs, stride, before, output, .. } = *self;
+        let Self { shape, outputs, windows, .. } = *self;
+        let output = windows.output;
         let [b, h, w, c] = shape;
         let depth = if self.kind == Kind::Windows { 9 * c } else { c };
         let len = b * h * w * c;
@@ -120,11 +119,9 @@ impl Case for ConvCase {
         let values = self.numbers(&[(Place::Residual, 0)], b * output[0] * output[1] * outputs, 6);
         let factors = noise(outputs, 7);
         let rows = match self.kind {
-            Kind::Points => Rows::Points { stride },
-            Kind::Windows => Rows::Windows { stride, before },
-            Kind::Depthwise => {
-                Rows::Depthwise { kernel: &taps, bias: &taps_bias, stride, before, between: self.acts[1] }
-            }
+            Kind::Points => Rows::Points,
+            Kind::Windows => Rows::Windows,
+            Kind::Depthwise => Rows::Depthwise { kernel: &taps, bias: &taps_bias, between: self.acts[1] },
         };
         let (packed, packed_q8) = (pack(&kernel, outputs, depth), pack_q8(&kernel, outputs, depth));
         let q8 = Weights::Q8 { values: &packed_q8.values, scales: &packed_q8.scales, sums: &packed_q8.sums };
@@ -133,8 +130,8 @@ impl Case for ConvCase {
             input: &input,
             shape,
             lead: self.acts[0],
+            windows,
             rows,
-            output,
             weights: if self.q8 { q8 } else { Weights::F32(&packed) },
             bias: &bias,
             residual: self.residual.map(residual),

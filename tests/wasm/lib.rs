@@ -7,13 +7,12 @@
 mod cases;
 mod conv;
 mod naive;
-#[path = "../common/noise.rs"]
 mod noise;
 mod others;
 
 use std::ffi::{CString, c_char};
 
-use xception_kernels::{self as kernels, Act, Conv, Rows, Weights, pack};
+use xception_kernels::{self as kernels, Act, Conv, Rows, Weights, Windows, pack};
 
 /// Something that the kernels compute, and plain loops too.
 trait Case {
@@ -78,8 +77,8 @@ fn conv_of_one(input: f32, weight: f32, bias: f32) -> f32 {
         input: &[input],
         shape: [1; 4],
         lead: Act::None,
-        rows: Rows::Points { stride: 1 },
-        output: [1; 2],
+        windows: Windows { stride: 1, before: [0; 2], output: [1; 2] },
+        rows: Rows::Points,
         weights: Weights::F32(&pack(&[weight], 1, 1)),
         bias: &[bias],
         residual: None,

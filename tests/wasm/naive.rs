@@ -1,6 +1,6 @@
 //! The same operations in plain loops, one number at a time.
 
-use xception_kernels::{Act, Conv, MaxPool, PANEL, Rows, STEP, Weights};
+use xception_kernels::{Act, Conv, MaxPool, PANEL, Rows, STEP, Weights, Windows};
 
 fn act(act: Act, x: f64) -> f64 {
     // NaN is not below zero.
@@ -20,22 +20,21 @@ fn pixel(conv: &Conv<'_>, image: usize, [y, x]: [isize; 2], channel: usize) -> f
 /// What output pixel `[y, x]` sees, `[K]`.
 fn row(conv: &Conv<'_>, image: usize, [y, x]: [usize; 2]) -> Vec<f32> {
     let c = conv.shape[3];
-    let under = |tap: usize, stride: usize, before: [usize; 2]| {
+    let Windows { stride, before, .. } = conv.windows;
+    let under = |tap: usize| {
         [
             (y * stride + tap / 3) as isize - before[0] as isize,
             (x * stride + tap % 3) as isize - before[1] as isize,
         ]
     };
     match conv.rows {
-        Rows::Points { stride } => (0..c).map(|n| pixel(conv, image, under(0, stride, [0; 2]), n)).collect(),
-        Rows::Windows { stride, before } => {
-            (0..9 * c).map(|k| pixel(conv, image, under(k / c, stride, before), k % c)).collect()
-        }
-        Rows::Depthwise { kernel, bias, stride, before, between } => (0..c)
+        Rows::Points => (0..c).map(|n| pixel(conv, image, under(0), n)).collect(),
+        Rows::Windows => (0..9 * c).map(|k| pixel(conv, image, under(k / c), k % c)).collect(),
+        Rows::Depthwise { kernel, bias, between } => (0..c)
             .map(|n| {
                 let mut sum = bias[n];
                 for tap in 0..9 {
-                    let [y, x] = under(tap, stride, before);
+                    let [y, x] = under(tap);
                     // Outside, no weight counts, not even NaN.
                     if (0..conv.shape[1] as isize).contains(&y) && (0..conv.shape[2] as isize).contains(&x) {
                         sum += pixel(conv, image, [y, x], n) * kernel[tap * c + n];
@@ -72,7 +71,7 @@ pub fn weight_q8(values: &[i8], depth: usize, output: usize, k: usize) -> i64 {
 
 /// `kernel` is `[C', K]`, for f32.
 pub fn conv(conv: &Conv<'_>, kernel: &[f32]) -> Vec<f64> {
-    let ([b, _, _, c], [h, w], outputs) = (conv.shape, conv.output, conv.bias.len());
+    let ([b, _, _, c], [h, w], outputs) = (conv.shape, conv.windows.output, conv.bias.len());
     let depth = if matches!(conv.rows, Rows::Windows { .. }) { 9 * c } else { c };
     let mut result = Vec::new();
     for at in 0..b * h * w {
@@ -104,17 +103,17 @@ pub fn conv(conv: &Conv<'_>, kernel: &[f32]) -> Vec<f64> {
 
 /// The largest number of each window, NaN if one of them is, plus the bridge.
 pub fn max_pool(pool: &MaxPool<'_>) -> Vec<f64> {
-    let ([b, h, w, c], [out_h, out_w]) = (pool.shape, pool.output);
+    let ([b, h, w, c], [out_h, out_w]) = (pool.shape, pool.windows.output);
     let mut result = Vec::new();
     for at in 0..b * out_h * out_w * c {
         let (image, y, x, n) = (at / c / out_w / out_h, at / c / out_w % out_h, at / c % out_w, at % c);
         let mut largest = f32::NEG_INFINITY;
         for tap in 0..9 {
             let (y, x) = (2 * y + tap / 3, 2 * x + tap % 3);
-            if y < pool.before[0] || x < pool.before[1] {
+            if y < pool.windows.before[0] || x < pool.windows.before[1] {
                 continue;
             }
-            let (y, x) = (y - pool.before[0], x - pool.before[1]);
+            let (y, x) = (y - pool.windows.before[0], x - pool.windows.before[1]);
             if y < h && x < w {
                 let value = pool.input[((image * h + y) * w + x) * c + n];
                 largest = if value.is_nan() || value > largest { value } else { largest };

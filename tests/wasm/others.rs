@@ -3,7 +3,7 @@
 use crate::Case;
 use crate::naive::{self, weight_f32, weight_q8};
 use crate::noise::noise;
-use xception_kernels::{MaxPool, max_pool, mean, pack, pack_q8, warm_up};
+use xception_kernels::{MaxPool, Windows, max_pool, mean, pack, pack_q8, warm_up};
 
 /// One sum of two f32.
 const POOL_TOLERANCE: f64 = 1e-7;
@@ -16,8 +16,7 @@ const HALF_STEP: f64 = 0.5 + 1e-5;
 #[derive(Debug)]
 pub struct PoolCase {
     pub shape: [usize; 4],
-    pub before: [usize; 2],
-    pub output: [usize; 2],
+    pub windows: Windows,
     /// Put into the middle of the input.
     pub poison: Option<f32>,
 }
@@ -32,12 +31,13 @@ impl Case for PoolCase {
     }
 
     fn difference(&self) -> f64 {
-        let Self { shape, before, output, poison } = *self;
+        let Self { shape, windows, poison } = *self;
+        let output = windows.output;
         let mut input = noise(shape.iter().product(), 1);
         let middle = input.len() / 2;
         input[middle] = poison.unwrap_or(input[middle]);
         let bridge = noise(shape[0] * output[0] * output[1] * shape[3], 2);
-        let pool = MaxPool { input: &input, shape, output, before, bridge: &bridge };
+        let pool = MaxPool { input: &input, shape, windows, bridge: &bridge };
         naive::difference(&max_pool(&pool), &naive::max_pool(&pool))
     }
 }

@@ -17,6 +17,7 @@ use cubecl::{CubeCount, CubeDim, calculate_cube_count_elemwise};
 
 use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use crate::kernels::{Act, PANEL, STEP, TAPS};
+use crate::model::Window;
 use kernels::PlacesLaunch;
 pub(super) use record::{Recorder, Turn};
 use tile::{Product, UNITS, tile};
@@ -151,17 +152,17 @@ fn depthwise(
             x.places(output),
             lines,
             channels,
-            geometry.padding,
+            geometry.window.padding,
             floor(geometry.lead),
             floor(between),
             NEIGHBOURS,
-            geometry.stride,
+            geometry.window.stride,
         );
     }
     y
 }
 
-/// The product of the pixels of `x`, `geometry.stride` apart, with the max-pool of `pooled` added, whose sides are
+/// The product of the pixels of `x`, the window's stride apart, with the max-pool of `pooled` added, whose sides are
 /// those of `x`.
 fn points(
     x: &Pixels,
@@ -173,7 +174,7 @@ fn points(
 ) -> Pixels {
     let [b, h, w, c] = x.shape;
     let outputs = bias.shape()[0];
-    let output @ [rows, columns] = [h, w].map(|size| geometry.output(size, 1));
+    let output @ [rows, columns] = [h, w].map(|size| geometry.window.output(size));
     let y = Pixels::empty(&x.tensor, [b, rows, columns, outputs]);
     let lanes = lanes(&[c, outputs]);
     let pixels = b * rows * columns;
@@ -210,7 +211,7 @@ fn points(
             floor(geometry.act),
             tile,
             PANEL / lanes,
-            geometry.stride,
+            geometry.window.stride,
             is_relu(geometry.lead),
         );
     }
@@ -227,7 +228,7 @@ fn windows(
 ) -> Pixels {
     let [b, c, h, w] = x.shape().dims();
     let outputs = bias.shape()[0];
-    let output @ [rows, columns] = [h, w].map(|size| geometry.output(size, 3));
+    let output @ [rows, columns] = [h, w].map(|size| geometry.window.output(size));
     let y = Pixels::empty(&x, [b, rows, columns, outputs]);
     let lanes = lanes(&[outputs]);
     let pixels = b * rows * columns;
@@ -261,12 +262,12 @@ fn windows(
             c / tile.taken,
             depth,
             outputs / lanes,
-            geometry.padding,
+            geometry.window.padding,
             strides[0] / tile.taken,
             strides[2] / tile.taken,
             strides[3] / tile.taken,
             by_channel,
-            geometry.stride,
+            geometry.window.stride,
             floor(geometry.act),
             tile,
             PANEL / lanes,
@@ -284,9 +285,9 @@ fn conv(input: ConvInput<CubeBackend>) -> CubeTensor {
         RowsInput::Depthwise { kernel, bias: first, between } => {
             let x = Pixels::of(x);
             let [_, h, w, _] = x.shape;
-            let output = [h, w].map(|size| geometry.output(size, 3));
+            let output = [h, w].map(|size| geometry.window.output(size));
             let y = depthwise(&x, kernel, first, geometry, between, output);
-            let after = Geometry { stride: 1, padding: 0, lead: Act::None, act: geometry.act };
+            let after = Geometry { window: Window::point(1), lead: Act::None, act: geometry.act };
             points(&y, weights, bias, residual, after, None).channels_first()
         }
     }

@@ -12,7 +12,6 @@ use super::variant::{Between, Kind, Variant};
 use super::widths::{MIDDLE_BLOCKS, MIDDLE_UNITS, TOWERS, Widths, tower};
 use crate::learn::init::seeded;
 use crate::learn::ops;
-use crate::learn::ops::pool;
 use crate::learn::step::remember;
 use xception_kernels::Act;
 use xception_web::model::Dialect;
@@ -22,12 +21,12 @@ const EPSILON: f64 = 1e-5;
 
 /// A matrix product over channels, or over windows, and its batch norm.
 #[derive(Module, Debug)]
-pub struct Conv {
+pub struct ProductNorm {
     weight: Param<Tensor<2>>,
     norm: BatchNorm,
 }
 
-impl Conv {
+impl ProductNorm {
     fn new(inputs: usize, outputs: usize, device: &Device) -> Self {
         Self { weight: matrix(inputs, outputs, device), norm: norm(outputs, device) }
     }
@@ -44,13 +43,13 @@ impl Conv {
 #[derive(Module, Debug)]
 pub struct Separable {
     depthwise: Param<Tensor<2>>,
-    pointwise: Conv,
+    pointwise: ProductNorm,
 }
 
 /// A 1×1 convolution, and 3×3 towers over its channels.
 #[derive(Module, Debug)]
 pub struct Inception {
-    first: Conv,
+    first: ProductNorm,
     towers: Vec<Param<Tensor<2>>>,
     norm: BatchNorm,
 }
@@ -62,7 +61,7 @@ pub enum Unit {
     /// [`Kind::Separable`].
     Separable(Separable),
     /// [`Kind::Plain`].
-    Plain(Conv),
+    Plain(ProductNorm),
     /// [`Kind::Inception`].
     Inception(Inception),
 }
@@ -72,13 +71,13 @@ impl Unit {
         match kind {
             Kind::Separable(_) => Self::Separable(Separable {
                 depthwise: matrix(9, from, device),
-                pointwise: Conv::new(from, to, device),
+                pointwise: ProductNorm::new(from, to, device),
             }),
-            Kind::Plain => Self::Plain(Conv::new(9 * from, to, device)),
+            Kind::Plain => Self::Plain(ProductNorm::new(9 * from, to, device)),
             Kind::Inception => {
                 let side = |t| tower(to, t).len();
                 Self::Inception(Inception {
-                    first: Conv::new(from, to, device),
+                    first: ProductNorm::new(from, to, device),
                     towers: (0..TOWERS).map(|t| matrix(9 * side(t), side(t), device)).collect(),
                     norm: norm(to, device),
                 })
@@ -117,15 +116,15 @@ impl Unit {
 
 /// All 3×3 windows of `x` with a border of zeros.
 fn windows(x: Tensor<4>) -> Tensor<2> {
-    ops::windows(x.pad([(0, 0), (1, 1), (1, 1), (0, 0)], PadMode::Constant(0.0)), 1)
+    ops::windows(x.pad([(0, 0), (1, 1), (1, 1), (0, 0)], PadMode::Constant(0.0)), 1).0
 }
 
 /// The whole network.
 #[derive(Module, Debug)]
 pub struct Network {
-    stem: Conv,
+    stem: ProductNorm,
     entry: Vec<Unit>,
-    shortcut: Option<Conv>,
+    shortcut: Option<ProductNorm>,
     middle: Vec<Unit>,
     tail: Unit,
     head: Linear,
@@ -137,9 +136,9 @@ impl Network {
         let unit = |from, to| Unit::new(variant.kind, from, to, device);
         let Widths { stem, entry, middle, tail } = *widths;
         let network = Self {
-            stem: Conv::new(27, stem, device),
+            stem: ProductNorm::new(27, stem, device),
             entry: vec![unit(stem, entry), unit(entry, middle)],
-            shortcut: variant.residual.then(|| Conv::new(stem, middle, device)),
+            shortcut: variant.residual.then(|| ProductNorm::new(stem, middle, device)),
             middle: (0..MIDDLE_BLOCKS * MIDDLE_UNITS).map(|_| unit(middle, middle)).collect(),
             tail: unit(middle, tail),
             head: LinearConfig::new(tail, classes).init(device),
@@ -168,11 +167,11 @@ impl Network {
             }
             y
         };
-        let [b, h, w, _] = x.dims();
-        let size = [b, (h - 3) / 2 + 1, (w - 3) / 2 + 1];
-        let x = self.stem.forward(ops::windows(x, 2), size, Act::Relu, training);
+        let [b, ..] = x.dims();
+        let (rows, [h, w]) = ops::windows(x, 2);
+        let x = self.stem.forward(rows, [b, h, w], Act::Relu, training);
 
-        let mut y = pool(chain(&self.entry, x.clone()), Dialect::Timm);
+        let mut y = ops::max_pool(chain(&self.entry, x.clone()), Dialect::Timm);
         if let Some(shortcut) = &self.shortcut {
             let x = x.slice(s![.., ..;2, ..;2, ..]);
             let [b, h, w, c] = x.dims();

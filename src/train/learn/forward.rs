@@ -36,12 +36,12 @@ pub fn logits(model: &Xception, config: &XceptionConfig, mut x: Tensor<4>) -> Te
 /// Plain 3×3 convolution without padding, batch norm, ReLU.
 fn valid(conv: &ConvNorm, x: Tensor<4>) -> Tensor<4> {
     let [stride, _] = conv.conv.stride;
-    let [b, h, w, c] = x.dims();
-    let [h, w] = ops::windowed([h, w], stride);
+    let [b, _, _, c] = x.dims();
+    let (rows, [h, w]) = ops::windows(x, stride);
     let kernel = conv.conv.weight.val();
     let to = kernel.dims()[0];
     let kernel = kernel.permute([2, 3, 1, 0]).reshape([9 * c, to]);
-    let y = ops::product(ops::windows(x, stride), kernel).reshape([b, h, w, to]);
+    let y = ops::product(rows, kernel).reshape([b, h, w, to]);
     normalised(conv, y, Act::Relu)
 }
 
@@ -55,7 +55,7 @@ fn around(block: &Block, x: Tensor<4>, dialect: Dialect) -> Tensor<4> {
     match &block.shortcut {
         Some(shortcut) => {
             let bridge = pointwise(shortcut, x.slice(s![.., ..;2, ..;2, ..]), Act::None);
-            ops::pool(y, dialect) + bridge
+            ops::max_pool(y, dialect) + bridge
         }
         None => y + x,
     }

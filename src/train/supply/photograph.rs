@@ -7,7 +7,7 @@ use crate::draw::augment::hue_matrix;
 use crate::random::Random;
 use crate::recipe::variation::Variation;
 use crate::supply::batch::byte;
-use crate::supply::resample::{Windows, blend, squeeze};
+use crate::supply::resample::{Triangles, blend, squeeze};
 use xception_web::error::Result;
 use xception_web::inside::resized;
 use xception_web::preprocess::{Filter, RgbaView};
@@ -97,8 +97,8 @@ impl Photograph {
 
     fn sample(&self, part: &Part, light: &Light, side: usize, room: &mut Room, out: &mut [u8]) {
         let width = self.width as usize;
-        let columns = Windows::new(width, part.x, part.width, side);
-        let rows = Windows::new(self.height as usize, part.y, part.height, side);
+        let columns = Triangles::new(width, part.x, part.width, side);
+        let rows = Triangles::new(self.height as usize, part.y, part.height, side);
         // Of a row only the columns that the part needs.
         let first = columns.starts.first().copied().unwrap_or(0);
         let span = columns.starts.last().map_or(0, |last| last + columns.taps - first);

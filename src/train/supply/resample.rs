@@ -2,7 +2,7 @@
 //! places `preprocess` does the same, as Pillow does it.
 
 /// For each pixel of the result along one axis, the source pixels that it is the weighted mean of.
-pub struct Windows {
+pub struct Triangles {
     /// Pixels in every window.
     pub taps: usize,
     /// First pixel of each.
@@ -11,7 +11,7 @@ pub struct Windows {
     pub weights: Vec<f32>,
 }
 
-impl Windows {
+impl Triangles {
     /// Of `length` pixels from `from` on, out of `source`, to `side`.
     pub fn new(source: usize, from: f32, length: f32, side: usize) -> Self {
         let scale = length / side as f32;
@@ -53,7 +53,7 @@ pub fn blend<'a>(source: impl Fn(usize) -> &'a [u8], weights: &[f32], out: &mut 
 }
 
 /// Resamples one row of three planes, which begin at column `first` and are `span` long.
-pub fn squeeze(between: &[f32], span: usize, first: usize, columns: &Windows, out: &mut [f32]) {
+pub fn squeeze(between: &[f32], span: usize, first: usize, columns: &Triangles, out: &mut [f32]) {
     let side = columns.starts.len();
     for (plane, out) in between.chunks_exact(span).zip(out.chunks_exact_mut(side)) {
         if columns.taps == 2 {

@@ -105,10 +105,10 @@ impl Graph {
         let mut from = None;
         let mut size = [side; 2];
         for conv in &plan.stem {
-            size = size.map(|side| conv.output(side));
+            size = size.map(|side| conv.window.output(side));
             let kernel = graph.tensor();
             let to = graph.normed(conv, size);
-            graph.layers.push(Layer::Stem { from, to, kernel, stride: conv.stride });
+            graph.layers.push(Layer::Stem { from, to, kernel, stride: conv.window.stride });
             from = Some(View { map: to, relu: true });
         }
         let mut view =

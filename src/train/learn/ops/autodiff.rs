@@ -7,12 +7,13 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, TensorMetadata};
 
-use super::{AdamWStep, PoolGeometry, TrainGradients, TrainOps};
+use super::{AdamWStep, TrainGradients, TrainOps};
+use xception_kernels::Windows;
 
 #[derive(Debug)]
-struct Depthwise;
+struct DepthwiseOp;
 
-impl<B: TrainGradients> Backward<B, 2> for Depthwise {
+impl<B: TrainGradients> Backward<B, 2> for DepthwiseOp {
     type State = [FloatTensor<B>; 2];
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -28,9 +29,9 @@ impl<B: TrainGradients> Backward<B, 2> for Depthwise {
 }
 
 #[derive(Debug)]
-struct Product;
+struct ProductOp;
 
-impl<B: TrainGradients> Backward<B, 2> for Product {
+impl<B: TrainGradients> Backward<B, 2> for ProductOp {
     type State = [FloatTensor<B>; 2];
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -46,9 +47,9 @@ impl<B: TrainGradients> Backward<B, 2> for Product {
 }
 
 #[derive(Debug)]
-struct BatchNormAct;
+struct BatchNormActOp;
 
-impl<B: TrainGradients> Backward<B, 3> for BatchNormAct {
+impl<B: TrainGradients> Backward<B, 3> for BatchNormActOp {
     type State = (FloatTensor<B>, FloatTensor<B>, f32, f32);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -64,38 +65,38 @@ impl<B: TrainGradients> Backward<B, 3> for BatchNormAct {
 }
 
 #[derive(Debug)]
-struct MaxPool;
+struct MaxPoolOp;
 
-impl<B: TrainGradients> Backward<B, 1> for MaxPool {
-    type State = (FloatTensor<B>, PoolGeometry);
+impl<B: TrainGradients> Backward<B, 1> for MaxPoolOp {
+    type State = (FloatTensor<B>, Windows);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        let (x, geometry) = ops.state;
+        let (x, windows) = ops.state;
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, B::max_pool_backward(x, grad, geometry));
+            grads.register::<B>(node.id, B::max_pool_backward(x, grad, windows));
         }
     }
 }
 
 #[derive(Debug)]
-struct Windows;
+struct WindowsOp;
 
-impl<B: TrainGradients> Backward<B, 1> for Windows {
-    type State = ([usize; 4], usize);
+impl<B: TrainGradients> Backward<B, 1> for WindowsOp {
+    type State = ([usize; 4], Windows);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        let (shape, stride) = ops.state;
+        let (shape, windows) = ops.state;
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, B::windows_backward(grad, shape, stride));
+            grads.register::<B>(node.id, B::windows_backward(grad, shape, windows));
         }
     }
 }
 
 impl<B: TrainGradients, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
     fn depthwise(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
-        match Depthwise.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
+        match DepthwiseOp.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let (x, w) = (x.into_primitive(), w.into_primitive());
                 let y = B::depthwise(x.clone(), w.clone());
@@ -106,7 +107,7 @@ impl<B: TrainGradients, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
     }
 
     fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
-        match Product.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
+        match ProductOp.prepare::<C>([x.node(), w.node()]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let (x, w) = (x.into_primitive(), w.into_primitive());
                 let y = B::product(x.clone(), w.clone());
@@ -126,7 +127,7 @@ impl<B: TrainGradients, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
         let nodes = [x.node(), gamma.node(), beta.node()];
         let (x, gamma, beta) = (x.into_primitive(), gamma.into_primitive(), beta.into_primitive());
         let (y, saved) = B::batch_norm_act(x.clone(), gamma, beta, epsilon, floor);
-        let y = match BatchNormAct.prepare::<C>(nodes).compute_bound().stateful() {
+        let y = match BatchNormActOp.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((x, saved.clone(), epsilon, floor), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         };
@@ -147,22 +148,22 @@ impl<B: TrainGradients, C: CheckpointStrategy> TrainOps for Autodiff<B, C> {
         (Self::from_inner(parameter), Self::from_inner(first), Self::from_inner(second))
     }
 
-    fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self> {
-        match MaxPool.prepare::<C>([x.node()]).compute_bound().stateful() {
+    fn max_pool(x: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
+        match MaxPoolOp.prepare::<C>([x.node()]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let x = x.into_primitive();
-                let y = B::max_pool(x.clone(), geometry);
-                prep.finish((x, geometry), y)
+                let y = B::max_pool(x.clone(), windows);
+                prep.finish((x, windows), y)
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::max_pool(x.into_primitive(), geometry)),
+            OpsKind::UnTracked(prep) => prep.finish(B::max_pool(x.into_primitive(), windows)),
         }
     }
 
-    fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self> {
+    fn windows(x: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
         let shape = x.shape().dims::<4>();
-        match Windows.prepare::<C>([x.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((shape, stride), B::windows(x.into_primitive(), stride)),
-            OpsKind::UnTracked(prep) => prep.finish(B::windows(x.into_primitive(), stride)),
+        match WindowsOp.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((shape, windows), B::windows(x.into_primitive(), windows)),
+            OpsKind::UnTracked(prep) => prep.finish(B::windows(x.into_primitive(), windows)),
         }
     }
 }

@@ -14,22 +14,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, backend_extension};
 use burn::tensor::{Tensor, s};
 
-use xception_kernels::Act;
-use xception_web::model::Dialect;
-
-/// Height and width of what a 3×3 convolution without padding makes of such a picture.
-pub(crate) fn windowed(sides: [usize; 2], stride: usize) -> [usize; 2] {
-    sides.map(|side| (side - 3) / stride + 1)
-}
-
-/// Size and start of the windows of a 3×3 max-pool with stride 2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolGeometry {
-    /// Output height and width.
-    pub output: [usize; 2],
-    /// Rows and columns of padding before the first pixel.
-    pub before: [usize; 2],
-}
+use xception_kernels::{Act, Windows};
+use xception_web::model::{Dialect, Window};
 
 /// What a step of AdamW does to each number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,10 +49,10 @@ pub trait TrainOps: burn::backend::Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// 3×3 max-pool with stride 2.
-    fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self>;
+    fn max_pool(x: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self>;
 
-    /// All 3×3 windows without padding, as the rows of a matrix `[B·H'·W', 9·C]`.
-    fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self>;
+    /// 3×3 windows without padding, as the rows of a matrix `[B·H'·W', 9·C]`.
+    fn windows(x: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self>;
 
     /// Matrix product of tall `x` `[N, I]` and small `w` `[I, O]`.
     fn product(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -103,11 +89,11 @@ pub trait TrainGradients: TrainOps {
     fn max_pool_backward(
         x: FloatTensor<Self>,
         grad: FloatTensor<Self>,
-        geometry: PoolGeometry,
+        windows: Windows,
     ) -> FloatTensor<Self>;
 
     /// Gradient of [`TrainOps::windows`] for an input of `shape`.
-    fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], stride: usize) -> FloatTensor<Self>;
+    fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], windows: Windows) -> FloatTensor<Self>;
 
     /// Gradients of [`TrainOps::product`] for `x` and `w`.
     fn product_backward(
@@ -145,22 +131,20 @@ pub fn batch_norm(
     (Tensor::from_dispatch(y), row(0), row(1))
 }
 
-/// See [`TrainOps::max_pool`].
-pub fn max_pool(x: Tensor<4>, geometry: PoolGeometry) -> Tensor<4> {
-    Tensor::from_dispatch(Dispatch::max_pool(x.into_dispatch(), geometry))
-}
-
-/// The 3×3 max-pool with stride 2, padded as `dialect` has it.
-pub fn pool(x: Tensor<4>, dialect: Dialect) -> Tensor<4> {
+/// See [`TrainOps::max_pool`]; padded as `dialect` has it.
+pub fn max_pool(x: Tensor<4>, dialect: Dialect) -> Tensor<4> {
     let [_, h, w, _] = x.dims();
-    let output = [h.div_ceil(2), w.div_ceil(2)];
-    let before = [h, w].map(|size| dialect.pool_before(size));
-    max_pool(x, PoolGeometry { output, before })
+    let output = [h, w].map(|size| size.div_ceil(2));
+    let windows = Windows { stride: 2, before: [h, w].map(|size| dialect.pool_before(size)), output };
+    Tensor::from_dispatch(Dispatch::max_pool(x.into_dispatch(), windows))
 }
 
-/// See [`TrainOps::windows`].
-pub fn windows(x: Tensor<4>, stride: usize) -> Tensor<2> {
-    Tensor::from_dispatch(Dispatch::windows(x.into_dispatch(), stride))
+/// See [`TrainOps::windows`]; with how many there are below and beside each other.
+pub fn windows(x: Tensor<4>, stride: usize) -> (Tensor<2>, [usize; 2]) {
+    let [_, h, w, _] = x.dims();
+    let output = [h, w].map(|size| Window::square(stride, 0).output(size));
+    let windows = Windows { stride, before: [0; 2], output };
+    (Tensor::from_dispatch(Dispatch::windows(x.into_dispatch(), windows)), output)
 }
 
 /// See [`TrainOps::product`].

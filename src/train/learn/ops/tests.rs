@@ -67,12 +67,12 @@ fn a_gpu_has_the_values_and_the_gradients_of_the_cpu() {
             });
         }
         for dialect in [Dialect::Keras, Dialect::Timm] {
-            same_on_gpu(&x, &leaf([1]), |x, _| pool(x, dialect));
+            same_on_gpu(&x, &leaf([1]), |x, _| max_pool(x, dialect));
         }
         for stride in [1, 2] {
             let [rows, columns] = [h, wd].map(|side| (side - 3) / stride + 1);
             same_on_gpu(&x, &leaf([9 * c, to]), |x, w| {
-                product(windows(x, stride), w).reshape([b, rows, columns, to])
+                product(windows(x, stride).0, w).reshape([b, rows, columns, to])
             });
         }
     }
@@ -126,7 +126,7 @@ fn depthwise_is_a_convolution_in_as_many_groups() {
 fn the_product_of_all_windows_is_a_plain_convolution() {
     for stride in [1, 2] {
         let [h, w] = [9, 6].map(|side| (side - 3) / stride + 1);
-        let ours = |x, kernel| product(windows(x, stride), kernel).reshape([2, h, w, 5]);
+        let ours = |x, kernel| product(windows(x, stride).0, kernel).reshape([2, h, w, 5]);
         let plain = |x, kernel: Tensor<2>| {
             let kernel = kernel.reshape([3, 3, 11, 5]).permute([3, 2, 0, 1]);
             let options = ConvOptions::new([stride; 2], [0, 0], [1, 1], 1);
@@ -162,7 +162,7 @@ fn max_pool_is_padded_as_the_dialect_has_it() {
         let plain =
             MaxPool2dConfig::new([3, 3]).with_strides([2, 2]).with_padding(dialect.pool_padding()).init();
         let (ours, plain) =
-            (|x, _| pool(x, dialect), |x, _: Tensor<1>| by_pixels(plain.forward(by_planes(x))));
+            (|x, _| max_pool(x, dialect), |x, _: Tensor<1>| by_pixels(plain.forward(by_planes(x))));
         same(&pictures(), &leaf([1]), ours, plain);
     }
 }

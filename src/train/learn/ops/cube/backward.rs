@@ -6,9 +6,10 @@ use burn::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 
-use super::super::{PoolGeometry, TrainGradients, windowed};
+use super::super::TrainGradients;
 use super::kernels::{self, TAPS};
 use super::{depthwise, divided, empty, lanes, product, summed, units};
+use xception_kernels::Windows;
 
 impl TrainGradients for CubeBackend {
     fn depthwise_backward(
@@ -101,7 +102,7 @@ impl TrainGradients for CubeBackend {
     fn max_pool_backward(
         x: FloatTensor<Self>,
         grad: FloatTensor<Self>,
-        geometry: PoolGeometry,
+        windows: Windows,
     ) -> FloatTensor<Self> {
         let [x, grad] = [x, grad].map(into_contiguous);
         let dims @ [_, h, wd, c] = x.shape().dims::<4>();
@@ -118,20 +119,20 @@ impl TrainGradients for CubeBackend {
                 back.clone().into_tensor_arg(),
                 h,
                 wd,
-                geometry.output[0],
-                geometry.output[1],
-                geometry.before[0],
-                geometry.before[1],
+                windows.output[0],
+                windows.output[1],
+                windows.before[0],
+                windows.before[1],
                 c,
             );
         }
         back
     }
 
-    fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], stride: usize) -> FloatTensor<Self> {
+    fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], windows: Windows) -> FloatTensor<Self> {
         let grad = into_contiguous(grad);
         let [_, h, wd, c] = shape;
-        let [rows, columns] = windowed([h, wd], stride);
+        let Windows { stride, output: [rows, columns], .. } = windows;
         let back = empty(&grad, shape);
         let (cubes, dim) = units(&grad, shape.iter().product());
         // SAFETY: a unit writes its own number of `back`, and reads windows that there are.

@@ -7,9 +7,10 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::super::{AdamWStep, PoolGeometry, TrainOps, windowed};
+use super::super::{AdamWStep, TrainOps};
 use super::kernels::{self, TAPS};
 use super::{depthwise, divided, empty, product, summed, units};
+use xception_kernels::Windows;
 
 impl TrainOps for CubeBackend {
     fn depthwise(x: FloatTensor<Self>, w: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -79,10 +80,10 @@ impl TrainOps for CubeBackend {
         (y, saved)
     }
 
-    fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self> {
+    fn max_pool(x: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
         let x = into_contiguous(x);
         let [b, h, wd, c] = x.shape().dims::<4>();
-        let [rows, columns] = geometry.output;
+        let [rows, columns] = windows.output;
         let y = empty(&x, [b, rows, columns, c]);
         let (cubes, dim) = units(&x, b * rows * columns * c);
         // SAFETY: a unit writes its own number of `y`, and reads pixels inside the picture only.
@@ -97,18 +98,18 @@ impl TrainOps for CubeBackend {
                 wd,
                 rows,
                 columns,
-                geometry.before[0],
-                geometry.before[1],
+                windows.before[0],
+                windows.before[1],
                 c,
             );
         }
         y
     }
 
-    fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self> {
+    fn windows(x: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
         let x = into_contiguous(x);
         let [b, h, wd, c] = x.shape().dims::<4>();
-        let [rows, columns] = windowed([h, wd], stride);
+        let Windows { stride, output: [rows, columns], .. } = windows;
         let y = empty(&x, [b * rows * columns, TAPS * c]);
         let (cubes, dim) = units(&x, b * rows * columns * TAPS * c);
         // SAFETY: a unit writes its own number of `y`, and windows lie inside the picture.

@@ -5,9 +5,9 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
 use rayon::prelude::*;
 
-use super::super::{PoolGeometry, TrainGradients, windowed};
+use super::super::TrainGradients;
 use super::{corner, depthwise, taps, tensor, window_max};
-use xception_kernels::wide;
+use xception_kernels::{Windows, wide};
 use xception_web::inside::Dense;
 
 /// Row blocks of a weight gradient's product, each a job of its own.
@@ -140,11 +140,11 @@ impl TrainGradients for Flex {
     fn max_pool_backward(
         x: FloatTensor<Self>,
         grad: FloatTensor<Self>,
-        geometry: PoolGeometry,
+        windows: Windows,
     ) -> FloatTensor<Self> {
         let (x, grad) = (Dense::of(x), Dense::of(grad));
         let dims @ [b, h, wd, c] = x.dims::<4>();
-        let [oh, ow] = geometry.output;
+        let [oh, ow] = windows.output;
         let mut dx = vec![0.0; b * h * wd * c];
         dx.par_chunks_mut(h * wd * c)
             .zip(x.slice().par_chunks(h * wd * c))
@@ -155,7 +155,7 @@ impl TrainGradients for Flex {
                     || {
                         let (mut best, mut tap) = (vec![0.0; c], vec![0; c]);
                         for (p, g) in g.chunks_exact(c).enumerate() {
-                            let at @ [top, left] = corner(p / ow, p % ow, &geometry);
+                            let at @ [top, left] = corner(p / ow, p % ow, windows);
                             window_max(x, [h, wd, c], at, &mut best, &mut tap);
                             for k in 0..9 {
                                 let (i, j) = (top + k / 3, left + k % 3);
@@ -175,10 +175,10 @@ impl TrainGradients for Flex {
         tensor(dx, dims)
     }
 
-    fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], stride: usize) -> FloatTensor<Self> {
+    fn windows_backward(grad: FloatTensor<Self>, shape: [usize; 4], windows: Windows) -> FloatTensor<Self> {
         let grad = Dense::of(grad);
         let [b, h, wd, c] = shape;
-        let [oh, ow] = windowed([h, wd], stride);
+        let Windows { stride, output: [oh, ow], .. } = windows;
         let mut dx = vec![0.0; b * h * wd * c];
         dx.par_chunks_mut(h * wd * c).zip(grad.slice().par_chunks(oh * ow * 9 * c)).for_each(|(dx, rows)| {
             wide(

@@ -7,9 +7,9 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::TensorData;
 use rayon::prelude::*;
 
-use super::super::{AdamWStep, PoolGeometry, TrainOps, windowed};
+use super::super::{AdamWStep, TrainOps};
 use super::{corner, depthwise, tensor, window_max};
-use xception_kernels::wide;
+use xception_kernels::{Windows, wide};
 use xception_web::inside::Dense;
 
 /// Numbers of a parameter that a thread takes at once.
@@ -76,10 +76,10 @@ impl TrainOps for Flex {
         (tensor(y, dims), tensor(saved, [4, c]))
     }
 
-    fn max_pool(x: FloatTensor<Self>, geometry: PoolGeometry) -> FloatTensor<Self> {
+    fn max_pool(x: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
         let x = Dense::of(x);
         let [b, h, wd, c] = x.dims::<4>();
-        let [oh, ow] = geometry.output;
+        let [oh, ow] = windows.output;
         let mut y = vec![0.0; b * oh * ow * c];
         y.par_chunks_mut(oh * ow * c).zip(x.slice().par_chunks(h * wd * c)).for_each(|(y, x)| {
             wide(
@@ -87,7 +87,7 @@ impl TrainOps for Flex {
                 || {
                     let mut tap = vec![0; c];
                     for (p, best) in y.chunks_exact_mut(c).enumerate() {
-                        let corner = corner(p / ow, p % ow, &geometry);
+                        let corner = corner(p / ow, p % ow, windows);
                         window_max(x, [h, wd, c], corner, best, &mut tap);
                     }
                 },
@@ -96,10 +96,10 @@ impl TrainOps for Flex {
         tensor(y, [b, oh, ow, c])
     }
 
-    fn windows(x: FloatTensor<Self>, stride: usize) -> FloatTensor<Self> {
+    fn windows(x: FloatTensor<Self>, windows: Windows) -> FloatTensor<Self> {
         let x = Dense::of(x);
         let [b, h, wd, c] = x.dims::<4>();
-        let [oh, ow] = windowed([h, wd], stride);
+        let Windows { stride, output: [oh, ow], .. } = windows;
         let mut rows = vec![0.0; b * oh * ow * 9 * c];
         rows.par_chunks_mut(oh * ow * 9 * c).zip(x.slice().par_chunks(h * wd * c)).for_each(|(rows, x)| {
             for (p, row) in rows.chunks_exact_mut(9 * c).enumerate() {

@@ -8,8 +8,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::TensorData;
 use rayon::prelude::*;
 
-use super::PoolGeometry;
-use xception_kernels::wide;
+use xception_kernels::{Windows, wide};
 
 fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
@@ -88,6 +87,6 @@ fn window_max(x: &[f32], [h, wd, c]: [usize; 3], [top, left]: [isize; 2], best: 
 }
 
 #[inline(always)]
-fn corner(i: usize, j: usize, geometry: &PoolGeometry) -> [isize; 2] {
-    [(2 * i) as isize - geometry.before[0] as isize, (2 * j) as isize - geometry.before[1] as isize]
+fn corner(i: usize, j: usize, windows: Windows) -> [isize; 2] {
+    [(2 * i) as isize - windows.before[0] as isize, (2 * j) as isize - windows.before[1] as isize]
 }

@@ -1,7 +1,4 @@
-//! The numbers that the kernels' tests and benchmarks compute on.
-
-// Each of them takes its part.
-#![allow(dead_code)]
+//! The numbers that the kernels compute on.
 
 /// Numbers in −1 … 1 that look like noise, without an end.
 pub struct Noise(u32);

@@ -1,12 +1,11 @@
-//! The kernels of [`super::panels`] in 512-bit vectors, for x86-64 processors with AVX-512 (servers since 2017, AMD's
+//! The kernels of [`super`] in 512-bit vectors, for x86-64 processors with AVX-512 (servers since 2017, AMD's
 //! since 2022).
 //!
 //! Two panels share a vector where channels are multiplied, two neighbouring pixels where they are not.
 
 use std::arch::x86_64::*;
 
-use super::panels::{OUTER_PIXELS, Panels};
-use super::{PANEL_LANES, TAPS};
+use super::{OUTER_PIXELS, PANEL_LANES, Panels, TAPS};
 
 /// Pairs of panels of one tile of a product, and its pixels, as many as are left: 24 sums at most, two vectors of weights
 /// and one number, of 32 registers.
@@ -40,11 +39,11 @@ macro_rules! tile {
     };
 }
 
-/// [`super::panels::product`].
+/// [`super::product`].
 ///
 /// # Safety
 ///
-/// The slices hold what [`super::panels::product`] checks, and the processor has the features.
+/// The slices hold what [`super::product`] checks, and the processor has the features.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 pub unsafe fn product(
     x: Panels<'_>,
@@ -129,11 +128,11 @@ unsafe fn product_tile<const R: usize, const V: usize, const HALF: bool>(
     }
 }
 
-/// [`super::panels::outer`].
+/// [`super::outer`].
 ///
 /// # Safety
 ///
-/// The slices hold what [`super::panels::outer`] checks, and the processor has the features.
+/// The slices hold what [`super::outer`] checks, and the processor has the features.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 pub unsafe fn outer(x: Panels<'_>, g: Panels<'_>, [pixels, depth, outputs]: [usize; 3], dw: &mut [f32]) {
     let width = outputs * PANEL_LANES;
@@ -203,11 +202,11 @@ unsafe fn outer_tile<const V: usize, const HALF: bool>(
     }
 }
 
-/// [`super::panels::depthwise`].
+/// [`super::depthwise`].
 ///
 /// # Safety
 ///
-/// The slices hold what [`super::panels::depthwise`] checks, and the processor has the features.
+/// The slices hold what [`super::depthwise`] checks, and the processor has the features.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 pub unsafe fn depthwise(padded: &[f32], taps: &[f32], [h, w]: [usize; 2], y: &mut [f32]) {
     let line = (w + 2) * PANEL_LANES;
@@ -234,11 +233,11 @@ pub unsafe fn depthwise(padded: &[f32], taps: &[f32], [h, w]: [usize; 2], y: &mu
     }
 }
 
-/// [`super::panels::depthwise_taps`].
+/// [`super::depthwise_taps`].
 ///
 /// # Safety
 ///
-/// The slices hold what [`super::panels::depthwise_taps`] checks, and the processor has the features.
+/// The slices hold what [`super::depthwise_taps`] checks, and the processor has the features.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 pub unsafe fn depthwise_taps(padded: &[f32], g: &[f32], [h, w]: [usize; 2], taps: &mut [f32]) {
     let line = (w + 2) * PANEL_LANES;
