@@ -1,7 +1,19 @@
 //! Which backend runs, and why: the choice is data, never a guess.
 
+mod absent;
+#[cfg(feature = "cpu")]
+mod cpu;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 #[cfg(feature = "webgpu")]
 mod webgpu;
+
+#[cfg(not(feature = "cpu"))]
+use absent as cpu;
+#[cfg(not(feature = "ndarray"))]
+use absent as ndarray;
+#[cfg(not(feature = "webgpu"))]
+use absent as webgpu;
 
 use std::fmt;
 use std::str::FromStr;
@@ -87,7 +99,7 @@ impl Backend {
         let gpu = match request {
             BackendRequest::Named(BackendKind::Webgpu) => Self::named(BackendKind::Webgpu).await,
             BackendRequest::Named(kind) => return Self::named(kind).await,
-            BackendRequest::Auto => Self::gpu(Software::Refused).await,
+            BackendRequest::Auto => webgpu::open(Software::Refused).await,
         };
         match gpu {
             Err(Error::Backend(why)) => Self::fallback(&why),
@@ -102,19 +114,9 @@ impl Backend {
     /// When it is not in this build, or there is no GPU.
     pub async fn named(kind: BackendKind) -> Result<Self> {
         match kind {
-            BackendKind::Webgpu => Self::gpu(Software::Allowed).await,
+            BackendKind::Webgpu => webgpu::open(Software::Allowed).await,
             kind => on_cpu(kind, "asked for by name".into()),
         }
-    }
-
-    #[cfg(feature = "webgpu")]
-    async fn gpu(software: Software) -> Result<Self> {
-        webgpu::open(software).await
-    }
-
-    #[cfg(not(feature = "webgpu"))]
-    async fn gpu(_: Software) -> Result<Self> {
-        Err(missing(BackendKind::Webgpu))
     }
 
     /// What computes on it: the instruction set that the kernels use, or the library.
@@ -122,18 +124,14 @@ impl Backend {
         match self.kind {
             BackendKind::Webgpu => "webgpu",
             BackendKind::Ndarray => "ndarray",
-            #[cfg(feature = "cpu")]
-            BackendKind::Cpu => crate::kernels::isa(),
-            #[cfg(not(feature = "cpu"))]
-            BackendKind::Cpu => "none",
+            BackendKind::Cpu => cpu::runtime(),
         }
     }
 
     /// How many threads compute at most.
     pub fn threads(&self) -> usize {
         match self.kind {
-            #[cfg(feature = "cpu")]
-            BackendKind::Cpu => crate::kernels::threads(),
+            BackendKind::Cpu => cpu::threads(),
             _ => 1,
         }
     }
@@ -141,8 +139,7 @@ impl Backend {
     /// Pixels and output channels that one unit of a product makes on this adapter.
     pub fn tile(&self) -> Option<[usize; 2]> {
         match self.kind {
-            #[cfg(feature = "webgpu")]
-            BackendKind::Webgpu => Some(crate::fused::tile_of_adapter()),
+            BackendKind::Webgpu => webgpu::tile(),
             _ => None,
         }
     }
@@ -164,21 +161,9 @@ enum Software {
     Refused,
 }
 
-#[allow(unused_variables, reason = "a build may hold no CPU backend")]
 fn on_cpu(kind: BackendKind, reason: String) -> Result<Backend> {
-    match kind {
-        #[cfg(feature = "cpu")]
-        BackendKind::Cpu => Ok(Backend { kind, reason, adapter: None, device: Device::flex() }),
-        #[cfg(feature = "ndarray")]
-        BackendKind::Ndarray => {
-            // Deprecated since 0.22, but still shipped: the plain baseline that users may ask for.
-            #[allow(deprecated)]
-            let device = Device::ndarray();
-            Ok(Backend { kind, reason, adapter: None, device })
-        }
-        #[allow(unreachable_patterns, reason = "a build may hold every backend")]
-        other => Err(missing(other)),
-    }
+    let device = if kind == BackendKind::Ndarray { ndarray::device() } else { cpu::device() };
+    Ok(Backend { kind, reason, adapter: None, device: device.ok_or_else(|| missing(kind))? })
 }
 
 /// What to say of a backend that this build lacks.

@@ -9,7 +9,7 @@ use image::{Rgba, RgbaImage, imageops};
 use xception_web::backend::{Backend, BackendKind};
 use xception_web::classify::Classifier;
 use xception_web::fused::{Fused, Precision};
-use xception_web::model::Output;
+use xception_web::model::{Output, Planes};
 use xception_web::picture::Picture;
 use xception_web::preprocess::RgbaView;
 use xception_web::weights::ModelFile;
@@ -34,13 +34,14 @@ fn close(found: &[f32], expected: &[f32]) {
 fn the_fused_maps_are_those_of_the_plain_modules() {
     let (file, device) = (photos(), Device::flex());
     let shape = [2, 3, 75, 131];
-    let pictures: Vec<f32> =
+    let values: Vec<f32> =
         (0..shape.iter().product()).map(|at: usize| ((at * 37 % 211) as f32) / 105.0 - 1.0).collect();
+    let pictures = Planes { values: values.clone(), shape };
     let fused = Fused::new(&file.config, &|id| file.read(id), Precision::F32, &device).unwrap();
-    let (found, [b, classes, h, w]) =
-        pollster::block_on(fused.answer(Output::ClassMaps, pictures.clone(), shape, &device)).unwrap();
+    let Planes { values: found, shape: [b, classes, h, w] } =
+        pollster::block_on(fused.answer(Output::ClassMaps, pictures.clone())).unwrap();
     let plain = file.build(&device).unwrap();
-    let input = Tensor::from_data(TensorData::new(pictures.clone(), shape), &device);
+    let input = Tensor::from_data(TensorData::new(values, shape), &device);
     let expected = plain.answer(Output::ClassMaps, input);
     assert_eq!(expected.dims(), [b, classes, h, w]);
     assert!(h > 1 && w > h);
@@ -48,7 +49,7 @@ fn the_fused_maps_are_those_of_the_plain_modules() {
     // Their means are the logits.
     let means: Vec<f32> =
         found.chunks_exact(h * w).map(|map| map.iter().sum::<f32>() / (h * w) as f32).collect();
-    close(&means, &pollster::block_on(fused.logits(pictures, shape, &device)).unwrap());
+    close(&means, &pollster::block_on(fused.logits(pictures)).unwrap());
 }
 
 #[cfg(feature = "webgpu")]

@@ -17,7 +17,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use noise::noise;
 use xception_web::fused::{Fused, Precision};
 use xception_web::kernels::{self, Act, Conv, PANEL, Rows, Weights, Windows};
-use xception_web::model::{Dialect, TensorId, XceptionConfig};
+use xception_web::model::{Dialect, Planes, TensorId, XceptionConfig};
 
 /// Some twenty layers of such sums, one after the other, relative to the largest logit.
 const NETWORK_TOLERANCE: f32 = 1e-4;
@@ -174,16 +174,16 @@ fn each_of_many_pictures_gets_its_own_answer() {
     let read = |id: TensorId| Ok(values.found[&id.to_string()].clone());
     let networks: Vec<_> = fused_devices()
         .into_iter()
-        .map(|device| (Fused::new(&config, &read, Precision::F32, &device).unwrap(), device))
+        .map(|device| Fused::new(&config, &read, Precision::F32, &device).unwrap())
         .collect();
     for (seed, side) in
         [(1, 64), (2, 64), (3, 64), (4, 64), (5, 71), (6, 64), (7, 71), (8, 71), (9, 71), (10, 71)]
     {
         let answers: Vec<_> = networks
             .iter()
-            .map(|(network, device)| {
-                let pictures = noise(3 * side * side, seed);
-                pollster::block_on(network.logits(pictures, [1, 3, side, side], device)).unwrap()
+            .map(|network| {
+                let pictures = Planes { values: noise(3 * side * side, seed), shape: [1, 3, side, side] };
+                pollster::block_on(network.logits(pictures)).unwrap()
             })
             .collect();
         let scale = answers[0].iter().fold(1e-6f32, |scale, x| scale.max(x.abs()));

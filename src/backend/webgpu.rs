@@ -42,6 +42,11 @@ pub(super) async fn open(software: Software) -> Result<Backend> {
     Ok(Backend { kind: BackendKind::Webgpu, reason: reason.into(), adapter: Some(adapter), device })
 }
 
+/// Pixels and output channels that one unit of a product makes on the adapter.
+pub(super) fn tile() -> Option<[usize; 2]> {
+    Some(crate::fused::tile_of_adapter())
+}
+
 /// The system's own graphics interface. Probing others, OpenGL above all, prints noise and finds no
 /// adapter that this one lacks.
 const GRAPHICS_API: burn_wgpu::WgpuBackend = if cfg!(target_family = "wasm") {

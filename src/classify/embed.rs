@@ -4,7 +4,6 @@ use super::Classifier;
 use crate::error::{Error, Result};
 use crate::model::Output;
 use crate::preprocess::RgbaView;
-use crate::weights::no_classifier;
 
 impl Classifier {
     /// The features of a picture after global average pooling: pictures of like things have like features, whatever the
@@ -14,22 +13,7 @@ impl Classifier {
     ///
     /// When the picture is unusable or the backend fails.
     pub async fn embed(&self, picture: RgbaView<'_>) -> Result<Vec<f32>> {
-        Ok(self.ask(Output::Features, self.preprocess.apply(picture)?).await?.0)
-    }
-
-    /// What is asked of one prepared picture, `[C, size, size]`.
-    pub(super) async fn ask(&self, output: Output, input: Vec<f32>) -> Result<(Vec<f32>, [usize; 4])> {
-        let size = self.preprocess.size;
-        let shape = [1, input.len() / (size * size), size, size];
-        self.network.answer(output, input, shape, &self.backend.device).await
-    }
-
-    /// Refuses to name anything where there is nothing that could.
-    pub(super) fn check_classifier(&self) -> Result<()> {
-        match self.headless && self.taught.is_none() {
-            false => Ok(()),
-            true => Err(no_classifier()),
-        }
+        Ok(self.ask(Output::Features, self.prepare(picture)?, 1).await?.values)
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Classifier;
 use crate::error::{Error, Result};
-use crate::model::Output;
+use crate::model::{Output, Planes};
 use crate::preprocess::RgbaView;
 
 /// A class activation map (Zhou et al., 2016). It is exact: the network ends in a mean over places and one
@@ -56,7 +56,8 @@ impl Classifier {
             ));
         }
         let output = if self.taught.is_some() { Output::FeatureMap } else { Output::ClassMaps };
-        let (mut maps, [_, _, height, width]) = self.ask(output, self.preprocess.apply(picture)?).await?;
+        let Planes { values: mut maps, shape: [_, _, height, width] } =
+            self.ask(output, self.prepare(picture)?, 1).await?;
         if let Some(head) = &self.taught {
             maps = head.maps(&maps, height * width);
         }

@@ -4,11 +4,11 @@
 
 use burn::tensor::Device;
 
-use super::Network;
+use super::network::{Network, fused};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::fused::Precision;
-use crate::model::{Dialect, Output, XceptionConfig};
+use crate::model::{Dialect, Output, Planes, XceptionConfig};
 use crate::preprocess::Preprocess;
 use crate::weights::ModelFile;
 
@@ -33,9 +33,10 @@ pub(super) struct Proof {
     channels: usize,
 }
 
-fn picture(number: usize, channels: usize) -> Vec<f32> {
+fn picture(number: usize, channels: usize) -> Planes {
     let numbers = 0..channels * SIDE * SIDE;
-    numbers.map(|at| (at * (37 + 2 * number) % 211) as f32 / 105.0 - 1.0).collect()
+    let values = numbers.map(|at| (at * (37 + 2 * number) % 211) as f32 / 105.0 - 1.0).collect();
+    Planes { values, shape: [1, channels, SIDE, SIDE] }
 }
 
 impl Proof {
@@ -46,21 +47,23 @@ impl Proof {
         let output = if file.headless { Output::Features } else { Output::Logits };
         let on_cpu = Backend::fallback("known-answer test")?;
         // In single precision whatever the file keeps, as the GPU computes: pixels in 7 bits are off by more.
-        let network = Network::fused(file, Precision::F32, &on_cpu.device)?;
+        let network = in_single_precision(file, &on_cpu.device)?;
         let mut expected = Vec::new();
         for number in 0..=PICTURES[PICTURES.len() - 1] {
-            let shape = [1, channels, SIDE, SIDE];
-            expected.push(network.answer(output, picture(number, channels), shape, &on_cpu.device).await?.0);
+            expected.push(network.answer(output, picture(number, channels)).await?.values);
         }
         Ok(Self { output, expected, channels })
     }
 
+    /// Launches the network once, for an answer that counts for nothing.
+    pub async fn compile(&self, network: &Network) -> Result<()> {
+        compile(network, self.channels).await
+    }
+
     /// Compares what the GPU answers.
-    pub async fn hold(&self, network: &Network, device: &Device) -> Result<()> {
+    pub async fn hold(&self, network: &Network) -> Result<()> {
         for number in PICTURES {
-            let shape = [1, self.channels, SIDE, SIDE];
-            let (found, _) =
-                network.answer(self.output, picture(number, self.channels), shape, device).await?;
+            let found = network.answer(self.output, picture(number, self.channels)).await?.values;
             let expected = &self.expected[number];
             let scale = expected.iter().fold(1.0f32, |scale, logit| scale.max(logit.abs()));
             let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -74,10 +77,12 @@ impl Proof {
     }
 }
 
-/// Launches the network once.
-pub(super) async fn compile(network: &Network, channels: usize, device: &Device) -> Result<()> {
-    let shape = [1, channels, SIDE, SIDE];
-    network.answer(Output::Logits, picture(0, channels), shape, device).await.map(drop)
+fn in_single_precision(file: &ModelFile, device: &Device) -> Result<Network> {
+    fused::Network::in_precision(file, Precision::F32, device).map(Network::Fused)
+}
+
+async fn compile(network: &Network, channels: usize) -> Result<()> {
+    network.answer(Output::Logits, picture(0, channels)).await.map(drop)
 }
 
 /// Has a GPU compile the shaders that nearly every network of the family uses, before there is one: those of a network
@@ -97,8 +102,7 @@ pub async fn rehearse(backend: &Backend) -> Result<()> {
     };
     let channels = config.channels();
     let file = ModelFile::seeded(config, Preprocess::keras(SIDE))?;
-    let network = Network::fused(&file, Precision::F32, &backend.device)?;
-    compile(&network, channels, &backend.device).await
+    compile(&in_single_precision(&file, &backend.device)?, channels).await
 }
 
 #[cfg(test)]
@@ -106,26 +110,8 @@ mod tests {
     use super::*;
     use crate::backend::BackendKind;
     use crate::fused::Fused;
-    use crate::model::{Part, Place, TensorId};
+    use crate::model::{Part, Place};
     use crate::weights::Dtype;
-
-    /// A network of a few channels, one tensor of which is moved by `shift`.
-    fn shifted(
-        file: &ModelFile,
-        tensor: TensorId,
-        shift: f32,
-        precision: Precision,
-        device: &Device,
-    ) -> Network {
-        let read = |id| {
-            let mut values = file.read(id)?;
-            if id == tensor {
-                values.iter_mut().for_each(|value| *value += shift);
-            }
-            Ok(values)
-        };
-        Network::Fused(Fused::new(&file.config, &read, precision, device).unwrap())
-    }
 
     #[test]
     fn a_network_with_another_tensor_is_found_out_and_eight_bits_are_not() {
@@ -133,16 +119,25 @@ mod tests {
             ModelFile::seeded(XceptionConfig::mini(Dialect::Keras, 10), Preprocess::keras(SIDE)).unwrap();
         let gpu = pollster::block_on(Backend::named(BackendKind::Webgpu)).unwrap().device;
         let proof = pollster::block_on(Proof::of(&file)).unwrap();
-        let moved = Place::Stem(0).part(Part::Beta);
-        let hold = |shift: f32, precision| {
-            pollster::block_on(proof.hold(&shifted(&file, moved, shift, precision, &gpu), &gpu))
+        // One tensor of the network is moved.
+        let moved = |shift: f32| {
+            let read = |id| {
+                let mut values = file.read(id)?;
+                if id == Place::Stem(0).part(Part::Beta) {
+                    values.iter_mut().for_each(|value| *value += shift);
+                }
+                Ok(values)
+            };
+            let network = Fused::new(&file.config, &read, Precision::F32, &gpu).unwrap();
+            Network::Fused(fused::Network::of(network, Precision::F32))
         };
-        hold(0.0, Precision::F32).unwrap();
-        let message = hold(0.5, Precision::F32).unwrap_err().to_string();
+        let hold = |shift: f32| pollster::block_on(proof.hold(&moved(shift)));
+        hold(0.0).unwrap();
+        let message = hold(0.5).unwrap_err().to_string();
         assert!(message.contains("wrong answer to a known picture"), "{message}");
         let converted = ModelFile::parse(file.convert(Dtype::Q8).unwrap()).unwrap();
         let proof = pollster::block_on(Proof::of(&converted)).unwrap();
-        let network = Network::fused(&converted, Precision::Q8, &gpu).unwrap();
-        pollster::block_on(proof.hold(&network, &gpu)).unwrap();
+        let network = fused::Network::in_precision(&converted, Precision::Q8, &gpu).unwrap();
+        pollster::block_on(proof.hold(&Network::Fused(network))).unwrap();
     }
 }

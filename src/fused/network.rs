@@ -3,31 +3,30 @@
 use burn::backend::{Dispatch, Flex};
 use burn::tensor::{Device, Tensor};
 
-#[cfg(feature = "webgpu")]
-use super::cube::{Recorder, Turn};
 use super::dense::Dense;
 use super::input::ResidualInput;
-use super::layers::{Conv, FusedBlock, Precision, on_gpu, tensor};
+use super::layers::{FusedBlock, FusedConv, Precision, tensor};
 use super::ops::FusedOps;
 use super::packer::Packer;
+use super::{gpu, on_gpu};
 use crate::error::{Error, Result};
-use crate::kernels::Act;
+use crate::kernels::{Act, TAPS};
 use crate::model::place::{Place, TensorId, Unit};
-use crate::model::{Dialect, Output, XceptionConfig};
+use crate::model::{Dialect, Output, Planes, XceptionConfig};
 
 /// Xception for inference, on the CPU or on a GPU.
 #[derive(Clone, Debug)]
 pub struct Fused {
-    stem: Vec<Conv>,
+    stem: Vec<FusedConv>,
     blocks: Vec<FusedBlock>,
-    tail: Vec<Conv>,
+    tail: Vec<FusedConv>,
     /// Dense layers on the mean over pixels, the last of them the classifier; unless that sees 3×3 windows and
     /// comes before the mean.
-    head: Vec<Conv>,
+    head: Vec<FusedConv>,
     windows: bool,
     dialect: Dialect,
-    #[cfg(feature = "webgpu")]
-    recorder: Recorder,
+    device: Device,
+    recorder: gpu::Recorder,
 }
 
 impl Fused {
@@ -63,60 +62,54 @@ impl Fused {
             head,
             windows: plan.windows,
             dialect: config.dialect,
-            #[cfg(feature = "webgpu")]
-            recorder: Recorder::default(),
+            device: device.clone(),
+            recorder: gpu::Recorder::default(),
         })
     }
 
-    /// The logits of pictures `[B, C, H, W]` as numbers.
-    ///
-    /// # Errors
-    ///
-    /// When `device` is not the one that the network was packed for, or fails.
-    pub async fn logits(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Result<Vec<f32>> {
-        Ok(self.answer(Output::Logits, pictures, shape, device).await?.0)
+    /// Where it was packed for.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
-    /// What is asked of pictures `[B, C, H, W]`, as numbers with their shape.
+    /// The logits of pictures, as numbers.
     ///
     /// # Errors
     ///
-    /// When `device` is not the one that the network was packed for, or fails.
-    pub async fn answer(
-        &self,
-        output: Output,
-        pictures: Vec<f32>,
-        shape: [usize; 4],
-        device: &Device,
-    ) -> Result<(Vec<f32>, [usize; 4])> {
-        let [count, c, h, w] = shape;
-        if count <= 1 || on_gpu(device) {
-            return self.at_once(output, pictures, shape, device).await;
+    /// When the device fails.
+    pub async fn logits(&self, pictures: Planes) -> Result<Vec<f32>> {
+        Ok(self.answer(Output::Logits, pictures).await?.values)
+    }
+
+    /// What is asked of pictures.
+    ///
+    /// # Errors
+    ///
+    /// When the device fails.
+    pub async fn answer(&self, output: Output, pictures: Planes) -> Result<Planes> {
+        let [count, c, h, w] = pictures.shape;
+        if count <= 1 || on_gpu(&self.device) {
+            return self.at_once(output, pictures).await;
         }
         // A CPU is busy with one, and several would push each other's numbers out of its caches.
-        let (mut all, mut found) = (Vec::new(), [0; 4]);
-        for picture in pictures.chunks_exact(c * h * w) {
-            let (numbers, one) = self.at_once(output, picture.to_vec(), [1, c, h, w], device).await?;
-            all.extend(numbers);
-            found = [count, one[1], one[2], one[3]];
+        let mut all = Planes { values: Vec::new(), shape: [0; 4] };
+        for picture in pictures.values.chunks_exact(c * h * w) {
+            let picture = Planes { values: picture.to_vec(), shape: [1, c, h, w] };
+            let Planes { values, shape: [_, c, h, w] } = self.at_once(output, picture).await?;
+            all.values.extend(values);
+            all.shape = [count, c, h, w];
         }
-        Ok((all, found))
+        Ok(all)
     }
 
-    async fn at_once(
-        &self,
-        output: Output,
-        pictures: Vec<f32>,
-        shape: [usize; 4],
-        device: &Device,
-    ) -> Result<(Vec<f32>, [usize; 4])> {
-        #[cfg(feature = "webgpu")]
-        if output == Output::Logits && on_gpu(device) {
-            let logits = self.logits_on_gpu(pictures, shape, device).await?;
-            let classes = logits.len() / shape[0].max(1);
-            return Ok((logits, [shape[0], classes, 1, 1]));
+    async fn at_once(&self, output: Output, pictures: Planes) -> Result<Planes> {
+        if output == Output::Logits && on_gpu(&self.device) {
+            let count = pictures.shape[0];
+            let values = self.recorder.logits(pictures, &self.device, |x| self.run(x)).await?;
+            let classes = values.len() / count.max(1);
+            return Ok(Planes { values, shape: [count, classes, 1, 1] });
         }
-        let x = tensor(pictures, shape, device);
+        let x = tensor(pictures.values, pictures.shape, &self.device);
         let x = match output {
             Output::Logits => self.run(x),
             Output::ClassMaps => self.classify(self.feature_map(x)),
@@ -124,30 +117,12 @@ impl Fused {
             Output::Features | Output::FeatureMap => self.feature_map(x),
         };
         let shape = x.dims();
-        let numbers = numbers(x, device).await?;
+        let answer = Planes { values: numbers(x, &self.device).await?, shape };
         Ok(match output {
-            Output::Features if self.windows => means(windows(&numbers, shape)),
-            Output::FeatureMap if self.windows => windows(&numbers, shape),
-            _ => (numbers, shape),
+            Output::Features if self.windows => means(&windows(&answer)),
+            Output::FeatureMap if self.windows => windows(&answer),
+            _ => answer,
         })
-    }
-
-    #[cfg(feature = "webgpu")]
-    async fn logits_on_gpu(
-        &self,
-        pictures: Vec<f32>,
-        shape: [usize; 4],
-        device: &Device,
-    ) -> Result<Vec<f32>> {
-        match self.recorder.turn(pictures, shape, device) {
-            Turn::Launched(logits) => read(logits).await,
-            Turn::Launch(x) => read(self.run(x)).await,
-            Turn::Record(x) => {
-                let logits = read(self.run(x.clone())).await;
-                self.recorder.record(x, |x| self.run(x));
-                logits
-            }
-        }
     }
 
     /// # Shapes
@@ -189,15 +164,9 @@ fn mean(x: Tensor<4>) -> Tensor<4> {
 }
 
 /// The numbers of `[B, C, H, W]` in that order, wherever they lie.
-#[allow(clippy::unused_async, reason = "a build without a GPU has nothing to wait for")]
-async fn numbers(
-    x: Tensor<4>,
-    #[allow(unused_variables, reason = "only a GPU's build asks")] device: &Device,
-) -> Result<Vec<f32>> {
-    #[cfg(feature = "webgpu")]
+async fn numbers(x: Tensor<4>, device: &Device) -> Result<Vec<f32>> {
     if on_gpu(device) {
-        let shape = x.dims();
-        return Ok(planes(&read(x).await?, shape));
+        return gpu::numbers(x).await;
     }
     let x = x.try_into_primitive::<Flex>();
     let x = x.map_err(|error| Error::Backend(format!("the CPU gave no numbers: {error:?}")))?;
@@ -205,19 +174,20 @@ async fn numbers(
 }
 
 /// The means over places.
-fn means((map, [b, c, h, w]): (Vec<f32>, [usize; 4])) -> (Vec<f32>, [usize; 4]) {
+fn means(map: &Planes) -> Planes {
+    let [b, c, h, w] = map.shape;
     let places = h * w;
     let mean = |plane: &[f32]| plane.iter().sum::<f32>() / places as f32;
-    (map.chunks_exact(places).map(mean).collect(), [b, c, 1, 1])
+    Planes { values: map.values.chunks_exact(places).map(mean).collect(), shape: [b, c, 1, 1] }
 }
 
 /// What a 3×3 convolution with one zero on every side sees of each place: `[B, 9 C, H, W]`.
-fn windows(map: &[f32], [b, c, h, w]: [usize; 4]) -> (Vec<f32>, [usize; 4]) {
-    const TAPS: usize = 9;
-    let mut seen = vec![0.0; map.len() * TAPS];
+fn windows(map: &Planes) -> Planes {
+    let [b, c, h, w] = map.shape;
+    let mut seen = vec![0.0; map.values.len() * TAPS];
     for (at, out) in seen.chunks_exact_mut(h * w).enumerate() {
         let (picture, tap, channel) = (at / (TAPS * c), at / c % TAPS, at % c);
-        let plane = &map[(picture * c + channel) * h * w..][..h * w];
+        let plane = &map.values[(picture * c + channel) * h * w..][..h * w];
         for (place, out) in out.iter_mut().enumerate() {
             let (y, x) = (place / w + tap / 3, place % w + tap % 3);
             if (1..=h).contains(&y) && (1..=w).contains(&x) {
@@ -225,25 +195,5 @@ fn windows(map: &[f32], [b, c, h, w]: [usize; 4]) -> (Vec<f32>, [usize; 4]) {
             }
         }
     }
-    (seen, [b, TAPS * c, h, w])
-}
-
-/// `[B, H, W, C]`, as [`read`] gives them, to `[B, C, H, W]`.
-#[cfg(feature = "webgpu")]
-fn planes(rows: &[f32], [b, c, h, w]: [usize; 4]) -> Vec<f32> {
-    let places = h * w;
-    let at = |place: usize| (place / (c * places) * places + place % places) * c + place / places % c;
-    (0..b * c * places).map(|place| rows[at(place)]).collect()
-}
-
-/// Numbers from a GPU. Synchronous reads panic on WebGPU in a browser.
-#[cfg(feature = "webgpu")]
-async fn read(logits: Tensor<4>) -> Result<Vec<f32>> {
-    // As they lie: in any other order, even of sides of one, they would be copied first.
-    let data =
-        logits.permute([0, 2, 3, 1]).into_data_async().await.map_err(|error| {
-            Error::Backend(format!("the backend failed while running the network: {error}"))
-        })?;
-    data.try_into_vec_as::<f32>()
-        .map_err(|error| Error::Backend(format!("the backend gave back no logits: {error:?}")))
+    Planes { values: seen, shape: [b, TAPS * c, h, w] }
 }

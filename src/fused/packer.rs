@@ -4,10 +4,12 @@
 
 use burn::backend::Dispatch;
 use burn::backend::ops::IntTensorOps;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::{Device, TensorData};
 
-use super::input::Geometry;
-use super::layers::{Bridge, Conv, FusedBlock, Kernel, Precision, Rows, on_gpu, tensor};
+use super::input::{Geometry, RowsInput, WeightsInput};
+use super::layers::{FusedBlock, FusedBridge, FusedConv, Precision, tensor};
+use super::on_gpu;
 use crate::error::Result;
 use crate::kernels::{Act, PackedQ8, TAPS, pack, pack_q8};
 use crate::model::Window;
@@ -30,14 +32,19 @@ pub(super) struct Packer<'a> {
 }
 
 impl Packer<'_> {
-    pub fn plain(&self, place: Place, conv: &ConvNormConfig) -> Result<Conv> {
+    pub fn plain(&self, place: Place, conv: &ConvNormConfig) -> Result<FusedConv> {
         let [inputs, outputs] = conv.channels;
         let mut linear = self.linear(place, conv)?;
         // `[C', C, 3·3]` to `[C', 3·3, C]`, as windows lie in memory.
         linear.kernel = transposed(&linear.kernel, outputs, [inputs, TAPS]);
         // A small part of the work, and the first layer sees the picture itself: never in int8.
         let (weights, bias) = self.pack(linear, Precision::F32);
-        Ok(Conv { rows: Rows::Windows, weights, bias, geometry: geometry(conv, Act::None, Act::Relu) })
+        Ok(FusedConv {
+            rows: RowsInput::Windows,
+            weights,
+            bias,
+            geometry: geometry(conv, Act::None, Act::Relu),
+        })
     }
 
     fn points(
@@ -45,7 +52,7 @@ impl Packer<'_> {
         place: Place,
         conv: &ConvNormConfig,
         after: Option<&Affine>,
-    ) -> Result<(Kernel, Tensor<1>)> {
+    ) -> Result<(WeightsInput<Dispatch>, FloatTensor<Dispatch>)> {
         let mut linear = self.linear(place, conv)?;
         if let Some(after) = after {
             linear.then(after);
@@ -59,18 +66,18 @@ impl Packer<'_> {
         unit: &SeparableConvConfig,
         [lead, act]: [Act; 2],
         after: Option<&Affine>,
-    ) -> Result<Conv> {
+    ) -> Result<FusedConv> {
         let depthwise = unit.depthwise();
         let Linear { kernel, bias } = self.linear(id.depthwise(), &depthwise)?;
         let channels = bias.len();
         let kernel = transposed(&kernel, 1, [channels, TAPS]);
-        let rows = Rows::Depthwise {
+        let rows = RowsInput::Depthwise {
             kernel: self.tensor(kernel, [TAPS, channels]),
             bias: self.tensor(bias, [channels]),
             between: relu_if(unit.relu_between),
         };
         let (weights, bias) = self.points(id.pointwise(), &unit.pointwise(), after)?;
-        Ok(Conv { rows, weights, bias, geometry: geometry(&depthwise, lead, act) })
+        Ok(FusedConv { rows, weights, bias, geometry: geometry(&depthwise, lead, act) })
     }
 
     pub fn block(&self, id: BlockId, block: &BlockConfig) -> Result<FusedBlock> {
@@ -92,35 +99,35 @@ impl Packer<'_> {
                 let norm = norm.map(|norm| Affine { shift: vec![0.0; norm.shift.len()], ..norm });
                 let (weights, bias) = self.points(Place::Shortcut(id), &shortcut, norm.as_ref())?;
                 let geometry = geometry(&shortcut, Act::None, Act::None);
-                let conv = Conv { rows: Rows::Points, weights, bias, geometry };
-                if block.is_pooled() { Bridge::Pooled(conv) } else { Bridge::Conv(conv) }
+                let conv = FusedConv { rows: RowsInput::Points, weights, bias, geometry };
+                if block.is_pooled() { FusedBridge::Pooled(conv) } else { FusedBridge::Conv(conv) }
             }
             (None, Some(norm)) => {
                 let channels = norm.scale.len();
-                Bridge::Scale(self.tensor(norm.scale, [channels]))
+                FusedBridge::Scale(self.tensor(norm.scale, [channels]))
             }
-            (None, None) => Bridge::Identity,
+            (None, None) => FusedBridge::Identity,
         };
         Ok(FusedBlock { units, bridge })
     }
 
     /// The dense layers and the classifier, `[features, classes]`.
-    pub fn head(&self, plan: &Plan) -> Result<Vec<Conv>> {
+    pub fn head(&self, plan: &Plan) -> Result<Vec<FusedConv>> {
         let hidden = plan.hidden.iter().enumerate();
         let hidden = hidden.map(|(i, dense)| (Place::Hidden(i), dense.channels, relu_if(dense.relu)));
         let layers = hidden.chain([(Place::Head, plan.head, Act::None)]);
         layers.map(|(place, shape, act)| self.dense(place, shape, act, plan.windows)).collect()
     }
 
-    fn dense(&self, place: Place, shape: [usize; 2], act: Act, windows: bool) -> Result<Conv> {
+    fn dense(&self, place: Place, shape: [usize; 2], act: Act, windows: bool) -> Result<FusedConv> {
         // Of windows to `[C', 3·3·C]`, as they lie in memory.
         let kernel = transposed(&(self.read)(place.part(Part::Kernel))?, 1, shape);
         let bias = (self.read)(place.part(Part::Bias))?;
         let window = if windows { Window::square(1, 1) } else { Window::point(1) };
         let geometry = Geometry { window, lead: Act::None, act };
         let (weights, bias) = self.pack(Linear { kernel, bias }, Precision::F32);
-        let rows = if windows { Rows::Windows } else { Rows::Points };
-        Ok(Conv { rows, weights, bias, geometry })
+        let rows = if windows { RowsInput::Windows } else { RowsInput::Points };
+        Ok(FusedConv { rows, weights, bias, geometry })
     }
 
     /// A convolution with its batch norm, if it has one.
@@ -143,7 +150,11 @@ impl Packer<'_> {
         Ok(Affine { scale, shift })
     }
 
-    fn pack(&self, Linear { kernel, bias }: Linear, precision: Precision) -> (Kernel, Tensor<1>) {
+    fn pack(
+        &self,
+        Linear { kernel, bias }: Linear,
+        precision: Precision,
+    ) -> (WeightsInput<Dispatch>, FloatTensor<Dispatch>) {
         let outputs = bias.len();
         let depth = kernel.len() / outputs.max(1);
         let weights = match precision {
@@ -159,21 +170,20 @@ impl Packer<'_> {
                     TensorData::new(values, shape)
                 };
                 let values = Dispatch::int_from_data(values, self.device.as_dispatch());
-                let values = Tensor::from_dispatch(values);
                 let [scales, sums] = [scales, sums].map(|numbers| self.tensor(numbers, [outputs]));
-                Kernel::Q8 { values, scales, sums }
+                WeightsInput::Q8 { values, scales, sums }
             }
             _ => {
                 let packed = pack(&kernel, outputs, depth);
                 let len = packed.len();
-                Kernel::F32(self.tensor(packed, [len]))
+                WeightsInput::F32 { values: self.tensor(packed, [len]) }
             }
         };
         (weights, self.tensor(bias, [outputs]))
     }
 
-    fn tensor<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
-        tensor(values, shape, self.device)
+    fn tensor<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> FloatTensor<Dispatch> {
+        tensor(values, shape, self.device).into_dispatch()
     }
 }
 

@@ -26,7 +26,7 @@ use xception_web::backend::{Backend, BackendKind};
 use xception_web::fused::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, WeightsInput};
 use xception_web::fused::{Fused, Precision, TILES, Tile, set_tile};
 use xception_web::kernels::{Act, TAPS, pack};
-use xception_web::model::{Dialect, Window, XceptionConfig};
+use xception_web::model::{Dialect, Planes, Window, XceptionConfig};
 use xception_web::preprocess::Preprocess;
 use xception_web::weights::ModelFile;
 
@@ -138,11 +138,11 @@ fn time_network(tiles: &[Option<Tile>], device: &Device) {
         for batch in BATCHES {
             let network = network.clone(); // It records its launches anew.
             let shape = [batch, 3, SIZE, SIZE];
-            let pictures = noise(shape.iter().product(), 1);
+            let pictures = Planes { values: noise(shape.iter().product(), 1), shape };
             let run = || {
                 let pictures = pictures.clone();
                 let start = Instant::now();
-                pollster::block_on(network.logits(pictures, shape, device)).unwrap();
+                pollster::block_on(network.logits(pictures)).unwrap();
                 start.elapsed().as_secs_f64() * 1e3 / batch as f64
             };
             let mut times: Vec<_> = (0..RECORDED + RUNS).map(|_| run()).skip(RECORDED).collect();

@@ -3,6 +3,7 @@
 
 mod kernels;
 mod product;
+mod read;
 mod record;
 mod tile;
 
@@ -19,7 +20,9 @@ use super::ops::{ConvInput, FusedOps, Geometry, ResidualInput, RowsInput, Weight
 use crate::kernels::{Act, PANEL, STEP, TAPS};
 use crate::model::Window;
 use kernels::PlacesLaunch;
-pub(super) use record::{Recorder, Turn};
+pub(super) use read::numbers;
+pub(crate) use read::on_gpu;
+pub(super) use record::Recorder;
 use tile::{Product, UNITS, tile};
 pub use tile::{TILES, Tile, set_software, set_tile, tile_of_adapter};
 

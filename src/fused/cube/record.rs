@@ -11,6 +11,9 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::client::Graph;
 
 use super::super::layers::tensor;
+use super::read::numbers;
+use crate::error::Result;
+use crate::model::Planes;
 
 /// How far the recording of a network's launches has come, for pictures of one shape and calls of one thread: the queue
 /// of a GPU orders those of each thread only.
@@ -31,7 +34,7 @@ enum Recorded {
 }
 
 /// What is to be done with pictures.
-pub(crate) enum Turn {
+enum Turn {
     /// Launch the network on them.
     Launch(Tensor<4>),
     /// The same, and then [`Recorder::record`].
@@ -58,8 +61,27 @@ fn cube(tensor: &Tensor<4>) -> Option<CubeTensor> {
 }
 
 impl Recorder {
+    /// The logits of pictures, for which `run` launches the network.
+    pub async fn logits(
+        &self,
+        pictures: Planes,
+        device: &Device,
+        run: impl Fn(Tensor<4>) -> Tensor<4>,
+    ) -> Result<Vec<f32>> {
+        match self.turn(pictures, device) {
+            Turn::Launched(logits) => numbers(logits).await,
+            Turn::Launch(x) => numbers(run(x)).await,
+            Turn::Record(x) => {
+                let logits = numbers(run(x.clone())).await;
+                self.record(x, run);
+                logits
+            }
+        }
+    }
+
     /// Runs what is recorded for pictures of this shape, or says what to do with them.
-    pub fn turn(&self, pictures: Vec<f32>, shape: [usize; 4], device: &Device) -> Turn {
+    fn turn(&self, pictures: Planes, device: &Device) -> Turn {
+        let Planes { values: pictures, shape } = pictures;
         let key = (shape, StreamId::current());
         let Ok(mut recorded) = self.0.lock() else { return Turn::Launch(tensor(pictures, shape, device)) };
         if let Some(Recorded::Ready { key: known, input, output, graph }) = &*recorded
@@ -96,7 +118,7 @@ impl Recorder {
     }
 
     /// Records what `run` launches for `x`, which it has just launched for the last time, and whose answer was read.
-    pub fn record(&self, x: Tensor<4>, run: impl FnOnce(Tensor<4>) -> Tensor<4>) {
+    fn record(&self, x: Tensor<4>, run: impl FnOnce(Tensor<4>) -> Tensor<4>) {
         let Some(input) = cube(&x) else { return };
         let key = (input.shape().dims(), StreamId::current());
         let found = input.client.start_capture().ok().and_then(|()| {
