@@ -6,6 +6,7 @@
 #   ./build.sh serve [--port N]   build what the page needs and serve it (8080); build the rest meanwhile
 #   ./build.sh test               every check and every test, cheapest first
 #   ./build.sh bench [OPTIONS]   the browser benchmark, peers included: tests/bench/README.md
+#   ./build.sh profile [OPTIONS]  the functions that a picture's time goes to, inside WebAssembly
 #   ./build.sh train [OPTIONS]    a model like that of drawings, from nothing to runs/drawings/drawings.safetensors
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -143,9 +144,11 @@ wasm_module() {
   fi
   rm -rf "www/pkg/$name"
   "$TOOLS/bin/wasm-bindgen" --target web --out-dir "www/pkg/$name" --out-name xception_web "$raw.wasm"
-  if [ "$profile" = wasm ]; then
+  if [ "$profile" != wasm-dev ]; then
+    local names=()
+    if [ "$profile" = wasm-named ]; then names=(--debuginfo); fi
     # More thorough passes take minutes longer, and what they leave compresses worse.
-    www/node_modules/.bin/wasm-opt -O1 "${WASM_FEATURES[@]}" -o "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
+    www/node_modules/.bin/wasm-opt -O1 "${names[@]}" "${WASM_FEATURES[@]}" -o "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
     mv "www/pkg/$name/opt.wasm" "www/pkg/$name/xception_web_bg.wasm"
   fi
   cp "$raw.wasm" "www/pkg/$name/source.wasm"
@@ -281,7 +284,14 @@ case "${1:-build}" in
   dev) build wasm-dev ;;
   serve) shift; serve "$@" ;;
   test) tests ;;
+  profile)
+    shift
+    node_modules
+    wasm_tools
+    module cpu wasm-named
+    exec node tests/bench/profile.mjs "$@"
+    ;;
   bench) shift; build wasm; exec node tests/bench/run.mjs "$@" ;;
   train) shift; icons; exec cargo run --release --bin xception -- train "$@" ;;
-  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

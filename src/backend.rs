@@ -79,7 +79,7 @@ impl FromStr for BackendRequest {
 /// A backend that is ready to run.
 #[derive(Clone, Debug)]
 pub struct Backend {
-    /// Which one.
+    /// Which of the three runs.
     pub kind: BackendKind,
     /// Why this one, in a sentence to show.
     pub reason: String,

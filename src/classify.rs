@@ -172,7 +172,7 @@ impl Classifier {
         Ok(())
     }
 
-    /// The architecture.
+    /// The table of the network's layers.
     pub fn config(&self) -> &XceptionConfig {
         &self.config
     }

@@ -191,6 +191,55 @@ fn arrows_go_one_way() {
     }
 }
 
+/// The files and folders of `folder` beside `file` that it imports, tests aside. `within` is the folder's own path in its
+/// crate.
+fn beside<'a>(text: &'a str, within: &str, names: &[String]) -> Vec<&'a str> {
+    let text = &text[..text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len())];
+    let root = format!("crate::{within}");
+    let of_root = text.match_indices(&root).map(|(at, root)| &text[at + root.len()..]);
+    let above = text.match_indices("super::").filter(|(at, _)| !text[..*at].ends_with("super::"));
+    let above = above.map(|(at, above)| &text[at + above.len()..]);
+    above.chain(of_root).flat_map(heads).filter(|name| names.iter().any(|known| known == name)).collect()
+}
+
+/// No files of this folder, or of one in it, lead to each other. A folder's `mod.rs` or `lib.rs` may be named by all.
+fn check_circles(folder: &Path, within: &str, crates: &[&str]) {
+    let mut left = Vec::new();
+    let name = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_string();
+    let entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let entries =
+        entries.into_iter().filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "rs"));
+    let entries: Vec<_> = entries.filter(|path| !crates.contains(&name(path).as_str())).collect();
+    let names: Vec<String> = entries.iter().map(|path| name(path)).collect();
+    for path in &entries {
+        if path.is_dir() && !path.join("Cargo.toml").exists() {
+            check_circles(path, &format!("{within}{}::", name(path)), &[]);
+        } else if !["mod", "lib", "main", "tests"].contains(&name(path).as_str()) && path.is_file() {
+            let text = fs::read_to_string(path).unwrap();
+            let found = beside(&text, within, &names).into_iter().filter(|found| *found != name(path));
+            left.push((name(path), found.map(String::from).collect::<Vec<_>>()));
+        }
+    }
+    while !left.is_empty() {
+        let names: Vec<_> = left.iter().map(|(name, _)| name.clone()).collect();
+        left.retain(|(_, found)| found.iter().any(|name| names.contains(name)));
+        assert!(left.len() < names.len(), "{}: there is a circle among {left:?}", folder.display());
+    }
+}
+
+#[test]
+fn no_files_of_a_folder_lead_to_each_other() {
+    check_circles(&root().join("src"), "", &CRATES);
+    CRATES.iter().for_each(|name| check_circles(&root().join("src").join(name), "", &[]));
+}
+
+#[test]
+fn a_file_beside_is_seen_however_it_is_named() {
+    let names = ["a", "b", "c"].map(String::from);
+    let text = "use super::a;\nuse crate::room::{b, other};\nuse super::super::c;\n#[cfg(test)]\nmod tests { use super::c; }";
+    assert_eq!(beside(text, "room::", &names), ["a", "b"]);
+}
+
 #[test]
 fn what_is_not_listed_is_found() {
     let rooms = names("src");

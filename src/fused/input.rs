@@ -9,7 +9,7 @@ use crate::model::Window;
 /// What a convolution is besides its tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
-    /// What each output pixel sees.
+    /// What each output pixel sees, and how far from the next.
     pub window: Window,
     /// What stands before it.
     pub lead: Act,
@@ -54,19 +54,19 @@ pub enum WeightsInput<B: Backend> {
     },
 }
 
-/// What is added.
+/// What a convolution adds to its sums.
 #[derive(Clone, Debug, ExtensionType)]
 pub enum ResidualInput<B: Backend> {
-    /// Nothing.
+    /// The sums alone.
     None,
-    /// `[B, C', H', W']`.
+    /// These numbers.
     Sum {
-        /// The residual.
+        /// `[B, C', H', W']`.
         values: FloatTensor<B>,
     },
     /// The same, scaled per channel.
     Scaled {
-        /// The residual.
+        /// `[B, C', H', W']`.
         values: FloatTensor<B>,
         /// `[C']`.
         scale: FloatTensor<B>,
@@ -78,7 +78,7 @@ pub enum ResidualInput<B: Backend> {
 pub struct ConvInput<B: Backend> {
     /// `[B, C, H, W]`.
     pub x: FloatTensor<B>,
-    /// How rows are made.
+    /// What of that the product multiplies.
     #[extension_type]
     pub rows: RowsInput<B>,
     /// Packed `[C', K]`.
@@ -86,7 +86,7 @@ pub struct ConvInput<B: Backend> {
     pub weights: WeightsInput<B>,
     /// `[C']`.
     pub bias: FloatTensor<B>,
-    /// What is added.
+    /// What is added to the sums, before the last activation.
     #[extension_type]
     pub residual: ResidualInput<B>,
     /// Window and activations.

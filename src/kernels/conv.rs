@@ -8,9 +8,9 @@ pub const TAPS: usize = 9;
 /// What stands before or after a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// Nothing.
+    /// Numbers as they are.
     None,
-    /// ReLU.
+    /// ReLU; NaN stays.
     Relu,
 }
 
@@ -79,7 +79,7 @@ pub struct Conv<'a> {
     pub weights: Weights<'a>,
     /// `[C']`.
     pub bias: &'a [f32],
-    /// What is added.
+    /// What is added to the sums, if anything.
     pub residual: Option<Residual<'a>>,
     /// What stands after it, and after the residual.
     pub act: Act,

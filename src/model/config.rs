@@ -118,7 +118,7 @@ pub struct Face {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hidden {
-    /// Its outputs.
+    /// How many numbers it answers.
     pub width: usize,
     /// Whether ReLU follows.
     pub relu: bool,

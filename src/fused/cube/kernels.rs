@@ -18,13 +18,13 @@ pub(super) const TAPS: usize = 9;
 /// Where the pixels lie that a convolution reads.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
 pub struct Places {
-    /// H.
+    /// Rows of the input.
     pub height: usize,
-    /// W.
+    /// Its columns.
     pub width: usize,
-    /// H'.
+    /// Rows of the output.
     pub rows: usize,
-    /// W'.
+    /// Its columns.
     pub columns: usize,
 }
 

@@ -20,7 +20,7 @@ use crate::model::Planes;
 #[derive(Default)]
 pub(crate) struct Recorder(Mutex<Option<Recorded>>);
 
-/// For whom.
+/// Whose launches they are: pictures of one shape, calls of one thread.
 type Key = ([usize; 4], StreamId);
 
 #[allow(clippy::large_enum_variant, reason = "one per network")]

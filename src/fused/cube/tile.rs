@@ -9,9 +9,9 @@ use super::LANES;
 /// What one unit of a product makes, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tile {
-    /// Pixels.
+    /// Pixels that a unit makes.
     pub rows: usize,
-    /// Vectors of output channels.
+    /// Vectors of output channels that it makes of each.
     pub columns: usize,
     /// Numbers of a pixel that are taken at a time: one, or, where its channels divide so, four.
     pub taken: usize,

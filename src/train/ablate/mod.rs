@@ -64,12 +64,12 @@ pub fn variants(names: &[String]) -> Result<Vec<&'static Variant>> {
 ///
 /// When the pictures cannot be read, or the folder holds runs of another size or on others.
 pub fn run(plan: &Plan, tell: &dyn Fn(&str)) -> Result<Summary> {
-    if plan.seeds == 0 || plan.samples < trial::BATCH as u64 {
+    if plan.seeds == 0 || plan.samples < pools::BATCH as u64 {
         return Err(Error::Option(format!(
             "{} seeds of {} pictures are too few; give at least one seed and {} pictures",
             plan.seeds,
             plan.samples,
-            trial::BATCH
+            pools::BATCH
         )));
     }
     let trials = plan.out.join("trials");

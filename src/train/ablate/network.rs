@@ -12,7 +12,7 @@ use super::variant::{Between, Kind, Variant};
 use super::widths::{MIDDLE_BLOCKS, MIDDLE_UNITS, TOWERS, Widths, tower};
 use crate::learn::init::seeded;
 use crate::learn::ops;
-use crate::learn::step::remember;
+use crate::learn::statistics::remember;
 use xception_kernels::Act;
 use xception_web::model::Dialect;
 

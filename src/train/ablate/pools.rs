@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::trial::{BATCH, SIDE};
 use crate::draw::classes::{CLASSES, Class};
 use crate::draw::icons::{TRAINING_SETS, UNSEEN_SET};
 use crate::supply::batch::Batch;
@@ -13,6 +12,11 @@ use crate::supply::layout::FolderNames;
 use crate::supply::pictures::Pictures;
 use crate::supply::{Described, Supply};
 use xception_web::error::{Error, Result};
+
+/// Height and width of the pictures.
+pub const SIDE: usize = 32;
+/// How many of them are learned from in one step, and judged at once.
+pub const BATCH: usize = 64;
 
 /// The drawings that are told apart: different shapes and colours, some of them alike.
 const LABELS: [&str; 24] = [
@@ -75,7 +79,7 @@ impl Subject {
 /// Pictures for all runs.
 #[derive(Debug)]
 pub struct Pools {
-    /// What they are.
+    /// What they show, and how many there are.
     pub subject: Subject,
     /// To learn from.
     pub supply: Supply,

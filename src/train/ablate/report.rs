@@ -6,8 +6,9 @@ use std::fmt::Write;
 use plotters::prelude::*;
 
 use super::pools::Subject;
+use super::pools::{BATCH, SIDE};
 use super::summary::{Decision, Row, Spread, Summary, Verdict};
-use super::trial::{BATCH, RATE, SIDE};
+use super::trial::RATE;
 use super::variant::{REFERENCE, VARIANTS, find};
 use super::widths::TOLERANCE;
 use crate::run::plot::{Area, COLOURS, Line, failed, lines, short, span, svg};

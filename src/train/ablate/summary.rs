@@ -16,7 +16,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of these values.
+    /// Mean and sample deviation of these values.
     pub fn of(values: &[f64]) -> Self {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count.max(1.0);
@@ -71,12 +71,12 @@ pub struct Decision {
     pub verdict: Verdict,
 }
 
-/// All that was found.
+/// What the report is written from.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// Pictures per run.
     pub samples: u64,
-    /// What they are.
+    /// What those show, and how many judge.
     pub subject: Subject,
     /// A line per variant.
     pub rows: Vec<Row>,
@@ -87,7 +87,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of these runs.
+    /// Puts these runs together by variant, and decides the claims.
     pub fn new(samples: u64, subject: Subject, outcomes: Vec<Outcome>) -> Self {
         let rows: Vec<_> = VARIANTS.iter().filter_map(|variant| row(variant, &outcomes)).collect();
         let decisions = CLAIMS.iter().filter_map(|claim| decide(claim, &rows)).collect();

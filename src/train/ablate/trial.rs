@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::network::Network;
-use super::pools::{Pools, Subject};
+use super::pools::{BATCH, Pools, SIDE, Subject};
 use super::variant::Variant;
 use super::widths::Widths;
 use crate::learn::score::Score;
@@ -19,10 +19,6 @@ use crate::supply::batch::Batch;
 use crate::supply::mix::plain;
 use xception_web::error::Result;
 
-/// Side of the pictures.
-pub const SIDE: usize = 32;
-/// Pictures per step.
-pub const BATCH: usize = 64;
 /// Highest learning rate, and AdamW's weight decay: the drawings' model's, the same for every variant.
 pub const RATE: f64 = 3e-3;
 const WEIGHT_DECAY: f32 = 0.03;
@@ -63,9 +59,9 @@ pub struct Outcome {
     pub validation: f64,
     /// Accuracy in a style never trained on, of drawings.
     pub unseen: Option<f64>,
-    /// The way there.
+    /// Loss and accuracy on the way.
     pub history: Vec<Point>,
-    /// Time spent.
+    /// How long it took.
     pub seconds: f64,
 }
 

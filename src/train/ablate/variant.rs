@@ -5,9 +5,9 @@
 pub enum Between {
     /// Nothing, as in the paper.
     Nothing,
-    /// ReLU.
+    /// ReLU, which the paper tried there.
     Relu,
-    /// ELU.
+    /// ELU, which it tried too.
     Elu,
 }
 
@@ -82,7 +82,7 @@ pub struct Claim {
     pub against: &'static str,
 }
 
-/// What is decided.
+/// The paper's claims, each with the variant that goes against it.
 pub const CLAIMS: [Claim; 5] = [
     Claim { text: "Nothing between depthwise and pointwise is better than ReLU there", against: "relu" },
     Claim { text: "Nothing between depthwise and pointwise is better than ELU there", against: "elu" },

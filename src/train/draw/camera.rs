@@ -7,10 +7,10 @@ use image::{ExtendedColorType, ImageFormat};
 use crate::draw::canvas::Canvas;
 use crate::random::Random;
 
-/// How much of it.
+/// How bad the camera is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trouble {
-    /// Chance of each kind.
+    /// Chance of each kind of fault.
     pub chance: f32,
     /// Strength of each kind, 1 being what a poor webcam does.
     pub strength: f32,

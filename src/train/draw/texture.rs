@@ -16,7 +16,7 @@ const LETTER: usize = 8;
 /// Width of an edge between two colours, in pixels.
 const EDGE: f32 = 1.5;
 
-/// Any of them.
+/// A picture of any of the kinds.
 pub fn texture(random: &mut Random) -> Picture {
     let kind = random.pick(&[noise, pattern, text, figures]);
     kind(random)

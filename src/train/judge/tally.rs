@@ -6,7 +6,7 @@ pub(super) const ANSWERS: usize = 5;
 /// Counts of pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    /// All of them.
+    /// How many were shown.
     pub pictures: usize,
     /// Those whose likeliest class is right.
     first: usize,

@@ -18,7 +18,7 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// For a whole network.
+    /// An optimizer of all of a network's tensors.
     pub fn init(weight_decay: f32) -> ModuleOptimizer {
         Self { weight_decay }.into()
     }

@@ -5,7 +5,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, s};
 
 use crate::learn::ops;
-use crate::learn::step::remember;
+use crate::learn::statistics::remember;
 use xception_kernels::Act;
 use xception_web::model::block::Block;
 use xception_web::model::conv_norm::ConvNorm;

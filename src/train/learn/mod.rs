@@ -9,4 +9,5 @@ pub mod ops;
 pub mod pass;
 pub mod score;
 pub mod start;
+pub mod statistics;
 pub mod step;

@@ -22,13 +22,13 @@ pub enum Pass {
 }
 
 impl Pass {
-    /// For that run.
+    /// The one that a run's network and device allow.
     pub fn of(config: &TrainConfig) -> Self {
         match config.device {
             _ if config.freeze => Self::Head,
             _ if config.network.aligned.is_some() => Self::Plain,
             Accelerator::Cpu => Self::Ours,
-            Accelerator::Webgpu | Accelerator::Cuda => Self::Operations,
+            Accelerator::Webgpu => Self::Operations,
         }
     }
 

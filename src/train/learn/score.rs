@@ -41,7 +41,7 @@ impl Score {
 /// A score that may still be on its way from the device. Who waits for it before the next step is on its way there lets a
 /// GPU idle.
 pub enum Scored {
-    /// It is here.
+    /// It has come.
     Known(Result<Score>),
     /// It is being read.
     Reading(Pin<Box<dyn Future<Output = Result<Score>> + Send>>),

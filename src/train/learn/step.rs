@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::BatchNorm;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, s};
@@ -11,14 +10,13 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData, s};
 use crate::learn::engine::Engine;
 use crate::learn::pass::Pass;
 use crate::learn::score::{Score, Scored, right_answers};
+use crate::learn::statistics::remember_all;
 use crate::recipe::accelerator::Accelerator;
 use crate::recipe::config::TrainConfig;
 use crate::supply::batch::{Batch, normalised};
 use crate::supply::target::Target;
 use xception_web::error::{Error, Result};
 use xception_web::fused::{Fused, Precision};
-use xception_web::model::block::Block;
-use xception_web::model::separable::SeparableConv;
 use xception_web::model::{Xception, XceptionConfig};
 
 /// Moves `model` one step of `rate` towards the right answers for `batch`, whose pixels may be taken. An `engine` that
@@ -38,7 +36,7 @@ pub fn step(
         let device = model.head.weight.val().device();
         let x = match config.device {
             Accelerator::Cpu => pictures(batch, &device),
-            Accelerator::Webgpu | Accelerator::Cuda => uploaded(batch, &device),
+            Accelerator::Webgpu => uploaded(batch, &device),
         };
         let logits = pass.logits(&model, &config.network, x);
         return Ok(descend(model, logits, optimizer, batch, targets, rate, config.label_smoothing));
@@ -91,35 +89,6 @@ fn gradients(model: &Xception, found: Vec<Option<Vec<f32>>>) -> GradientsParams 
     let mut writer = Writer { found: found.into_iter(), gradients: GradientsParams::new() };
     model.visit(&mut writer);
     writer.gradients
-}
-
-/// Moves all running statistics towards a batch's.
-fn remember_all(model: &Xception, statistics: &[[Vec<f32>; 2]]) {
-    let of_unit = |unit: &SeparableConv| unit.pointwise.norm.clone();
-    let of_block = |block: &Block| {
-        let shortcut = block.shortcut.iter().map(|conv| conv.norm.clone());
-        block.units.iter().map(of_unit).chain(shortcut).collect::<Vec<_>>()
-    };
-    let stem = model.stem.iter().map(|conv| conv.norm.clone());
-    let blocks = model.blocks().flat_map(of_block);
-    let norms = stem.chain(blocks).chain(model.tail.iter().map(of_unit)).flatten();
-    for (norm, batch) in norms.zip(statistics) {
-        for (running, batch) in [&norm.running_mean, &norm.running_var].into_iter().zip(batch) {
-            // Without autodiff, which would keep a note of each of these operations until it goes backwards.
-            let before = running.value_sync().inner();
-            let batch = Tensor::from_data(TensorData::new(batch.clone(), [batch.len()]), &before.device());
-            running.update(before.mul_scalar(1.0 - norm.momentum) + batch.mul_scalar(norm.momentum));
-        }
-    }
-}
-
-/// Moves the running statistics towards a batch's, as [`BatchNorm`] does.
-pub fn remember(norm: &BatchNorm, mean: Tensor<1>, variance: Tensor<1>) {
-    for (running, batch) in [(&norm.running_mean, mean), (&norm.running_var, variance)] {
-        let before = running.value_sync().to_device(&batch.device());
-        let next = before.mul_scalar(1.0 - norm.momentum) + batch.detach().mul_scalar(norm.momentum);
-        running.update(next.detach());
-    }
 }
 
 /// A step of any network, from its logits.

@@ -17,8 +17,6 @@ pub enum Accelerator {
     Cpu,
     /// Burn's wgpu: Vulkan, Metal or DirectX 12.
     Webgpu,
-    /// Burn's CUDA, which is known by name only: building it fetches a compiler of its own from the network.
-    Cuda,
 }
 
 impl FromStr for Accelerator {
@@ -28,7 +26,12 @@ impl FromStr for Accelerator {
         match name {
             "cpu" => Ok(Self::Cpu),
             "webgpu" => Ok(Self::Webgpu),
-            "cuda" => Ok(Self::Cuda),
+            // People ask for it. Building it fetches a compiler of its own from the network.
+            "cuda" => Err(Error::Option(
+                "there is no device \"cuda\", since building it would take a compiler of its own; choose webgpu, which \
+                 also runs on NVIDIA's cards, or cpu"
+                    .into(),
+            )),
             other => Err(Error::Option(format!("there is no device {other:?}; choose cpu or webgpu"))),
         }
     }
@@ -47,11 +50,6 @@ impl Accelerator {
                 let backend = pollster::block_on(Backend::named(BackendKind::Webgpu))?;
                 Ok(backend.device.autodiff())
             }
-            Self::Cuda => Err(Error::Backend(
-                "cuda is not in this binary, since building it would take a compiler of its own; use --device \
-                 cpu, or webgpu, which also runs on NVIDIA's cards"
-                    .into(),
-            )),
         }
     }
 }
@@ -68,7 +66,7 @@ mod tests {
 
     #[test]
     fn cuda_is_refused_with_what_to_use() {
-        let message = Accelerator::Cuda.open().unwrap_err().to_string();
+        let message = "cuda".parse::<Accelerator>().unwrap_err().to_string();
         assert!(message.contains("cpu") && message.contains("webgpu"), "{message}");
     }
 }

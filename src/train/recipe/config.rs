@@ -76,7 +76,7 @@ pub struct TrainConfig {
     /// A user's own pictures, one folder per class, instead of the icon sets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
-    /// Where it computes.
+    /// On what it computes.
     pub device: Accelerator,
     /// A model file to start from instead of fresh weights; its network is taken, too.
     #[serde(skip_serializing_if = "Option::is_none")]

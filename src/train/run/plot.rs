@@ -25,7 +25,7 @@ pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub struct Line {
     /// What the legend calls it.
     pub name: String,
-    /// x and y.
+    /// From left to right, x and y.
     pub points: Vec<(f64, f64)>,
 }
 

@@ -30,7 +30,7 @@ impl Map {
         panels(self.channels)
     }
 
-    /// Pixels.
+    /// Pixels of one picture's map.
     pub fn area(&self) -> usize {
         self.size[0] * self.size[1]
     }
@@ -84,7 +84,7 @@ pub struct Graph {
     pub features: View,
     /// The head's weight; its bias follows.
     pub head: usize,
-    /// Classes.
+    /// How many logits a picture gets.
     pub classes: usize,
     /// Places for gradients.
     pub slots: usize,

@@ -4,15 +4,15 @@ use super::graph::{Graph, Map, View};
 use super::vectors::{Lanes, Reading, lanes};
 use xception_kernels::PANEL_LANES;
 
-/// All of a network's.
+/// The batch norms of a network, by the graph's numbers.
 pub struct Norms(Vec<Norm>);
 
 /// One, in whole panels; channels that do not exist are zero throughout.
 #[derive(Clone, Debug, Default)]
 pub struct Norm {
-    /// The batch's.
+    /// Mean of each channel over the batch.
     pub mean: Vec<f32>,
-    /// The batch's, biased.
+    /// Variance of each channel, divided by the count itself.
     pub variance: Vec<f32>,
     inverse: Vec<f32>,
     gamma: Vec<f32>,
@@ -26,19 +26,19 @@ pub struct Norm {
 }
 
 impl Reading {
-    /// As it is.
+    /// Of a map that has no norm, with no ReLU after it.
     pub fn plain() -> Self {
         Self { scale: [1.0; PANEL_LANES], shift: [0.0; PANEL_LANES], floor: f32::NEG_INFINITY }
     }
 }
 
 impl Norms {
-    /// For a network.
+    /// One for each of the graph's, before any batch.
     pub fn new(graph: &Graph) -> Self {
         Self(vec![Norm::default(); graph.norms.len()])
     }
 
-    /// One of them.
+    /// That of this number.
     pub fn get(&self, norm: usize) -> &Norm {
         &self.0[norm]
     }
