@@ -404,7 +404,8 @@ fn settings_that_make_no_sense_are_refused_in_one_sentence() {
     fs::write(&file, "network = { classes = 9 }").unwrap();
     let message = refused(&["--config", text(&file)]);
     assert!(message.contains("9 classes, and there are 2"), "{message}");
-    let message = refused(&["--device", "cuda"]);
+    fs::write(&file, "device = \"cuda\"").unwrap();
+    let message = refused(&["--config", text(&file)]);
     assert!(message.contains("webgpu") && message.contains("cpu"), "{message}");
     #[cfg(not(feature = "webgpu"))]
     assert!(refused(&["--device", "webgpu"]).contains("`cargo run --release --features webgpu …`"));

@@ -17,7 +17,10 @@ const { values } = parseArgs({
 });
 const root = new URL('../../', import.meta.url);
 const runs = Number(values.runs);
-if (!(Number.isInteger(runs) && runs > 0)) throw new Error(`--runs ${values.runs} is no number of pictures`);
+if (!(Number.isInteger(runs) && runs > 0)) {
+  console.error(`--runs ${values.runs} is not a number of pictures; give 1 or more`);
+  process.exit(2);
+}
 
 /** Below this share of the time a function is not worth a line. */
 const LEAST = 0.005;
@@ -36,7 +39,7 @@ const session = await wasm.Session.create(model, backend, 'auto', {});
 const [width, height] = [640, 480];
 const picture = Uint8Array.from({ length: 4 * width * height }, (_, at) => (at * 7919) % 256);
 const classify = async (count) => {
-  for (let run = 0; run < count; run++) await session.classify(picture, width, height, 1);
+  for (let run = 0; run < count; run++) await session.run(session.prepare(picture, width, height), 1, 1);
 };
 await classify(WARM);
 
