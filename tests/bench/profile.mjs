@@ -39,7 +39,8 @@ const session = await wasm.Session.create(model, backend, 'auto', {});
 const [width, height] = [640, 480];
 const picture = Uint8Array.from({ length: 4 * width * height }, (_, at) => (at * 7919) % 256);
 const classify = async (count) => {
-  for (let run = 0; run < count; run++) await session.run(session.prepare(picture, width, height), 1, 1);
+  for (let run = 0; run < count; run++)
+    await session.run(session.prepare(picture, width, height), 1, 1);
 };
 await classify(WARM);
 
@@ -53,7 +54,9 @@ await classify(runs);
 const spent = performance.now() - start;
 const { profile } = await inspector.post('Profiler.stop');
 
-const names = new Map(profile.nodes.map((node) => [node.id, node.callFrame.functionName || '(no name)']));
+const names = new Map(
+  profile.nodes.map((node) => [node.id, node.callFrame.functionName || '(no name)']),
+);
 const looks = new Map();
 for (const id of profile.samples) looks.set(names.get(id), (looks.get(names.get(id)) ?? 0) + 1);
 console.log(`${(spent / runs).toFixed(1)} ms a picture, ${values.module}, ${values.model}\n`);
