@@ -2,7 +2,8 @@
 //!
 //! Only arithmetic on sizes; the resampling itself is in `resize`.
 
-use super::{Fit, resize::Axis};
+use super::resize::Axis;
+use super::settings::{Fit, resized_short_side};
 
 /// The resized picture's axes (columns, rows), each with the part of it that is kept.
 pub(super) fn axes(size: usize, fit: Fit, width: usize, height: usize) -> (Axis, Axis) {
@@ -24,11 +25,6 @@ pub(super) fn axes(size: usize, fit: Fit, width: usize, height: usize) -> (Axis,
         kept: size,
     };
     (axis(width, resized_width), axis(height, resized_height))
-}
-
-/// timm's `floor(size / crop_pct)`: never below `size` for a `crop_pct` up to 1, so no crop needs padding.
-pub(super) fn resized_short_side(size: usize, crop_pct: f64) -> u64 {
-    (size as f64 / crop_pct).floor() as u64
 }
 
 /// torchvision's `int(short * long / short)`, in 64 bits: one row of pixels may become very long.

@@ -1,6 +1,6 @@
 //! Bytes to floats, and rows of planes to planes of rows.
 
-use super::Preprocess;
+use super::settings::Preprocess;
 
 /// `(v / 255 - mean) / std` of each byte, with each operation in `f32`, as torch rounds them.
 ///

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::Filter;
+use super::settings::Filter;
 
 /// Fraction bits of a weight, Pillow's: 32, less 8 for the byte, less 2 for the cubic's overshoot.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
