@@ -25,6 +25,7 @@
 //! | word | what it is here |
 //! |---|---|
 //! | B C H W | pictures, channels, rows and columns: a tensor's axes, in this order unless "channels last" is said |
+//! | window | the square of pixels that a convolution or a pool sees at once; windows: all of a picture's |
 //! | separable convolution | a depthwise 3×3 convolution, each channel by itself, then a pointwise (1×1) one that mixes them |
 //! | flow | the paper's parts: entry (halves H and W), middle (keeps them), exit (ends in features) |
 //! | block | separable convolutions in a row and what leads around them |
