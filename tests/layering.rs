@@ -191,15 +191,18 @@ fn arrows_go_one_way() {
     }
 }
 
-/// The files and folders of `folder` beside `file` that it imports, tests aside. `within` is the folder's own path in its
-/// crate.
-fn beside<'a>(text: &'a str, within: &str, names: &[String]) -> Vec<&'a str> {
+/// Those of `names`, all in one folder, that the text of one of them imports, tests and comments aside. `within` is the
+/// folder's own path in its crate.
+fn beside(text: &str, within: &str, names: &[String]) -> Vec<String> {
     let text = &text[..text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len())];
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let text = &code.join("\n");
     let root = format!("crate::{within}");
     let of_root = text.match_indices(&root).map(|(at, root)| &text[at + root.len()..]);
     let above = text.match_indices("super::").filter(|(at, _)| !text[..*at].ends_with("super::"));
     let above = above.map(|(at, above)| &text[at + above.len()..]);
-    above.chain(of_root).flat_map(heads).filter(|name| names.iter().any(|known| known == name)).collect()
+    let found = above.chain(of_root).flat_map(heads).filter(|name| names.iter().any(|known| known == name));
+    found.map(String::from).collect()
 }
 
 /// No files of this folder, or of one in it, lead to each other. A folder's `mod.rs` or `lib.rs` may be named by all.
@@ -217,7 +220,7 @@ fn check_circles(folder: &Path, within: &str, crates: &[&str]) {
         } else if !["mod", "lib", "main", "tests"].contains(&name(path).as_str()) && path.is_file() {
             let text = fs::read_to_string(path).unwrap();
             let found = beside(&text, within, &names).into_iter().filter(|found| *found != name(path));
-            left.push((name(path), found.map(String::from).collect::<Vec<_>>()));
+            left.push((name(path), found.collect::<Vec<_>>()));
         }
     }
     while !left.is_empty() {
