@@ -39,7 +39,9 @@ async function call({ url, name, parameters, enough }) {
   const kit = {
     signal: () => abort.signal,
     classifier: () => ImageClassifier.create({ backend: 'cpu' }),
+    model: () => 'photos',
     picture: () => photo('espresso.jpg'),
+    canvas: () => document.createElement('canvas'),
     video: () => Object.assign(document.createElement('video'), { muted: true }),
     files: photos,
     cups: photos,

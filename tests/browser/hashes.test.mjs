@@ -146,3 +146,37 @@ test('where nothing can be hashed, that is what is told', { timeout: PATIENCE },
     await site.stop();
   }
 });
+
+test(
+  'where nothing can be hashed, a digest of the list keeps nobody from its model',
+  { timeout: PATIENCE },
+  async () => {
+    const site = await start({ worker: NO_WEB_CRYPTO });
+    try {
+      const url = 'https://huggingface.co/somebody/listed/resolve/main/model.safetensors';
+      const fulfil = (body) => (route) =>
+        route.fulfill({ body, headers: { 'Access-Control-Allow-Origin': '*' } });
+      const create = async (script) => {
+        const page = await site.open(BLANK);
+        if (script) await page.addInitScript(script);
+        await page.route(url, fulfil(MODEL));
+        const model = { id: 'listed', title: 'Listed', url, bytes: MODEL.length, classes: 150 };
+        const list = JSON.stringify([{ ...model, sha256: '0'.repeat(64) }]);
+        await page.route('**/registry.json', fulfil(list));
+        await page.goto(site.origin + BLANK);
+        return page.evaluate(async () => {
+          const { ImageClassifier } = await import('/xception-web/index.js');
+          return ImageClassifier.create({ backend: 'cpu', model: 'listed' }).then(
+            ({ info }) => info.origin.from,
+            ({ code }) => code,
+          );
+        });
+      };
+      assert.equal(await create(NO_WEB_CRYPTO), 'network');
+      // The worker cannot: that is told, as the page could.
+      assert.equal(await create(), 'unverified');
+    } finally {
+      await site.stop();
+    }
+  },
+);

@@ -2,6 +2,7 @@
 // A local server answers as the hub does: a list of files, and redirects to another host for the large ones.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -44,6 +45,7 @@ const REPOS = {
     'config.json': '{}',
   },
   'somebody/nothing': { 'README.md': '' },
+  'somebody/replaced': { 'model.safetensors': miniXception(4) },
   'somebody/forbidding': { 'model.safetensors': miniXception(2) },
   'somebody/tfjs': Object.fromEntries(
     ['model.json', 'group1-shard1of1.bin'].map((name) => [
@@ -79,14 +81,20 @@ describe('models of the hub', { timeout: PATIENCE }, () => {
           response.end(body);
           return true;
         };
-        const listed = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(url);
+        const listed = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)\?blobs=true$/.exec(url);
         if (listed) {
           const [, repo, revision] = listed;
           // The hub says as much of what is private.
           if (!REPOS[repo] || !['main', 'v1', 'refs%2Fpr%2F2'].includes(revision)) {
             return send(401, JSON.stringify({ error: 'Invalid username or password.' }));
           }
-          const siblings = Object.keys(REPOS[repo]).map((rfilename) => ({ rfilename }));
+          const siblings = Object.entries(REPOS[repo]).map(([rfilename, content]) => {
+            const { length: size } = Buffer.from(content);
+            const sha256 = createHash('sha256').update(content).digest('hex');
+            // Large files are told by their digest, as it was when they were put there.
+            const lfs = { sha256: repo === 'somebody/replaced' ? '0'.repeat(64) : sha256, size };
+            return { rfilename, size, ...(typeof content !== 'string' && { lfs }) };
+          });
           return send(200, JSON.stringify({ id: repo, sha: SHA, siblings }));
         }
         const [, repo, revision, file] = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url);
@@ -140,7 +148,7 @@ describe('models of the hub', { timeout: PATIENCE }, () => {
     assert.deepEqual(model.labels, NAMES);
     assert.equal(from.url, `${hub.origin}/timm/mini.tf_in1k/resolve/${SHA}/model.safetensors`);
     assert.deepEqual(asked, [
-      'hub /api/models/timm/mini.tf_in1k/revision/main',
+      'hub /api/models/timm/mini.tf_in1k/revision/main?blobs=true',
       `hub /timm/mini.tf_in1k/resolve/${SHA}/config.json`,
       `hub /timm/mini.tf_in1k/resolve/${SHA}/model.safetensors`,
       'store timm/mini.tf_in1k/model.safetensors',
@@ -149,7 +157,7 @@ describe('models of the hub', { timeout: PATIENCE }, () => {
     const labels = [...'abcdefg'];
     const other = await create({ model: 'hf:timm/mini.tf_in1k@v1', labels });
     assert.deepEqual(other.model.labels, labels);
-    assert.ok(asked.includes('hub /api/models/timm/mini.tf_in1k/revision/v1'));
+    assert.ok(asked.includes('hub /api/models/timm/mini.tf_in1k/revision/v1?blobs=true'));
   });
 
   test('what timm’s configuration says of pictures is taken, and what is said goes before', async () => {
@@ -176,10 +184,49 @@ describe('models of the hub', { timeout: PATIENCE }, () => {
     assert.notDeepEqual(configured, other);
   });
 
+  test('timm’s own names are names too, and are held to the digest that the hub tells', async () => {
+    const { model, origin, said } = await create({ model: 'timm/mini.tf_in1k' });
+    assert.equal(said, undefined);
+    assert.deepEqual(model.labels, NAMES);
+    const file = REPOS['timm/mini.tf_in1k']['model.safetensors'];
+    assert.equal(origin.sha256, createHash('sha256').update(file).digest('hex'));
+    const replaced = await create({ model: 'hf:somebody/replaced' });
+    assert.match(replaced.said ?? '', /^DownloadError hash-mismatch: .*not 0000/);
+    // A file of the page's own is one still.
+    const own = await create({ model: 'timm/model.safetensors' });
+    assert.match(
+      own.said ?? '',
+      /^DownloadError http-error: .*\/samples\/timm\/model\.safetensors/,
+    );
+  });
+
+  test('are described before a download, by what the hub says and the beginning of the file', async () => {
+    const describe = (model) =>
+      page.evaluate(
+        async ([url, model]) => {
+          const { models } = await import(url);
+          return models.describe(model).catch(({ name, message }) => `${name}: ${message}`);
+        },
+        [PACKAGE, model],
+      );
+    const file = REPOS['timm/mini.tf_in1k']['model.safetensors'];
+    const url = `${hub.origin}/timm/mini.tf_in1k/resolve/${SHA}/model.safetensors`;
+    const sha256 = createHash('sha256').update(file).digest('hex');
+    const known = { url, bytes: file.length, dtype: 'f32', sha256 };
+    assert.deepEqual(await describe('timm/mini.tf_in1k'), { ...known, stored: false });
+    await create({ model: 'timm/mini.tf_in1k', cache: true });
+    asked = [];
+    assert.deepEqual(await describe('timm/mini.tf_in1k'), { ...known, stored: true });
+    assert.ok(!asked.some((what) => /^store|safetensors$/.test(what)), asked.join());
+    const keras = await describe('hf:somebody/keras');
+    assert.deepEqual([keras.bytes, keras.dtype, keras.stored], [0, undefined, false]);
+    assert.match(await describe('hf:somebody/unknown'), /^DownloadError: .*401/);
+  });
+
   test('a file and a revision can be named, and what training left is no model', async () => {
     const named = await create({ model: 'hf:somebody/several/b.safetensors@refs/pr/2' });
     assert.equal(named.model?.classes, 3, named.said);
-    assert.ok(asked.includes('hub /api/models/somebody/several/revision/refs/pr/2'));
+    assert.ok(asked.includes('hub /api/models/somebody/several/revision/refs/pr/2?blobs=true'));
     const torch = await create({ model: 'hf:somebody/torch' });
     assert.equal(torch.model?.classes, 7, torch.said);
     const tfjs = await create({ model: 'hf:somebody/tfjs' });

@@ -48,6 +48,7 @@ describe('models', { timeout: PATIENCE }, () => {
     ...REGISTRY[HOSTED],
     architecture: ARCHITECTURE,
     bytes: MODEL.length,
+    sha256: undefined,
     classes: REGISTRY[DRAWINGS].classes,
   });
 
@@ -119,8 +120,9 @@ describe('models', { timeout: PATIENCE }, () => {
       assert.equal(bytes, file.length);
     }
     assert.ok(published.length >= 7);
-    for (const { id, title, url, bytes, sha256, licence, accuracy, classes } of REGISTRY) {
+    for (const { id, title, url, bytes, dtype, sha256, licence, accuracy, classes } of REGISTRY) {
       assert.ok(id && title && url && bytes > 0 && licence && classes > 0, id);
+      assert.ok(['f32', 'f16'].includes(dtype), id);
       // Nobody has published that of the faces' model.
       if (id === 'fer') assert.equal(accuracy, undefined);
       else assert.ok(accuracy.top1 < accuracy.top5 && accuracy.top5 < 1, id);
@@ -143,6 +145,28 @@ describe('models', { timeout: PATIENCE }, () => {
     const { code, message } = await create({ model: 'xception99' });
     assert.equal(code, 'invalid-option');
     assert.match(message, /"xception99".*photos, drawings, keras-xception/);
+  });
+
+  test('a model is described before it is downloaded, and nobody is asked for it', async () => {
+    asked = {};
+    const [given, listed, address] = await page.evaluate(async () => {
+      const { models } = await import('/xception-web/index.js');
+      const given = [];
+      for (const id of ['photos', 'keras-xception', 'xception41p.ra3_in1k']) {
+        given.push(await models.describe(id));
+      }
+      const address = '/xception-web/models/drawings.safetensors?as=address';
+      return [given, await models.list(), await models.describe(address)];
+    });
+    for (const { url, ...one } of given) {
+      const { bytes, dtype, sha256 } = listed.find((model) => model.url === url);
+      assert.deepEqual(one, { bytes, dtype, sha256, stored: false });
+      assert.match(sha256, /^[0-9a-f]{64}$/);
+    }
+    // Of an address, the file's own words; of a bundled model they are the list's.
+    const drawings = listed.find(({ id }) => id === 'drawings');
+    const { bytes, dtype, stored } = address;
+    assert.deepEqual([bytes, dtype, stored], [drawings.bytes, drawings.dtype, false]);
   });
 
   test('the list is asked for once in a page’s life, and callers cannot spoil it', async () => {

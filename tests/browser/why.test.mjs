@@ -87,6 +87,50 @@ describe('why', { timeout: PATIENCE }, () => {
     }
   });
 
+  test('the map becomes a picture to lay over', async () => {
+    const page = await site.open('/about/licence.txt');
+    const got = await page.evaluate(async () => {
+      const { overlay } = await import('/xception-web/index.js');
+      // Speaks in its lower right corner; at both sides lies what the network did not see.
+      const values = Float32Array.from({ length: 16 }, (_, at) => (at === 15 ? 3 : -1));
+      const seen = { x: 0.25, y: 0, width: 0.5, height: 1 };
+      const map = { index: 0, label: 'cup', width: 4, height: 4, values, seen };
+      const picture = await overlay(map, { width: 40, height: 20, darkness: 0.8 });
+      const alpha = (x, y) => picture.data[4 * (y * picture.width + x) + 3];
+      const flat = await overlay({ ...map, values: new Float32Array(16) });
+      const refused = [];
+      for (const options of [{ width: 0 }, { height: 2.5 }, { darkness: 2 }, { darkness: 'a' }]) {
+        refused.push(
+          await overlay(map, options).catch((error) => `${error.name} ${error.message}`),
+        );
+      }
+      return {
+        is: picture instanceof ImageData,
+        size: [picture.width, picture.height, flat.width, flat.height],
+        colours: picture.data.filter((_, at) => at % 4 !== 3).every((value) => value === 0),
+        least: Math.min(...picture.data.filter((_, at) => at % 4 === 3)),
+        corners: [alpha(10, 0), alpha(29, 0), alpha(10, 19), alpha(29, 19)],
+        beside: [alpha(9, 10), alpha(30, 19)],
+        flat: [flat.data[3], flat.data[4 * (80 * 160 + 80) + 3]],
+        refused,
+      };
+    });
+    const dark = Math.round(255 * 0.8);
+    assert.deepEqual([got.is, got.size, got.colours], [true, [40, 20, 160, 160], true]);
+    assert.deepEqual([got.least, got.corners], [0, [dark, dark, dark, 0]]);
+    assert.deepEqual(got.beside, [dark, dark]);
+    // Where all places say the same, all that was seen is clear.
+    assert.deepEqual(got.flat, [Math.round(255 * 0.82), 0]);
+    for (const [at, words] of [
+      /^OptionError width is 0\. Give a whole number of at least 1/,
+      /^OptionError height is 2\.5/,
+      /^OptionError darkness is 2\. Give a number from 0 to 1/,
+      /^OptionError darkness is "a"/,
+    ].entries()) {
+      assert.match(got.refused[at], words);
+    }
+  });
+
   test('lights the picture and says it in words, for any label, by the keyboard', async () => {
     const page = await site.open('/?backend=cpu');
     await ready(page);

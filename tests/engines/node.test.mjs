@@ -9,7 +9,13 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { ImageClassifier, OptionError, PictureError } from '../../www/dist/node.js';
+import {
+  ImageClassifier,
+  OptionError,
+  PictureError,
+  models,
+  overlay,
+} from '../../www/dist/node.js';
 import { ALL, PHOTOS, SAME, at, byCommandLine, difference, fileOf } from './wanted.mjs';
 
 const [ESPRESSO] = PHOTOS.map(fileOf);
@@ -66,6 +72,14 @@ describe('in Node', { timeout: 60_000 }, () => {
     });
     assert.equal(several.info.model.dialect, 'keras');
     for (const one of [drawings, bytes, several]) one.dispose();
+  });
+
+  test('says where a class is seen, and of models what they are', async () => {
+    const shade = await overlay(await classifier.explain(ESPRESSO), { width: 20, height: 10 });
+    assert.deepEqual([shade.width, shade.height, shade.data.length], [20, 10, 800]);
+    const file = at('www/models/drawings.safetensors');
+    const { bytes, dtype, stored } = await models.describe(file);
+    assert.deepEqual([bytes, dtype, stored], [readFileSync(file).length, 'f16', false]);
   });
 
   test('takes pixels as they are, which need no decoder', async () => {

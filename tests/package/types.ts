@@ -4,10 +4,12 @@ import {
   listCameras,
   models,
   openCamera,
+  overlay,
   similarity,
   type Camera,
   type Classification,
   type Lesson,
+  type ModelDescription,
   type RegistryModel,
   type TeachProgress,
 } from 'xception-web';
@@ -63,6 +65,8 @@ const lesson: Lesson = await classifier.teach({
   ],
   onProgress: (now: TeachProgress) => void (now.stage === 'learn' ? now.loss : now.total),
 });
+const shade: ImageData = await overlay(await classifier.explain(bytes), { darkness: 0.5 });
+const described: ModelDescription = await models.describe('timm/xception41.tf_in1k');
 await classifier.use(lesson);
 await classifier.use({ head: lesson.head });
 const taught: Uint8Array = await lesson.bytes();
@@ -70,6 +74,8 @@ export const used: unknown[] = [
   alike,
   lesson.report.accuracy,
   taught,
+  shade,
+  described.stored,
   both,
   cameras,
   element,
@@ -87,6 +93,8 @@ export const used: unknown[] = [
   origin.note,
 ];
 
+// @ts-expect-error a file is no name
+await models.describe(new Blob());
 // @ts-expect-error a class has a label
 await classifier.teach({ classes: [{ images: [] }] });
 // @ts-expect-error no such backend

@@ -1,4 +1,4 @@
-// From a map of places to what is seen and said of it. Arithmetic alone.
+// From a map of places to what is said of it. Arithmetic alone.
 
 import type { Explanation } from 'xception-web';
 
@@ -19,33 +19,6 @@ export function heatOf({ values }: Explanation): Float32Array {
   const least = Math.min(...values);
   const range = Math.max(...values) - least;
   return values.map((value) => (range > 0 ? (value - least) / range : 1));
-}
-
-/** The map at any point of it, from 0 to 1 in both directions: cubic B-splines, which have no edges. */
-export function smooth({ width, height }: Explanation, heat: Float32Array) {
-  const at = (x: number, y: number) =>
-    heat[clamp(y, 0, height - 1) * width + clamp(x, 0, width - 1)]!;
-  return (x: number, y: number): number => {
-    const [left, across] = weights(x * width - 0.5);
-    const [top, down] = weights(y * height - 0.5);
-    let sum = 0;
-    for (const [j, v] of down.entries()) {
-      for (const [i, u] of across.entries()) sum += u * v * at(left + i, top + j);
-    }
-    return sum;
-  };
-}
-
-/** The first of four places around a point, and how much each of them counts. */
-function weights(point: number): [number, number[]] {
-  const whole = Math.floor(point);
-  const t = point - whole;
-  return [
-    whole - 1,
-    [(1 - t) ** 3, 3 * t ** 3 - 6 * t ** 2 + 4, -3 * t ** 3 + 3 * t ** 2 + 3 * t + 1, t ** 3].map(
-      (weight) => weight / 6,
-    ),
-  ];
 }
 
 /** The warmest part of the picture, in words. */
@@ -72,8 +45,4 @@ export function inWords(map: Explanation, heat: Float32Array): string {
 function name(share: number, [low, middle, high]: [string, string, string]): string {
   if (share < THIRD) return low;
   return share > 1 - THIRD ? high : middle;
-}
-
-function clamp(value: number, least: number, most: number): number {
-  return Math.min(Math.max(value, least), most);
 }

@@ -1,8 +1,8 @@
 // Why?: which parts of the picture speak for a label, as light on it, and in words.
 
-import type { Classification, Explanation } from 'xception-web';
+import { overlay, type Classification, type Explanation } from 'xception-web';
 import { element } from './dom.js';
-import { heatOf, inWords, smooth } from './heat.js';
+import { heatOf, inWords } from './heat.js';
 import { announce } from './speech.js';
 
 const button = element<HTMLButtonElement>('why');
@@ -14,9 +14,6 @@ const preview = element<HTMLImageElement>('preview');
 
 /** The long side of what is drawn: the map itself has few places, and is smooth between them. */
 const SIDE = 160;
-/** How dark it gets where nothing speaks for the label. */
-const DARKEST = 0.82;
-
 interface Takers {
   /** The map of the picture that is shown. */
   explain: (index: number, signal: AbortSignal) => Promise<Explanation>;
@@ -86,10 +83,9 @@ export class Why {
     const { signal } = (this.#asking = new AbortController());
     try {
       const map = await this.#takers.explain(index, signal);
+      if (!signal.aborted) await draw(map, signal);
       if (signal.aborted) return;
-      const heat = heatOf(map);
-      draw(map, heat);
-      words.textContent = `${map.label}: ${inWords(map, heat)}`;
+      words.textContent = `${map.label}: ${inWords(map, heatOf(map))}`;
       announce(words.textContent);
     } catch (error) {
       if (signal.aborted) return;
@@ -111,31 +107,15 @@ function choice(index: number, label: string, checked: boolean): HTMLElement {
 }
 
 /** Lit where the picture speaks for the label, dark elsewhere and where the network saw nothing. */
-function draw(map: Explanation, heat: Float32Array): void {
+async function draw(map: Explanation, signal: AbortSignal): Promise<void> {
   const { naturalWidth, naturalHeight } = preview;
   const scale = SIDE / Math.max(naturalWidth, naturalHeight, 1);
-  canvas.width = Math.max(1, Math.round(naturalWidth * scale));
-  canvas.height = Math.max(1, Math.round(naturalHeight * scale));
-  const context = canvas.getContext('2d');
-  if (!context) return;
-  const { width, height } = canvas;
-  const { seen } = map;
-  const light = smooth(map, heat);
-  const lit = Float32Array.from({ length: width * height }, (_, at) => {
-    const x = (((at % width) + 0.5) / width - seen.x) / seen.width;
-    const y = ((Math.floor(at / width) + 0.5) / height - seen.y) / seen.height;
-    return x >= 0 && x <= 1 && y >= 0 && y <= 1 ? light(x, y) : -1;
-  });
-  // Smoothing flattens: the brightest point is as bright as the picture all the same.
-  const shown = lit.filter((value) => value >= 0);
-  const least = shown.reduce((a, b) => Math.min(a, b), 1);
-  const range = shown.reduce((a, b) => Math.max(a, b), 0) - least;
-  const image = context.createImageData(width, height);
-  for (const [at, value] of lit.entries()) {
-    const bright = value < 0 ? 0 : range > 0 ? (value - least) / range : 1;
-    image.data[4 * at + 3] = 255 * DARKEST * (1 - bright);
-  }
-  context.putImageData(image, 0, 0);
+  const width = Math.max(1, Math.round(naturalWidth * scale));
+  const height = Math.max(1, Math.round(naturalHeight * scale));
+  const light = await overlay(map, { width, height });
+  if (signal.aborted) return;
+  [canvas.width, canvas.height] = [width, height];
+  canvas.getContext('2d')?.putImageData(light, 0, 0);
   canvas.hidden = false;
   place();
 }

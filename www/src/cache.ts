@@ -41,6 +41,14 @@ export async function recall(url: string): Promise<Kept> {
 }
 
 /**
+ * What is kept of an address as a server would send it.
+ * @internal
+ */
+export async function reopen(url: string): Promise<Response | undefined> {
+  return (await caches.open(NAME)).match(url);
+}
+
+/**
  * Keeps the bytes, or the digest alone; or throws what the browser says against it.
  * @internal
  */

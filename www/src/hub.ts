@@ -29,8 +29,18 @@ type Fetching = (request: Download) => Promise<Uint8Array<ArrayBuffer>>;
 
 export interface HubModel {
   url: string;
+  /** As the hub says. */
+  bytes?: number;
+  sha256?: string;
   /** JSON: names of the classes, and how pictures are to be prepared. */
   config?: string;
+}
+
+/** A file as the hub lists it; what it calls LFS are all large ones. */
+interface Listed {
+  rfilename?: string;
+  size?: number;
+  lfs?: { sha256?: string };
 }
 
 /** Where the model is, at the revision that its name has now; by the caller's way to download. */
@@ -43,14 +53,11 @@ export async function findOnHub(
   const parts = new RegExp(`^hf:(${part}/${part})(?:/([^@]+))?(?:@(.+))?$`).exec(name);
   if (!parts) throw new OptionError(`“${name}” names no model on the hub. Give ${FORM}.`);
   const [, repo, wanted, revision = 'main'] = parts;
-  const url = `${HUB}/api/models/${repo}/revision/${encodeURIComponent(revision)}`;
+  const url = `${HUB}/api/models/${repo}/revision/${encodeURIComponent(revision)}?blobs=true`;
   const what = `the list of files of ${name}`;
   const listed = parsed(await download({ url, what, signal }), what, url);
-  const { sha = revision, siblings } = listed as {
-    sha?: string;
-    siblings?: { rfilename?: string }[];
-  };
-  const files = (siblings ?? []).flatMap(({ rfilename }) => rfilename ?? []);
+  const { sha = revision, siblings = [] } = listed as { sha?: string; siblings?: Listed[] };
+  const files = siblings.flatMap(({ rfilename }) => rfilename ?? []);
   const file = wanted ? files.find((file) => file === wanted) : modelAmong(files, name);
   if (!file) {
     const some = files.slice(0, 8).join(', ');
@@ -65,7 +72,10 @@ export async function findOnHub(
         await download({ url: at(CONFIG), what: `the ${CONFIG} of ${name}`, signal }),
       )
     : undefined;
-  return { url: at(file), config };
+  const found = siblings.find(({ rfilename }) => rfilename === file);
+  // A model.json comes with shards, which have digests of their own.
+  const { size: bytes, lfs } = (!/\.json$/.test(file) && found) || {};
+  return { url: at(file), config, bytes, sha256: lfs?.sha256 };
 }
 
 function modelAmong(files: string[], name: string): string | undefined {

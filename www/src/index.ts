@@ -11,10 +11,11 @@ export {
   WorkerError,
   XceptionError,
 } from './errors.js';
-export { packFiles } from './later.js';
+export { overlay, packFiles } from './later.js';
+export type { OverlayOptions } from './overlay.js';
 export type { Lesson, TeachClass, TeachOptions, TeachProgress } from './lesson.js';
 export type { LessonReport, Step as TeachStep } from './report.js';
-export { models, type RegistryModel } from './models.js';
+export { models, type Dtype, type ModelDescription, type RegistryModel } from './models.js';
 export type { CachedModel } from './cache.js';
 export {
   BACKENDS,

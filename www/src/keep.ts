@@ -52,19 +52,19 @@ export async function readModel(source: ModelSource, report: Report): Promise<Lo
       origin: { url, sha256, from: 'cache', bytes: bytes.length, stored: true, note },
     };
   }
-  const promised = expected?.bytes;
+  const promised = expected?.bytes ?? source.bytes;
   const first = await download({
     url,
     what: 'the model',
     onProgress: (loaded, total) => {
-      // The registry knows what a server that compresses does not say.
+      // The registry and the hub know what a server that compresses does not say.
       if (promised && loaded <= promised) total ??= promised;
       report({ stage: 'model', loaded, total });
     },
   });
   const bytes = await withShards(first, source, report);
   if (!hasSize(bytes, source)) {
-    throw wrongModel(source, `${bytes.length} bytes long, not ${promised}`);
+    throw wrongModel(source, `${bytes.length} bytes long, not ${expected?.bytes}`);
   }
   const sha256 = source.sha256 || cache ? await digest(bytes) : undefined;
   assertWanted(source.sha256, sha256, `What came from ${url}`);

@@ -2,6 +2,8 @@
 
 import { causedBy, clause } from './cause.js';
 import { DownloadError } from './errors.js';
+import type { Explanation } from './options.js';
+import type { OverlayOptions } from './overlay.js';
 
 /** @internal */
 export async function more(): Promise<typeof import('./more.js')> {
@@ -25,4 +27,15 @@ export async function more(): Promise<typeof import('./more.js')> {
 export async function packFiles(files: Iterable<File>): Promise<File> {
   const given = [...files]; // A picker's list changes with the next choice.
   return (await more()).packFiles(given);
+}
+
+/**
+ * What `explain` answered as a picture to lay over that picture, stretched to its size: clear where the picture
+ * speaks for the class, dark where nothing does and where the network saw nothing.
+ */
+export async function overlay(
+  explanation: Explanation,
+  options: OverlayOptions = {},
+): Promise<ImageData> {
+  return (await more()).overlay(explanation, options);
 }

@@ -1,14 +1,31 @@
 // Which models there are, which of them this device keeps, and where each one's bytes are.
 
 import { addressOf } from './address.js';
-import { forget, list, type CachedModel } from './cache.js';
+import { forget, list, reopen, type CachedModel } from './cache.js';
 import { causedBy, clause } from './cause.js';
 import { DownloadError, OptionError } from './errors.js';
-import { download } from './fetch.js';
+import { download, open } from './fetch.js';
 import { more, packFiles } from './later.js';
 import { isList, quote, type CreateOptions } from './options.js';
 import type { ModelSource } from './protocol.js';
 import { checkWhere } from './start.js';
+
+/** What a model's file holds its numbers in; `q8` is int8 with scales. */
+export type Dtype = 'f32' | 'f16' | 'bf16' | 'q8';
+
+/** What is known of a model before its download. */
+export interface ModelDescription {
+  /** Where its file is. */
+  url: string;
+  /** Absent where its host does not say. */
+  bytes?: number;
+  /** Of safetensors and of the registry's. */
+  dtype?: Dtype;
+  /** To which a download is held. */
+  sha256?: string;
+  /** Whether this device keeps it. */
+  stored: boolean;
+}
 
 /** A model that `create` takes by its id. */
 export interface RegistryModel {
@@ -19,6 +36,7 @@ export interface RegistryModel {
   page?: string;
   /** Of the file; of its numbers alone, a little less, where the file's size is not published. */
   bytes: number;
+  dtype: Dtype;
   /** Checked when given. */
   sha256?: string;
   /** As published; browsers cannot check it. */
@@ -75,6 +93,27 @@ export const models = {
     return structuredClone(await registryOf(checkWhere({ assetBase }).assetBase, signal));
   },
 
+  /**
+   * What is known of a model that `create` takes by name or address, before its download. A name on the hub
+   * asks the hub; an address is asked for the beginning of its file; a model of the registry asks nobody.
+   */
+  async describe(
+    model: string | URL,
+    { signal, assetBase }: { signal?: AbortSignal; assetBase?: string | URL } = {},
+  ): Promise<ModelDescription> {
+    const base = checkWhere({ assetBase }).assetBase;
+    const source = await modelSource(model, { assetBase: base }, signal);
+    if ('blob' in source) throw new OptionError('A model that is given is here already.');
+    const known = (await registryOf(base, signal)).find(({ url }) => url === source.url);
+    const stored = (await list()).some(({ url }) => url === source.url);
+    const { describe } = await more();
+    // What is kept here is not asked for again.
+    const opened = async () =>
+      (stored && (await reopen(source.url))) ||
+      open({ url: source.url, what: 'the model', signal });
+    return { ...(await describe({ ...source, ...known }, opened)), stored };
+  },
+
   /** What `create` has stored on this device. */
   cached: (): Promise<CachedModel[]> => list(),
 
@@ -106,9 +145,11 @@ export async function modelSource(
     }
     return { blob: await packFiles(files), sha256 };
   }
-  if (typeof model === 'string' && model.startsWith('hf:')) {
+  const name = typeof model === 'string' ? onHub(model) : undefined;
+  if (name !== undefined) {
     const { findOnHub } = await more();
-    return { ...(await findOnHub(model, download, signal)), cache: cache ?? false, sha256 };
+    const found = await findOnHub(name, download, signal);
+    return { ...found, cache: cache ?? false, sha256: sha256 ?? ifHashed(found.sha256) };
   }
   if (typeof model === 'string' && isId(model)) {
     const known = await registryOf(assetBase, signal);
@@ -121,7 +162,7 @@ export async function modelSource(
     }
     const published = isPublished(found, assetBase);
     // The bundled file carries its own digest, which the network's builder checks.
-    const digest = published ? found.sha256 : undefined;
+    const digest = published ? ifHashed(found.sha256) : undefined;
     const { url, title, bytes, architecture, classes } = found;
     const expected = published ? { title, bytes, architecture, classes } : undefined;
     return { url, cache: cache ?? published, sha256: sha256 ?? digest, expected };
@@ -135,8 +176,21 @@ export async function modelSource(
   );
 }
 
+const MODEL_FILE = /\.(safetensors|h5|hdf5|keras|pth|pt|ckpt|bin|json)$/i;
+
 function isId(text: string): boolean {
-  return !/[/:]|\.(safetensors|h5|hdf5|keras|pth|pt|ckpt|bin|json)$/i.test(text);
+  return !/[/:]/.test(text) && !MODEL_FILE.test(text);
+}
+
+/** A name on the hub: `hf:` and more, or timm's own names, as timm writes them. */
+function onHub(text: string): string | undefined {
+  if (text.startsWith('hf:')) return text;
+  return /^timm\/[\w.-]+(@.+)?$/.test(text) && !MODEL_FILE.test(text) ? `hf:${text}` : undefined;
+}
+
+/** A digest that the caller did not ask for is no reason to refuse where browsers compute none. */
+function ifHashed(sha256: string | undefined): string | undefined {
+  return globalThis.crypto?.subtle ? sha256 : undefined;
 }
 
 function isPublished({ id, url }: RegistryModel, assetBase?: string): boolean {

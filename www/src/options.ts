@@ -44,7 +44,7 @@ export interface Progress {
 
 export interface CreateOptions extends InputOptions {
   /**
-   * A registry id (see `models.list()`), a name on the Hugging Face hub (`hf:timm/xception41.tf_in1k`,
+   * A registry id (see `models.list()`), a name on the Hugging Face hub (`timm/xception41.tf_in1k`,
    * `hf:USER/REPO/file@revision`), an address, or the file itself: this project's
    * safetensors, timm's safetensors, `.pth` or `pytorch_model.bin`, or Keras's `.keras` or `.h5`; of
    * TensorFlow.js the address of `model.json`, or a list of it and its shards. A string without a slash, a colon or a

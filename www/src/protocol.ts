@@ -14,9 +14,12 @@ import type {
   Progress,
 } from './options.js';
 
-/** The model as it travels: an absolute address, or the bytes; `config` is JSON that came beside it. */
+/**
+ * The model as it travels: an absolute address, or the bytes. `config` is JSON that came beside it, `bytes` how
+ * many there are where its host has said so.
+ */
 export type ModelSource = { sha256?: string; config?: string } & (
-  { url: string; cache: boolean; expected?: Expected } | { blob: Blob }
+  { url: string; cache: boolean; bytes?: number; expected?: Expected } | { blob: Blob }
 );
 
 /** What the registry promises of a published file. */
