@@ -1,7 +1,7 @@
 // The package as its users meet it: packed, installed, built by their bundler, run in a browser and on a server.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -47,19 +47,6 @@ describe('the packed package', { timeout: 240_000 }, () => {
   test('has a reference made of its types, in which nothing is missing', () => {
     const args = ['--options', join(WWW, 'typedoc.json'), '--emit', 'none'];
     execFileSync(bin('typedoc'), args, { cwd: WWW, stdio: 'pipe' });
-  });
-
-  test('would be published without a warning', () => {
-    const options = { cwd: WWW, encoding: 'utf8' };
-    const args = ['publish', '--dry-run', '--json', '--ignore-scripts'];
-    const { status, stderr } = spawnSync('npm', args, options);
-    assert.equal(status, 0, stderr);
-    // Who would publish it is no matter of the package.
-    const warnings = stderr.split('\n').filter((line) => /^npm warn/i.test(line));
-    assert.deepEqual(
-      warnings.filter((line) => !/requires you to be logged in/.test(line)),
-      [],
-    );
   });
 
   for (const [compiler, which] of [
