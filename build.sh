@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds, serves and tests everything; sets up what a machine with Rust and Node lacks.
 #
-#   ./build.sh                    the WebAssembly modules, the npm package and the page
+#   ./build.sh                    the WebAssembly modules, the npm package, the page and the package's reference
 #   ./build.sh dev                the same, built fast instead of small
 #   ./build.sh serve [--port N]   build what the page needs and serve it (8080); build the rest meanwhile
 #   ./build.sh test               every check and every test, cheapest first
@@ -159,6 +159,9 @@ wasm_module() {
 # page [OPTIONS]: the package, and the page that uses it.
 page() { step "package and page" "10 s" npm run --silent --prefix www build -- "$@"; }
 
+# The package's reference, made of its types, beside the page: at /api/.
+api() { step "reference" "5 s, once 30" npm run --silent --prefix www api; }
+
 # build PROFILE: all of it.
 build() {
   local name
@@ -280,7 +283,7 @@ tests() {
 }
 
 case "${1:-build}" in
-  build) build wasm ;;
+  build) build wasm; api ;;
   dev) build wasm-dev ;;
   serve) shift; serve "$@" ;;
   test) tests ;;

@@ -1,4 +1,5 @@
-// A static server for the built page: this machine only, no dependencies.
+// A static server for the built page: this machine only, no dependencies. (sirv 3.0.2 ends with the first file that
+// cannot be read, and sends a 304 or 404 without the page's policy.)
 //   node serve.mjs [--port N] [--root DIR]
 
 import { createReadStream } from 'node:fs';

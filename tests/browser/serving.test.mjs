@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { serve } from '../../www/serve.mjs';
+import { served } from './harness.mjs';
 
 const WWW = fileURLToPath(new URL('../../www/', import.meta.url));
 
@@ -32,16 +32,19 @@ test(
     const root = mkdtempSync(join(tmpdir(), 'xception-web-root-'));
     mkdirSync(join(root, 'samples'));
     writeFileSync(join(root, 'index.html'), '<!doctype html>');
-    const server = await serve({ root });
+    // There, a file, and nobody's to read: what is at its beginning is no memory of anything.
+    symlinkSync('/proc/self/mem', join(root, 'unreadable.txt'));
+    const server = await served({ root });
     try {
-      const { port } = server.address();
+      const { port } = server;
+      const broken = await fetch(`${server.origin}/unreadable.txt`).catch((error) => error);
+      assert.ok(broken instanceof TypeError, String(broken));
       for (const path of ['/samples', '/samples/', '/none', '/%', '/%00', '//', '/../secret']) {
         assert.equal(await status(port, path), 404, path);
       }
       assert.equal(await status(port, '/'), 200);
     } finally {
-      server.closeAllConnections();
-      server.close();
+      server.stop();
       rmSync(root, { recursive: true });
     }
   },

@@ -6,7 +6,7 @@ import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { inBrowsers } from './bundlers.mjs';
-import { HERE, PACKAGE, WORK, WWW, bin, pack } from './consumer.mjs';
+import { HERE, PACKAGE, WORK, WWW, bin, pack, reader as readerOf } from './consumer.mjs';
 import { inNext } from './next.mjs';
 import { onServers } from './servers.mjs';
 
@@ -44,9 +44,18 @@ describe('the packed package', { timeout: 240_000 }, () => {
     run('attw', '--profile', 'esm-only', packed);
   });
 
-  test('has a reference made of its types, in which nothing is missing', () => {
-    const args = ['--options', join(WWW, 'typedoc.json'), '--emit', 'none'];
+  test('has a reference made of its types, in which nothing is missing', async () => {
+    const out = join(WORK, 'site/api');
+    const args = ['--options', join(WWW, 'typedoc.json'), '--out', out];
     execFileSync(bin('typedoc'), args, { cwd: WWW, stdio: 'pipe' });
+    // Beside the page, under its policy.
+    const reader = await readerOf();
+    try {
+      const title = await reader.says(join(WORK, 'site'), {}, 'api/classes/ImageClassifier.html');
+      assert.equal(title, 'ImageClassifier | xception-web');
+    } finally {
+      await reader.close();
+    }
   });
 
   for (const [compiler, which] of [
