@@ -13,7 +13,7 @@ const XCEPTION =
 
 /** What `xception classify` answers on the CPU: an answer for each picture. */
 export function classified(...args) {
-  return JSON.parse(run('classify', '--json', '--backend', 'cpu', ...args));
+  return JSON.parse(run(undefined, 'classify', '--json', '--backend', 'cpu', ...args));
 }
 
 /** The bytes of this model's file with numbers of another type. */
@@ -21,14 +21,15 @@ export function converted(model, dtype) {
   const folder = mkdtempSync(join(tmpdir(), 'xception-web-converted-'));
   const file = join(folder, 'model.safetensors');
   try {
-    run('convert', model, file, '--dtype', dtype);
+    run(undefined, 'convert', model, file, '--dtype', dtype);
     return readFileSync(file);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-function run(...command) {
+/** What a command prints, in a folder. */
+export function run(cwd, ...command) {
   assert.ok(existsSync(XCEPTION), `${XCEPTION} is not there: cargo build --release makes it.`);
-  return execFileSync(XCEPTION, command, { encoding: 'utf8' });
+  return execFileSync(XCEPTION, command, { cwd, encoding: 'utf8' });
 }

@@ -1,6 +1,7 @@
 // <xception-classifier>: by its attributes, by hand, by a camera, and for those who hear it.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -14,7 +15,13 @@ const page = (inside) => `<!doctype html><html lang="en"><title>Mine</title>
 <main><h1>Mine</h1>${inside}</main>
 <script type="module" src="/xception-web/element.js"></script></html>`;
 
+/** The example of the package's README, as it stands there. */
+const [, EXAMPLE] = /^```html\n(.*?)^```/ms.exec(
+  readFileSync(new URL('../../www/README.md', import.meta.url), 'utf8'),
+);
+
 const PAGES = {
+  '/example': EXAMPLE,
   '/picture': page(
     '<xception-classifier model="drawings" backend="cpu" top-k="2" src="/samples/cat.svg"></xception-classifier>',
   ),
@@ -78,6 +85,14 @@ describe('<xception-classifier>', { timeout: PATIENCE }, () => {
     });
     assert.equal(next.apple[0], 'apple');
     assert.deepEqual([next.apple.length, next.classes, next.late], [2, 200, 'disposed']);
+  });
+
+  test('works as the README has it', async () => {
+    const page = await site.open('/example');
+    await page.locator('[part=input]').setInputFiles(join(SAMPLES, 'espresso.jpg'));
+    await page.locator('[part=prediction]').nth(2).waitFor();
+    assert.equal((await labels(page))[0], 'espresso');
+    assert.equal(await page.locator('[part=prediction]').count(), 3);
   });
 
   test('loads nothing before it is given a picture, and takes one from hands and scripts', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { served } from '../browser/harness.mjs';
-import { PACKAGE, ofWww, policy, project, reader as readerOf } from './consumer.mjs';
+import { PACKAGE, README, ofWww, policy, project, reader as readerOf } from './consumer.mjs';
 
 const esbuild = ofWww('esbuild');
 
@@ -48,6 +48,23 @@ export function inBrowsers() {
       writeFileSync(join(root, 'index.html'), page('', '/main.js'));
       const server = await createServer({ root, configFile: false, logLevel: 'error' });
       try {
+        await server.listen();
+        assert.equal(await reader.title(server.resolvedUrls.local[0]), 'photos: cat');
+      } finally {
+        await server.close();
+      }
+    });
+
+    test('works in the development server of an older Vite, by the setting of the README', async () => {
+      const { createServer, version } = await import('vite-7');
+      assert.match(version, /^7\./);
+      const root = project('vite-7');
+      writeFileSync(join(root, 'index.html'), page('', '/main.js'));
+      const [, settings] = /^```js\n(export default .*?)^```/ms.exec(README);
+      writeFileSync(join(root, 'vite.config.js'), settings);
+      const server = await createServer({ root, logLevel: 'error' });
+      try {
+        assert.deepEqual(server.config.optimizeDeps.exclude, ['xception-web']);
         await server.listen();
         assert.equal(await reader.title(server.resolvedUrls.local[0]), 'photos: cat');
       } finally {

@@ -16,6 +16,9 @@ export const PACKAGE = join(WORK, 'node_modules/xception-web');
 export const ofWww = createRequire(join(WWW, 'package.json'));
 const { chromium } = ofWww('playwright-core');
 
+/** Of the package. */
+export const README = readFileSync(join(WWW, 'README.md'), 'utf8');
+
 /** A program among those that the tests install. */
 export const bin = (name) => join(HERE, 'node_modules/.bin', name);
 
@@ -41,8 +44,7 @@ export function project(name) {
 
 /** What the README says that a page must allow, and nothing else. */
 export function policy() {
-  const readme = readFileSync(join(WWW, 'README.md'), 'utf8');
-  const [, sources] = readme.match(/content security policy needs\s(.*?) for SVG pictures/s);
+  const [, sources] = README.match(/content security policy needs\s(.*?) for SVG pictures/s);
   const directives = [...sources.matchAll(/`([^`]+)`/g)].map(([, directive]) => directive);
   if (directives.length < 4) throw new Error(`The README allows ${directives.join(', ')}.`);
   return ["default-src 'none'", ...directives].join('; ');

@@ -11,6 +11,7 @@ import { HERE, WWW, bin, project, reader as readerOf } from './consumer.mjs';
 /** Asking nobody for anything; and what it names on the server. */
 const SETTINGS = {
   NEXT_TELEMETRY_DISABLED: '1',
+  NODE_ENV: 'production', // Which other bundlers here set as they like.
   PICTURE: join(WWW, 'demo/samples/espresso.jpg'),
 };
 

@@ -10,7 +10,7 @@ import { HERE, PACKAGE, WORK, WWW, bin, pack, reader as readerOf } from './consu
 import { inNext } from './next.mjs';
 import { onServers } from './servers.mjs';
 
-describe('the packed package', { timeout: 240_000 }, () => {
+describe('the packed package', { timeout: 600_000 }, () => {
   let packed;
   before(() => (packed = pack()));
   after(() => rmSync(WORK, { recursive: true, force: true }));
