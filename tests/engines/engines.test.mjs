@@ -6,11 +6,25 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { serve } from '../../www/serve.mjs';
+import { served } from '../browser/harness.mjs';
 import { chromium } from './chromium.mjs';
 import { SCRIPT } from './driver.mjs';
 import { firefox } from './firefox.mjs';
-import { ALL, FIXTURES, PHOTOS, SAME, at, byCommandLine, difference } from './wanted.mjs';
+import { makeKinds } from './kinds.mjs';
+import {
+  ALL,
+  FIXTURES,
+  PHOTOS,
+  INKS,
+  SAME,
+  TRUNCATES,
+  at,
+  byCommandLine,
+  difference,
+  fileOf,
+  TURNED,
+  UPRIGHT_AGAIN,
+} from './wanted.mjs';
 import { SHARED_MEMORY, webkit } from './webkit.mjs';
 
 const EVERYTHING = {
@@ -22,6 +36,13 @@ const EVERYTHING = {
   videoFrameCallback: true,
 };
 
+/**
+ * Canvases hold colours multiplied by their alpha, which not all engines round; seen of a picture that fades away:
+ * 1.3e-3 in Firefox, 1.0e-3 in WebKit.
+ */
+const FADES = Object.fromEntries(
+  ['alpha.png', 'gray-alpha.png', 'alpha.webp'].map((name) => [`/kinds/${name}`, 2e-3]),
+);
 const ENGINES = [
   {
     name: 'Chromium',
@@ -30,6 +51,7 @@ const ENGINES = [
     // Without a GPU: the object is there, and no adapter answers.
     auto: /^The browser found no WebGPU adapter/,
     runtime: 'relaxed-simd+threads',
+    differs: TRUNCATES,
   },
   {
     name: 'Firefox',
@@ -37,6 +59,7 @@ const ENGINES = [
     has: EVERYTHING,
     auto: /^This browser offers no WebGPU here/,
     runtime: 'relaxed-simd+threads',
+    differs: FADES,
   },
   {
     name: 'WebKitGTK',
@@ -44,6 +67,7 @@ const ENGINES = [
     has: { ...EVERYTHING, threads: false, relaxedSimd: false },
     auto: /^This browser offers no WebGPU here/,
     runtime: 'simd128',
+    differs: { ...FADES, ...TRUNCATES },
   },
   {
     name: 'WebKitGTK with the shared memory that Safari has',
@@ -51,6 +75,7 @@ const ENGINES = [
     has: { ...EVERYTHING, relaxedSimd: false },
     auto: /^This browser offers no WebGPU here/,
     runtime: 'simd128+threads',
+    differs: { ...FADES, ...TRUNCATES },
   },
 ];
 
@@ -65,10 +90,9 @@ const TYPES = {
 
 /** The fixtures and the tests' own script beside the site, as a server would send them. */
 function besides(request, response) {
-  const [, fixture] = /^\/fixtures\/([\w.-]+)$/.exec(request.url) ?? [];
-  const path =
-    request.url === SCRIPT ? at('tests/engines/pages.mjs') : fixture && FIXTURES + fixture;
-  if (!path) return false;
+  const isOurs = /^\/(fixtures|kinds)\/[\w.-]+$/.test(request.url);
+  const path = request.url === SCRIPT ? at('tests/engines/pages.mjs') : fileOf(request.url);
+  if (!isOurs && request.url !== SCRIPT) return false;
   response.writeHead(200, {
     'Content-Type': TYPES[extname(path)],
     'Cross-Origin-Resource-Policy': 'same-origin',
@@ -80,35 +104,38 @@ function besides(request, response) {
 describe('three engines', { timeout: 300_000 }, () => {
   /** An isolated page, as the package's README serves it; a plain one; and another origin. */
   let isolated, plain, other, wanted;
-  const origin = (server) => `http://localhost:${server.address().port}`;
   before(async () => {
+    await makeKinds();
     wanted = byCommandLine();
-    isolated = await serve({ first: besides });
+    // Upright, whichever way they lie in the file.
+    const [first, ...others] = TURNED.map((address) => wanted[address][0]);
+    for (const { label, score } of others) {
+      assert.equal(label, first.label);
+      assert.ok(Math.abs(score - first.score) < UPRIGHT_AGAIN, `${score} and ${first.score}`);
+    }
+    isolated = await served({ first: besides });
     const none = {
       'Cross-Origin-Opener-Policy': undefined,
       'Cross-Origin-Embedder-Policy': undefined,
     };
-    other = await serve({
+    other = await served({
       headers: {
         'Access-Control-Allow-Origin': '*',
         'Cross-Origin-Resource-Policy': 'cross-origin',
       },
     });
-    plain = await serve({ first: besides, headers: none });
+    plain = await served({ first: besides, headers: none });
   });
   after(() => {
-    for (const server of [isolated, plain, other]) {
-      server.closeAllConnections();
-      server.close();
-    }
+    for (const server of [isolated, plain, other]) server?.stop();
   });
 
-  for (const { name, launch, has, auto, runtime } of ENGINES) {
+  for (const { name, launch, has, auto, runtime, differs } of ENGINES) {
     describe(name, () => {
       let browser;
       before(async () => {
         browser = await launch();
-        await browser.open(`${origin(isolated)}/about/licence.txt`);
+        await browser.open(`${isolated.origin}/about/licence.txt`);
       });
       after(() => browser?.close());
 
@@ -133,8 +160,8 @@ describe('three engines', { timeout: 300_000 }, () => {
         for (const address of ALL) {
           const kind = address.endsWith('.jpg') ? 'jpeg' : 'lossless';
           const far = difference(answers[address], wanted[address], address);
-          most[kind] = Math.max(most[kind], far);
-          assert.ok(far < SAME, `${address}: off by ${far}`);
+          if (!(address in { ...INKS, ...differs })) most[kind] = Math.max(most[kind], far);
+          assert.ok(far < ({ ...INKS, ...differs }[address] ?? SAME), `${address}: off by ${far}`);
         }
         console.log(`${name}: off by at most ${most.jpeg} of JPEG, by ${most.lossless} of others`);
       });
@@ -180,11 +207,11 @@ describe('three engines', { timeout: 300_000 }, () => {
       });
 
       test('runs the page: a sample, a file that is chosen, one that is dropped', async () => {
-        await browser.open(`${origin(isolated)}/?backend=cpu`);
+        await browser.open(`${isolated.origin}/?backend=cpu`);
         await browser.click('[data-sample="samples/espresso.jpg"]');
         const labels = wanted['/samples/espresso.jpg'].map(({ label }) => label);
         assert.deepEqual(await browser.until('shown', 'espresso.jpg'), labels);
-        await browser.open(`${origin(isolated)}/?backend=cpu&model=drawings`);
+        await browser.open(`${isolated.origin}/?backend=cpu&model=drawings`);
         await browser.type('[data-testid=file-input]', `${FIXTURES}umbrella.png`);
         assert.equal((await browser.until('shown', 'umbrella.png'))[0], 'umbrella');
         await browser.run('drop', '/samples/cat.svg', 'cat.svg');
@@ -193,25 +220,24 @@ describe('three engines', { timeout: 300_000 }, () => {
 
       test('takes the package from another origin, and its threads', async () => {
         // The strict policy is left to tests/browser/elsewhere.test.mjs.
-        const page = await serve({
+        const page = await served({
           first: besides,
           headers: { 'Content-Security-Policy': undefined },
         });
         try {
-          await browser.open(`${origin(page)}/about/licence.txt`);
-          const options = { from: origin(other), backend: 'cpu', threads: 2 };
+          await browser.open(`${page.origin}/about/licence.txt`);
+          const options = { from: other.origin, backend: 'cpu', threads: 2 };
           assert.equal((await browser.run('load', options)).threads, has.threads ? 2 : 1);
           const [espresso] = PHOTOS;
           const answers = await browser.run('classify', [espresso]);
           assert.ok(difference(answers[espresso], wanted[espresso], espresso) < SAME);
         } finally {
-          page.closeAllConnections();
-          page.close();
+          page.stop();
         }
       });
 
       test('does with one thread on a page that is not isolated', async () => {
-        await browser.open(`${origin(plain)}/about/licence.txt`);
+        await browser.open(`${plain.origin}/about/licence.txt`);
         const info = await browser.run('load', { backend: 'cpu', threads: 2 });
         assert.deepEqual([info.threads, info.isolated], [1, false]);
         const [espresso] = PHOTOS;

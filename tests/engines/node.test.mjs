@@ -16,7 +16,18 @@ import {
   models,
   overlay,
 } from '../../www/dist/node.js';
-import { ALL, PHOTOS, SAME, at, byCommandLine, difference, fileOf } from './wanted.mjs';
+import { makeKinds } from './kinds.mjs';
+import {
+  ALL,
+  INKS,
+  PHOTOS,
+  SAME,
+  TRUNCATES,
+  at,
+  byCommandLine,
+  difference,
+  fileOf,
+} from './wanted.mjs';
 
 const [ESPRESSO] = PHOTOS.map(fileOf);
 
@@ -30,7 +41,10 @@ const READ = ALL.filter((address) => !address.endsWith('.bmp'));
 
 describe('in Node', { timeout: 60_000 }, () => {
   let classifier;
-  before(async () => (classifier = await ImageClassifier.create()));
+  before(async () => {
+    await makeKinds();
+    classifier = await ImageClassifier.create();
+  });
   after(() => classifier.dispose());
 
   test('names pictures as the command line does', async () => {
@@ -38,7 +52,8 @@ describe('in Node', { timeout: 60_000 }, () => {
     for (const address of READ) {
       const { predictions } = await classifier.classify(new Blob([readFileSync(fileOf(address))]));
       const far = difference(predictions, wanted[address], address);
-      assert.ok(far < SAME, `${address}: off by ${far}`);
+      const most = { ...INKS, ...TRUNCATES }[address] ?? SAME;
+      assert.ok(far < most, `${address}: off by ${far}`);
     }
   });
 

@@ -54,15 +54,19 @@ async function decode({ blob, name }: Encoded): Promise<Picture> {
   try {
     // How large a picture may be is said here as in a browser, and not by sharp.
     const options = { ignoreIcc: true, limitInputPixels: false } as const;
-    web.assertSize(await sharp(bytes, options).metadata(), name);
+    const about = await sharp(bytes, options).metadata();
+    web.assertSize(about, name);
     // As browsers do here: turned upright by EXIF, the numbers as they are in the file.
-    const { data, info } = await sharp(bytes, options)
-      .rotate()
-      .toColourspace('srgb')
-      .ensureAlpha()
+    const upright = sharp(bytes, options).rotate();
+    const inks = about.space === 'cmyk';
+    const { data, info } = await (
+      inks
+        ? upright.pipelineColourspace('cmyk').toColourspace('cmyk')
+        : upright.toColourspace('srgb').ensureAlpha()
+    )
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    const rgba = new Uint8Array(data);
+    const rgba = inks ? withoutInks(data) : new Uint8Array(data);
     return { kind: 'pixels', rgba, width: info.width, height: info.height, name };
   } catch (error) {
     if (error instanceof PictureError) throw error;
@@ -75,6 +79,17 @@ async function decode({ blob, name }: Encoded): Promise<Picture> {
       ),
     );
   }
+}
+
+/** Cyan, magenta, yellow and black to RGBA, by the arithmetic of browsers, which heed no colour profile here. */
+function withoutInks(inks: Uint8Array): Uint8Array {
+  const rgba = new Uint8Array(inks.length);
+  for (let at = 0; at < inks.length; at += 4) {
+    const light = 255 - inks[at + 3]!;
+    for (let i = at; i < at + 3; i++) rgba[i] = ((255 - inks[i]!) * light) / 255;
+    rgba[at + 3] = 255;
+  }
+  return rgba;
 }
 
 function firstLine(error: unknown): string {
