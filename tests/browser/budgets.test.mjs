@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { PATIENCE, SITE, labelsFor, ready, start } from './harness.mjs';
-import { FLAGS, SIZES } from './states.mjs';
+import { PATIENCE, SITE, dropAll, labelsFor, ready, start } from './harness.mjs';
+import { FLAGS, SIZES, sample } from './states.mjs';
 
 const TRIES = 3;
 /** Milliseconds between two pieces of the page: time to draw the first. */
@@ -86,7 +86,23 @@ describe('fast', { timeout: PATIENCE }, () => {
         await page.locator(`[data-sample="samples/${name}"]`).click();
         await labelsFor(page, name);
       }
+      // Nobody’s press explains what moves now: what it knows, what it does not, and several at once.
+      for (const name of ['apple.svg', 'tabby.jpg']) {
+        await dropAll(page, [sample(name)]);
+        await labelsFor(page, name);
+      }
+      await dropAll(page, ['espresso.jpg', 'apple.svg'].map(sample));
+      await page.getByTestId('film').getByText('nothing I know').waitFor();
+      await dropAll(page, [sample('espresso.jpg')]);
+      await labelsFor(page, 'espresso.jpg');
       assert.deepEqual(await shifts(page), []);
+      await page.getByTestId('webcam-start').click();
+      await labelsFor(page, 'webcam');
+      await page.getByTestId('cameras').waitFor();
+      const opened = (await shifts(page)).length; // That was asked for.
+      await page.waitForTimeout(WATCHED);
+      assert.deepEqual((await shifts(page)).slice(opened), []);
+      await page.context().close();
     });
   }
 

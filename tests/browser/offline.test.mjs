@@ -235,6 +235,28 @@ describe('an installed page', { timeout: PATIENCE }, () => {
     await ready(page);
     assert.ok(await page.locator('#preview').isHidden(), 'they are taken once');
 
+    // What is dropped while they are fetched is newer than they are.
+    await page.addInitScript(() => {
+      const { open } = caches;
+      caches.open = async (...given) => {
+        if (given[0].endsWith('-shared'))
+          await new Promise((resolve) => (globalThis.come = resolve));
+        return open.apply(caches, given);
+      };
+    });
+    await share('<input type="file" name="pictures" multiple>');
+    await page.locator('input').setInputFiles(files);
+    await page.getByRole('button', { name: 'Share' }).click();
+    await page.waitForFunction(() => globalThis.come);
+    await drop(page, join(SAMPLES, 'rocket.jpg'), { type: 'image/jpeg' });
+    await labelsFor(page, 'rocket.jpg');
+    await page.evaluate(() => come());
+    await page.waitForFunction(
+      async () => !(await caches.keys()).some((key) => /shared/.test(key)),
+    );
+    await labelsFor(page, 'rocket.jpg');
+    assert.ok(await page.getByTestId('film').isHidden());
+
     await share('<input name="text" value="Look: https://example.com/cat.jpg">');
     await page.getByRole('button', { name: 'Share' }).click();
     await page.getByTestId('asked').getByText('example.com').waitFor();

@@ -82,6 +82,41 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     await page.getByText('What you look at is listed here.').waitFor();
   });
 
+  test('a picture that is answered anew while its thumbnail is drawn has one row, of the last answer', async () => {
+    const page = await site.open(DRAWINGS);
+    await ready(page);
+    await page.evaluate(() => {
+      // Thumbnails wait until they are let go, the newest first.
+      globalThis.held = [];
+      const { toBlob } = HTMLCanvasElement.prototype;
+      HTMLCanvasElement.prototype.toBlob = function (...given) {
+        held.unshift(() => toBlob.apply(this, given));
+      };
+    });
+    const cat = 'cat.svg';
+    await drop(page, join(SAMPLES, cat));
+    await labelsFor(page, cat);
+    await page.waitForFunction(() => held.length === 1);
+    await page.locator('[name=model][value=photos]').check();
+    await page.getByTestId('model-use').click();
+    await page.waitForFunction(() => held.length === 2);
+    await page.getByTestId('history').locator('summary').click();
+    for (let i = 0; i < 2; i++) {
+      await page.evaluate(
+        (i) =>
+          new Promise((resolve) => {
+            held[i]();
+            setTimeout(resolve, 200);
+          }),
+        i,
+      );
+    }
+    await page.getByTestId('history-count').getByText('1 picture').waitFor();
+    const button = page.getByTestId('history').getByRole('button', { name: 'Download JSON' });
+    const [entry] = JSON.parse((await downloaded(page, button)).bytes);
+    assert.equal(entry.model, 'Photographs of 200 everyday things');
+  });
+
   test('what was looked at stays on the device where that is asked for, until it is cleared', async () => {
     const page = await site.open(DRAWINGS);
     await ready(page);
@@ -127,6 +162,8 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     await room.locator('summary').click();
     await page.getByText('What you look at is listed here.').waitFor();
     assert.equal(await keep.isChecked(), false);
+    // It may be that the window went before all was removed: that is made up for.
+    await page.waitForFunction(() => !Object.keys(localStorage).some((key) => /history/.test(key)));
     assert.deepEqual(await stored(), []);
     // On plain http:// there is no clipboard.
     await drop(page, join(SAMPLES, 'car.svg'));

@@ -21,7 +21,8 @@ export const SIZES = {
 };
 
 const TYPES = { svg: 'image/svg+xml', jpg: 'image/jpeg' };
-const sample = (name) => ({
+/** One of the page’s own pictures, as `dropAll` takes it. */
+export const sample = (name) => ({
   name,
   type: TYPES[name.split('.')[1]],
   bytes: readFileSync(join(SAMPLES, name)),

@@ -32,7 +32,11 @@ export function showAnswer(answer: Classification, source: string): void {
     fill(list.children[at] ?? list.appendChild(emptyRow()), prediction, at === 0);
   }
   list.dataset.source = source;
-  list.dataset.known = String(known);
+  // Guesses stand elsewhere than labels: they come and go there, rather than move.
+  if (list.dataset.known !== (list.dataset.known = String(known))) {
+    list.hidden = true;
+    requestAnimationFrame(() => requestAnimationFrame(() => (list.hidden = false)));
+  }
   unknown.hidden = closest.hidden = known;
   offer(!known, source === 'webcam');
   waiting.hidden = predictions.length > 0;

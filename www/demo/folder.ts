@@ -6,6 +6,7 @@ import { element, messageOf } from './dom.js';
 import { csv, download } from './export.js';
 import { isPicture } from './pictures.js';
 import { announce } from './speech.js';
+import { styled } from './styles.js';
 import { FolderTable, type Row } from './table.js';
 
 const status = element('folder-status');
@@ -34,14 +35,14 @@ interface Takers {
 let takers: Takers;
 let running: AbortController | undefined;
 let model = '';
-let rows: Row[] = [];
 /** Wakes the lanes; there is one while it is paused. */
 let wake: (() => void) | undefined;
 let waiting: Promise<void> | undefined;
 const table = new FolderTable((file) => takers.pick(file));
 
-export function begin(given: Takers): void {
+export async function begin(given: Takers): Promise<void> {
   takers = given;
+  await styled('room-style.css');
   pause.addEventListener('click', () => (waiting ? resume() : hold()));
   cancel.addEventListener('click', () => stop('Cancelled'));
   exports[0]!.addEventListener('click', () => download('folder.csv', asTable()));
@@ -53,8 +54,7 @@ export async function take(files: File[]): Promise<void> {
   stop();
   element<HTMLDetailsElement>('folder').open = true;
   const pictures = files.filter(isPicture);
-  rows = [];
-  table.show(rows);
+  table.clear();
   const own = (running = new AbortController());
   const left = files.length - pictures.length;
   const others = left > 0 ? ` ${left} ${left === 1 ? 'file is' : 'files are'} no picture.` : '';
@@ -65,16 +65,16 @@ export async function take(files: File[]): Promise<void> {
   let told = 0;
   let drawn = -BREATH;
   const progress = () => {
-    const share = (bar.value = rows.length) / pictures.length;
+    const share = (bar.value = table.rows.length) / pictures.length;
     if (share >= told + SPOKEN && share < 1) {
       told = share;
-      announce(`${rows.length} of ${pictures.length} pictures named.`);
+      announce(`${table.rows.length} of ${pictures.length} pictures named.`);
     }
     // What is under way when it is paused comes to its end.
     if (!waiting && performance.now() - drawn < BREATH) return;
     drawn = performance.now();
     showCount();
-    table.show(rows);
+    table.draw();
   };
   progress();
   const lane = async () => {
@@ -83,22 +83,22 @@ export async function take(files: File[]): Promise<void> {
       if (own.signal.aborted) return;
       const row = await named(file, own.signal);
       if (own.signal.aborted || !row) return;
-      rows.push(row);
+      table.add(row);
       progress();
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
   if (own.signal.aborted) return;
-  const failed = rows.filter(({ trouble }) => trouble).length;
+  const failed = table.rows.filter(({ trouble }) => trouble).length;
   const unread = failed > 0 ? ` ${failed} could not be read.` : '';
-  end(`${rows.length} of ${pictures.length} pictures named.${unread}${others}`);
+  end(`${table.rows.length} of ${pictures.length} pictures named.${unread}${others}`);
 }
 
 /** Another model, or somebody’s wish: what was named by then stays. */
 export function stop(why = 'Stopped'): void {
   if (!running) return;
   running.abort();
-  end(`${why} after ${rows.length} pictures.`);
+  end(`${why} after ${table.rows.length} pictures.`);
 }
 
 function end(text: string): void {
@@ -109,7 +109,7 @@ function end(text: string): void {
   announce(text);
   const held = [pause, cancel].some((button) => button === document.activeElement);
   showButtons();
-  table.show(rows);
+  table.draw();
   if (held) element('folder-input').focus();
 }
 
@@ -127,12 +127,12 @@ function resume(): void {
 }
 
 function showCount(): string {
-  return (status.textContent = `${waiting ? 'Paused at ' : ''}${rows.length} of ${bar.max}.`);
+  return (status.textContent = `${waiting ? 'Paused at ' : ''}${table.rows.length} of ${bar.max}.`);
 }
 
 function showButtons(): void {
   for (const part of [pause, cancel, bar]) part.hidden = !running;
-  for (const button of exports) button.hidden = running !== undefined || rows.length === 0;
+  for (const button of exports) button.hidden = running !== undefined || table.rows.length === 0;
 }
 
 /** Labels are few and pictures many: each label is kept once. */
@@ -156,19 +156,17 @@ async function named(file: File, signal: AbortSignal): Promise<Row | undefined> 
 function asTable(): Blob {
   const numbers = Array.from({ length: LABELS }, (_, i) => i + 1);
   const head = ['path', 'known', ...numbers.flatMap((n) => [`label ${n}`, `score ${n}`]), 'error'];
-  const body = table
-    .sorted(rows)
-    .map(({ path, known, best, trouble = '' }) => [
-      path,
-      trouble ? '' : String(known),
-      ...numbers.flatMap((n) => [best[n - 1]?.label ?? '', best[n - 1]?.score ?? '']),
-      trouble,
-    ]);
+  const body = table.rows.map(({ path, known, best, trouble = '' }) => [
+    path,
+    trouble ? '' : String(known),
+    ...numbers.flatMap((n) => [best[n - 1]?.label ?? '', best[n - 1]?.score ?? '']),
+    trouble,
+  ]);
   return new Blob([csv([head, ...body])], { type: 'text/csv' });
 }
 
 function asJson(): Blob {
-  const pictures = table.sorted(rows).map(({ path, known, best, trouble }) => {
+  const pictures = table.rows.map(({ path, known, best, trouble }) => {
     return trouble ? { path, error: trouble } : { path, known, predictions: best };
   });
   return new Blob([JSON.stringify({ model, pictures }, null, 1)], { type: 'application/json' });

@@ -4,8 +4,9 @@
 import type { Classification } from 'xception-web';
 import { element, percent } from './dom.js';
 import { copy, csv, download } from './export.js';
-import { put, read, remove, removeAll, want, wanted, type Entry } from './kept.js';
+import { put, read, remove, want, wanted, type Entry } from './kept.js';
 import { encoded, shown } from './pictures.js';
+import { styled } from './styles.js';
 import { finder } from './words.js';
 
 /** More than anybody scrolls through; a few kilobytes each. */
@@ -23,14 +24,17 @@ const keep = element<HTMLInputElement>('history-keep');
 
 /** Newest first. */
 let entries: Entry[] = [];
-const ids = new WeakMap<File, string>();
+let added = 0;
+/** Of each picture the newest, which may not be listed yet. */
+const newest = new WeakMap<File, Entry>();
 const rows = new Map<string, HTMLElement>();
 let failed: (error: unknown) => void;
 
 /** Once: what is on this device from before is there at once. */
 export async function begin(taker: { failed: (error: unknown) => void }): Promise<void> {
   failed = taker.failed;
-  keep.checked = wanted();
+  await styled('room-style.css');
+  keep.checked = await wanted().catch((error: unknown) => (failed(error), false));
   if (keep.checked) {
     // What cannot be read any more is no reason to list nothing.
     const kept = await read().catch((error: unknown) => (failed(error), []));
@@ -51,22 +55,22 @@ export async function begin(taker: { failed: (error: unknown) => void }): Promis
 
 /** An answer to a picture; another answer to the same picture takes its place. */
 export async function add(file: File, { known, predictions }: Classification, model: string) {
-  const key = ids.get(file) ?? `${Date.now()} ${entries.length} ${file.name}`;
-  ids.set(file, key);
-  const old = () => entries.find(({ id }) => id === key);
+  const old = newest.get(file);
   const entry: Entry = {
-    id: key,
+    id: old?.id ?? `${Date.now()} ${++added} ${file.name}`,
     time: new Date().toISOString(),
     name: file.name,
     model,
     known,
     predictions: predictions.map(({ label, score }) => ({ label, score })),
-    thumbnail: old()?.thumbnail ?? (await thumbnail(file)),
+    thumbnail: old?.thumbnail,
   };
+  newest.set(file, entry);
+  entry.thumbnail ??= await thumbnail(file);
   // Another answer may have come while the thumbnail was drawn.
-  const replaced = old();
-  if (replaced) drop(replaced);
-  entries = [entry, ...entries.filter(({ id }) => id !== key)];
+  if (newest.get(file) !== entry) return;
+  drop(entry); // The row that is there is of its last answer.
+  entries = [entry, ...entries.filter(({ id }) => id !== entry.id)];
   const gone = entries.splice(MOST);
   gone.forEach(drop);
   show();
@@ -79,11 +83,10 @@ export async function add(file: File, { known, predictions }: Classification, mo
 async function decide(): Promise<void> {
   const is = keep.checked;
   try {
-    await (is ? put(entries) : removeAll());
-    want(is);
+    await want(is, entries);
   } catch (error) {
     failed(error);
-    keep.checked = !is; // The device did not do it.
+    keep.checked = !is;
   }
 }
 

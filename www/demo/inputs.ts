@@ -56,6 +56,7 @@ export function listen({ pictures, address, folders, model, failed }: Takers): v
   pick('file-input', take);
   pick('model-input', takeModel);
 
+  element('invite').addEventListener('click', () => element('file-input').click());
   const zone = element('drop-zone');
   document.addEventListener('dragover', (event) => {
     event.preventDefault();

@@ -17,18 +17,32 @@ export interface Entry {
 const NAME = `xception-history ${new URL('.', location.href).pathname}`;
 const STORE = 'entries';
 
-/** Whether it is wanted; not where the browser keeps nothing for this page. */
-export function wanted(): boolean {
+const KEPT = 'kept';
+/** Not wanted any more, and perhaps still there: the window may have gone before it was removed. */
+const LEFT = 'left';
+
+/** Whether it is wanted; not where the browser keeps nothing for this page. What is left of it is removed. */
+export async function wanted(): Promise<boolean> {
+  let said: string | null = null;
   try {
-    return localStorage.getItem(NAME) !== null;
+    said = localStorage.getItem(NAME);
   } catch {
     return false;
   }
+  if (said === LEFT) await want(false, []);
+  return said === KEPT;
 }
 
-export function want(is: boolean): void {
-  if (is) localStorage.setItem(NAME, 'kept');
-  else localStorage.removeItem(NAME);
+/** The decision holds at once, whatever becomes of the window; all that is there goes along. */
+export async function want(is: boolean, entries: Entry[]): Promise<void> {
+  localStorage.setItem(NAME, is ? KEPT : LEFT);
+  try {
+    await (is ? put(entries) : withStore('readwrite', (store) => store.clear()));
+  } catch (error) {
+    localStorage.setItem(NAME, is ? LEFT : KEPT); // The device did not do it.
+    throw error;
+  }
+  if (localStorage.getItem(NAME) === LEFT) localStorage.removeItem(NAME);
 }
 
 export async function read(): Promise<Entry[]> {
@@ -47,11 +61,19 @@ export async function remove(ids: string[]): Promise<void> {
   });
 }
 
-export async function removeAll(): Promise<void> {
-  await withStore('readwrite', (store) => store.clear());
+let last: Promise<unknown> = Promise.resolve();
+
+/** One after the other: the last word counts. */
+function withStore(
+  mode: IDBTransactionMode,
+  work: (store: IDBObjectStore) => IDBRequest | void,
+): Promise<unknown> {
+  const done = last.then(() => run(mode, work));
+  last = done.catch(() => {});
+  return done;
 }
 
-async function withStore(
+async function run(
   mode: IDBTransactionMode,
   work: (store: IDBObjectStore) => IDBRequest | void,
 ): Promise<unknown> {

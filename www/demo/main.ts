@@ -205,7 +205,8 @@ void begin();
 /** What came with the address, before anything may load the page anew. */
 async function begin(): Promise<void> {
   const shared = await offline.takeShared();
-  if (shared.length > 0) takePictures(shared);
+  // Whoever began something else meanwhile goes on with that.
+  if (shared.length > 0 && !picture && !camera.runs) takePictures(shared);
   await offline.begin();
 }
 

@@ -38,7 +38,7 @@ export class Rooms {
     });
     this.#folder = this.#below('folder', async () => {
       const room = await import('./folder.js');
-      room.begin({ ...takers, model: () => takers.model().name });
+      await room.begin({ ...takers, model: () => takers.model().name });
       this.leave = () => room.stop('Another model was chosen: stopped');
       return room;
     });

@@ -3,6 +3,7 @@
 import { ImageClassifier, type Backend, type CreateOptions } from 'xception-web';
 import { element, messageOf, milliseconds } from './dom.js';
 import { copy } from './export.js';
+import { styled } from './styles.js';
 
 const run = element<HTMLButtonElement>('speed-run');
 const cancel = element<HTMLButtonElement>('speed-cancel');
@@ -49,8 +50,9 @@ let running: AbortController | undefined;
 let results: Result[] = [];
 let measured = '';
 
-export function begin(given: Takers): void {
+export async function begin(given: Takers): Promise<void> {
   takers = given;
+  await styled('room-style.css');
   run.addEventListener('click', () => void measure());
   cancel.addEventListener('click', () => running?.abort());
   copyButton.addEventListener('click', () => copy(asText()).catch(takers.failed));

@@ -27,6 +27,7 @@ export class FolderTable {
   readonly #pick: (file: File) => void;
   /** The rows that are shown. */
   #drawn = new Map<Row, HTMLElement>();
+  /** All of them, in the order that is asked for. */
   #rows: Row[] = [];
   #column: Column = 'path';
   #rising = true;
@@ -37,23 +38,43 @@ export class FolderTable {
     for (const head of heads) head.addEventListener('click', () => this.#sort(columnOf(head)));
     more.addEventListener('click', () => {
       this.#shown += STEP;
-      this.show(this.#rows);
+      this.draw();
       if (more.hidden) frame.focus();
     });
   }
 
-  show(rows: Row[]): void {
-    if (rows.length === 0) this.#shown = STEP;
-    this.#rows = rows;
+  /** In the order that is asked for; what could not be read comes last. */
+  get rows(): readonly Row[] {
+    return this.#rows;
+  }
+
+  clear(): void {
+    this.#rows = [];
+    this.#shown = STEP;
+    this.draw();
+  }
+
+  /** Puts it where it belongs: sorting thousands anew with each would hold the page up. */
+  add(row: Row): void {
+    let [low, high] = [0, this.#rows.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#order(this.#rows[middle]!, row) > 0) high = middle;
+      else low = middle + 1;
+    }
+    this.#rows.splice(low, 0, row);
+  }
+
+  /** Shows what was added. */
+  draw(): void {
+    const rows = this.#rows;
     frame.hidden = rows.length === 0;
     for (const head of heads) {
       if (columnOf(head) !== this.#column) head.removeAttribute('aria-sort');
       else head.setAttribute('aria-sort', this.#rising ? 'ascending' : 'descending');
     }
     const wanted = new Map(
-      this.sorted(rows)
-        .slice(0, this.#shown)
-        .map((row) => [row, this.#drawn.get(row) ?? this.#draw(row)]),
+      rows.slice(0, this.#shown).map((row) => [row, this.#drawn.get(row) ?? this.#drawRow(row)]),
     );
     // Rows that stay are left where they are: one may be under a finger, or have the keyboard.
     const held = body.contains(document.activeElement);
@@ -70,29 +91,20 @@ export class FolderTable {
     more.textContent = `Show ${Math.min(STEP, rest)} more of ${rest}`;
   }
 
-  /** A copy, in the order that is asked for; what could not be read comes last. */
-  sorted(rows: Row[]): Row[] {
+  #order(a: Row, b: Row): number {
     const sign = this.#rising ? 1 : -1;
-    const byPath = (a: Row, b: Row) => order.compare(a.path, b.path);
-    const by: Record<Column, (a: Row, b: Row) => number> = {
-      path: byPath,
-      label: (a, b) => order.compare(a.best[0]?.label ?? '', b.best[0]?.label ?? ''),
-      score: (a, b) => (a.best[0]?.score ?? 0) - (b.best[0]?.score ?? 0),
-    };
-    const trouble = (row: Row) => Number(row.trouble !== undefined);
-    return [...rows].sort(
-      (a, b) => trouble(a) - trouble(b) || sign * by[this.#column](a, b) || byPath(a, b),
-    );
+    return unread(a) - unread(b) || sign * by[this.#column](a, b) || by.path(a, b);
   }
 
   #sort(column: Column): void {
     // What is surest first; names from A to Z.
     this.#rising = column === this.#column ? !this.#rising : column !== 'score';
     this.#column = column;
-    this.show(this.#rows);
+    this.#rows.sort((a, b) => this.#order(a, b));
+    this.draw();
   }
 
-  #draw({ file, path, known, best: [best], trouble }: Row): HTMLElement {
+  #drawRow({ file, path, known, best: [best], trouble }: Row): HTMLElement {
     const row = document.createElement('tr');
     const head = document.createElement('th');
     head.scope = 'row';
@@ -114,6 +126,16 @@ export class FolderTable {
 
 /** As people sort: 2 before 10. */
 const order = new Intl.Collator(undefined, { numeric: true });
+
+const by: Record<Column, (a: Row, b: Row) => number> = {
+  path: (a, b) => order.compare(a.path, b.path),
+  label: (a, b) => order.compare(a.best[0]?.label ?? '', b.best[0]?.label ?? ''),
+  score: (a, b) => (a.best[0]?.score ?? 0) - (b.best[0]?.score ?? 0),
+};
+
+function unread({ trouble }: Row): number {
+  return Number(trouble !== undefined);
+}
 
 function columnOf(head: HTMLElement): Column {
   return head.querySelector('button')!.value as Column;

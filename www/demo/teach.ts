@@ -4,6 +4,7 @@
 import type { ImageClassifier, Lesson } from 'xception-web';
 import { messageOf, part } from './dom.js';
 import { isPicture } from './pictures.js';
+import { styled } from './styles.js';
 import { Lens } from './teach-lens.js';
 import { MOST_THINGS, Thing, type Sample } from './teach-thing.js';
 import { Learning, type Course } from './teach-learning.js';
@@ -60,20 +61,9 @@ const ROOM = `
 
 /** Once: what opens the room, as it was left. */
 export async function begin(takers: Takers): Promise<() => void> {
-  await styled();
+  await styled('teach-style.css');
   const room = new Room(takers);
   return () => room.open();
-}
-
-/** The room's styles come with it. */
-async function styled(): Promise<void> {
-  const link = document.createElement('link');
-  link.rel = 'stylesheet';
-  link.href = 'teach-style.css';
-  await new Promise((resolve) => {
-    link.onload = link.onerror = resolve;
-    document.head.append(link);
-  });
 }
 
 class Room {

@@ -232,6 +232,7 @@ await build({
     app: 'demo/main.ts',
     courier: 'demo/courier.ts',
     style: 'demo/style.css',
+    'room-style': 'demo/styles/room.css',
     'teach-style': 'demo/styles/teach.css',
     ...Object.fromEntries(ROOMS.map((name) => [name, `demo/${name}.ts`])),
   },
