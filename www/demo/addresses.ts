@@ -82,7 +82,7 @@ export async function bring(address: string, signal: AbortSignal): Promise<File>
   const url = new URL(address, location.href);
   if (!/^(https?|data):$/.test(url.protocol)) {
     throw new Error(
-      `A picture cannot be asked for at ${url.protocol}// addresses. Give one that begins with https://, or drop the file.`,
+      `No picture can be asked for at ${url.protocol}// addresses. Give one that begins with https://, or drop the file.`,
     );
   }
   if (url.origin === location.origin || url.protocol === 'data:') return own(url, signal);

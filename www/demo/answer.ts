@@ -12,6 +12,9 @@ const offers = element('offers');
 const copy = element('copy');
 const burn = element<HTMLButtonElement>('burn');
 
+/** Characters of a label that its row holds at the size of other text: a headline is as large as it fits. */
+const ROW = 25;
+
 /** The smallest score that is not written as 0.0 %. */
 const WORTH_READING = 0.0005;
 
@@ -21,7 +24,6 @@ export function showBusy(): void {
   list.setAttribute('aria-busy', 'true');
   burn.disabled = true; // These labels are another picture’s.
   waiting.textContent = 'Looking…';
-  waiting.classList.add('busy');
 }
 
 export function showAnswer(answer: Classification, source: string): void {
@@ -57,7 +59,6 @@ export function clearAnswer(): void {
   resetSpeech();
   waiting.hidden = false;
   waiting.textContent = 'Its likeliest labels appear here.';
-  waiting.classList.remove('busy');
   element('latency').textContent = '–';
   element('split').textContent = '';
   list.setAttribute('aria-busy', 'false');
@@ -89,7 +90,7 @@ function offer(wanted: boolean, live: boolean): void {
     // The button that was pressed goes away: the keyboard goes on from the answer.
     if (offers.contains(document.activeElement)) element('answer').focus();
     offers.hidden = !wanted;
-    if (wanted && !live) announce('Models that know other things are offered below the answer.');
+    if (wanted && !live) announce('Other models are offered below.');
   }
 }
 
@@ -98,11 +99,14 @@ function fill(row: Element, { index, label, score, synset }: Prediction, best: b
   item.dataset.index = String(index);
   item.dataset.label = label;
   item.dataset.score = String(score);
+  delete item.dataset.synset;
   if (synset) item.dataset.synset = synset;
-  else delete item.dataset.synset;
   item.hidden = !best && score < WORTH_READING;
-  const [name, value, bar] = [...item.children] as HTMLElement[];
-  name!.textContent = label;
+  const [old, value, bar] = [...item.children] as HTMLElement[];
+  const name = part('label'); // Of another size it would have moved.
+  name.textContent = label;
+  name.style.fontSize = `clamp(1rem, ${ROW / label.length}rem, 1em)`;
+  old!.replaceWith(name);
   value!.textContent = percent(score);
   bar!.style.setProperty('--share', String(score));
 }
@@ -110,10 +114,10 @@ function fill(row: Element, { index, label, score, synset }: Prediction, best: b
 function emptyRow(): HTMLElement {
   const item = document.createElement('li');
   item.dataset.testid = 'prediction';
-  for (const name of ['label', 'score', 'bar']) {
-    const part = document.createElement('span');
-    part.className = name;
-    item.append(part);
-  }
+  item.append(...['label', 'score', 'bar'].map(part));
   return item;
+}
+
+function part(className: string): HTMLElement {
+  return Object.assign(document.createElement('span'), { className });
 }
