@@ -31,7 +31,7 @@ export function showAnswer(answer: Classification, source: string): void {
   // Rows stay where they are: their bars move from answer to answer.
   while (list.childElementCount > predictions.length) list.lastElementChild!.remove();
   for (const [at, prediction] of predictions.entries()) {
-    fill(list.children[at] ?? list.appendChild(emptyRow()), prediction, at === 0);
+    fill((list.children[at] as HTMLElement) ?? list.appendChild(emptyRow()), prediction, at === 0);
   }
   list.dataset.source = source;
   // Guesses stand elsewhere than labels: they come and go there, rather than move.
@@ -58,7 +58,7 @@ export function clearAnswer(): void {
   copy.hidden = burn.hidden = true;
   resetSpeech();
   waiting.hidden = false;
-  waiting.textContent = 'Its likeliest labels appear here.';
+  waiting.textContent = 'Likeliest labels appear here.';
   element('latency').textContent = '–';
   element('split').textContent = '';
   list.setAttribute('aria-busy', 'false');
@@ -90,12 +90,11 @@ function offer(wanted: boolean, live: boolean): void {
     // The button that was pressed goes away: the keyboard goes on from the answer.
     if (offers.contains(document.activeElement)) element('answer').focus();
     offers.hidden = !wanted;
-    if (wanted && !live) announce('Other models are offered below.');
+    if (wanted && !live) announce('Models are offered below.');
   }
 }
 
-function fill(row: Element, { index, label, score, synset }: Prediction, best: boolean): void {
-  const item = row as HTMLElement;
+function fill(item: HTMLElement, { index, label, score, synset }: Prediction, best: boolean): void {
   item.dataset.index = String(index);
   item.dataset.label = label;
   item.dataset.score = String(score);
