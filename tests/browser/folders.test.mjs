@@ -15,6 +15,7 @@ import {
   labelsFor,
   ready,
   rendererMegabytes,
+  settled,
   start,
 } from './harness.mjs';
 import { FLAGS } from './states.mjs';
@@ -102,15 +103,14 @@ describe('a folder', { timeout: PATIENCE }, () => {
     const pause = page.getByRole('button', { name: 'Pause' });
     await status.filter({ hasText: /^\d\d+ of 1001/ }).waitFor();
     await pause.click();
-    await page.waitForTimeout(200); // What was under way comes to its end.
     const shown = () =>
       page
         .getByTestId('folder')
         .locator('progress')
         .evaluate(({ value }) => value);
-    const paused = await shown();
-    await page.waitForTimeout(300);
-    assert.equal(await shown(), paused);
+    // What was under way comes to its end, and then nothing comes.
+    const paused = await settled(page, shown);
+    assert.ok(paused < COUNT, `${paused}`);
     assert.equal(await status.textContent(), `Paused at ${paused} of ${COUNT + 1}.`);
     await page.getByRole('button', { name: 'Go on' }).click();
     await status.filter({ hasText: 'pictures named' }).waitFor();

@@ -143,6 +143,22 @@ export const text = (page, testId) => page.getByTestId(testId).textContent();
 export const ready = (page) =>
   page.waitForFunction(() => document.querySelector('#reason').textContent !== '');
 
+/** Milliseconds in which what goes on would show it, and how often they may pass until it has ended. */
+const QUIET_FOR = 500;
+const PASSES = 20;
+
+/** What `count` tells once it tells the same for a while; what is under way may still come, late on a slow machine. */
+export async function settled(page, count) {
+  let last = await count();
+  for (let i = 0; i < PASSES; i++) {
+    await page.waitForTimeout(QUIET_FOR);
+    const now = await count();
+    if (now === last) return now;
+    last = now;
+  }
+  throw new Error(`It does not come to an end: ${last} by now.`);
+}
+
 /** What the browser's page processes hold in memory. */
 export async function rendererMegabytes(browser) {
   const session = await browser.newBrowserCDPSession();

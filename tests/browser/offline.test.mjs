@@ -278,9 +278,7 @@ describe('what teaches', { timeout: PATIENCE }, () => {
           const keys = (await Promise.all(shelves.map((shelf) => shelf.keys()))).flat();
           return keys.some(({ url }) => new URL(url).pathname.endsWith(file));
         };
-        for (let i = 0; i < 100 && !(await isKept()); i++) {
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
+        while (!(await isKept())) await new Promise((resolve) => setTimeout(resolve, 50));
       }, file);
       site.network.on = false;
       await page.reload();

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import {
   PATIENCE,
   SAMPLES,
@@ -13,6 +14,7 @@ import {
   dropAll,
   labelsFor,
   ready,
+  settled,
   start,
   text,
 } from './harness.mjs';
@@ -20,6 +22,17 @@ import { FLAGS, STATES } from './states.mjs';
 
 const DRAWINGS = '/?backend=cpu&model=drawings';
 const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] };
+/** Asks the page until it tells what is expected: what is written comes after what is shown. */
+async function until(expected, page, tell) {
+  let told;
+  for (let i = 0; i < 100; i++) {
+    told = await page.evaluate(tell);
+    if (isDeepStrictEqual(told, expected)) return;
+    await page.waitForTimeout(100);
+  }
+  assert.deepEqual(told, expected);
+}
+
 describe('below the picture', { timeout: PATIENCE }, () => {
   let site;
   before(async () => (site = await start({ flags: FLAGS })));
@@ -129,8 +142,8 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     await drop(page, join(SAMPLES, 'apple.svg'));
     await labelsFor(page, 'apple.svg');
     await rows.nth(1).waitFor();
-    const stored = () =>
-      page.evaluate(async () => {
+    const stored = (expected) =>
+      until(expected, page, async () => {
         const [{ name }] = await indexedDB.databases();
         const open = indexedDB.open(name);
         await new Promise((resolve) => (open.onsuccess = resolve));
@@ -139,7 +152,7 @@ describe('below the picture', { timeout: PATIENCE }, () => {
         open.result.close();
         return all.result.map(({ name }) => name).sort();
       });
-    assert.deepEqual(await stored(), ['apple.svg', 'cat.svg']);
+    await stored(['apple.svg', 'cat.svg']);
     await page.reload();
     await ready(page);
     await room.locator('summary').click();
@@ -149,7 +162,7 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     await room.getByRole('button', { name: 'Clear' }).click();
     await page.getByText('What you look at is listed here.').waitFor();
     assert.equal(await page.evaluate(() => document.activeElement.localName), 'summary');
-    assert.deepEqual(await stored(), []);
+    await stored([]);
     const keep = page.getByTestId('history-keep');
     assert.ok(await keep.isChecked());
     // Changed at once, the last word counts.
@@ -164,7 +177,7 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     assert.equal(await keep.isChecked(), false);
     // It may be that the window went before all was removed: that is made up for.
     await page.waitForFunction(() => !Object.keys(localStorage).some((key) => /history/.test(key)));
-    assert.deepEqual(await stored(), []);
+    await stored([]);
     // On plain http:// there is no clipboard.
     await drop(page, join(SAMPLES, 'car.svg'));
     await rows.first().waitFor();
@@ -297,20 +310,15 @@ describe('below the picture', { timeout: PATIENCE }, () => {
     await freeze.focus();
     await page.keyboard.press('Enter');
     assert.equal(await freeze.getAttribute('aria-pressed'), 'true');
-    const answers = () =>
-      page.evaluate(async () => {
-        await new Promise((resolve) => setTimeout(resolve, 300)); // One may be under way.
-        let count = 0;
-        const watch = new MutationObserver(() => count++);
-        watch.observe(document.querySelector('#latency'), { childList: true, characterData: true });
-        await new Promise((resolve) => setTimeout(resolve, 700));
-        watch.disconnect();
-        return count;
-      });
-    assert.equal(await answers(), 0);
+    await page.evaluate(() => {
+      globalThis.answers = 0;
+      const watch = new MutationObserver(() => answers++);
+      watch.observe(document.querySelector('#latency'), { childList: true, characterData: true });
+    });
+    const before = await settled(page, () => page.evaluate(() => answers));
     await page.keyboard.press('Enter');
     assert.equal(await freeze.getAttribute('aria-pressed'), 'false');
-    assert.ok((await answers()) > 0);
+    await page.waitForFunction((before) => answers > before, before);
     await freeze.click();
     await page.getByTestId('snap').click();
     await labelsFor(page, 'camera.png');

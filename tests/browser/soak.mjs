@@ -1,22 +1,24 @@
-// Whether anything grows: classifiers created and disposed of over and over, and a long stream, with the
-// memory of the page and of all of the browser's processes at start and end.
-//   node tests/browser/soak.mjs [--cycles N] [--frames N] [--backend cpu|webgpu] [--rounds N]
+// Whether anything grows: classifiers created and disposed of over and over, a long stream, and the page with
+// its camera, with the memory of the page and of all of the browser's processes at start and end.
+//   node tests/browser/soak.mjs [--cycles N] [--frames N] [--camera SECONDS] [--backend cpu|webgpu] [--rounds N]
 // Exits with 1 where the last round ends with more memory than any of the first half did, by more than is allowed.
 
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { BLANK, NO_GPU, SOFTWARE_GPU, start } from './harness.mjs';
+import { BLANK, FAKE_CAMERA, NO_GPU, SOFTWARE_GPU, labelsFor, ready, start } from './harness.mjs';
 
 const { values: given } = parseArgs({
   options: {
     cycles: { type: 'string', default: '300' },
     frames: { type: 'string', default: '2000' },
+    camera: { type: 'string', default: '300' },
     rounds: { type: 'string', default: '4' },
     backend: { type: 'string', default: 'cpu' },
   },
 });
 const cycles = Number(given.cycles);
 const frames = Number(given.frames);
+const camera = Number(given.camera);
 const rounds = Number(given.rounds);
 
 /** Megabytes by which the page's own heap may end above: code that the engine compiles late. */
@@ -93,11 +95,11 @@ async function stream({ count, backend }) {
 }
 
 const flags = given.backend === 'webgpu' ? SOFTWARE_GPU : NO_GPU;
-const site = await start({ flags: [...flags, '--js-flags=--expose-gc'] });
+const site = await start({ flags: [...flags, ...FAKE_CAMERA, '--js-flags=--expose-gc'] });
 let failed = false;
 try {
-  const page = await site.open(BLANK);
-  const session = await page.context().newCDPSession(page);
+  let page = await site.open(BLANK);
+  let session = await page.context().newCDPSession(page);
   const { processInfo } = await (
     await site.browser.newBrowserCDPSession()
   ).send('SystemInfo.getProcessInfo');
@@ -113,14 +115,26 @@ try {
       `${what.padEnd(36)} heap ${heap.toFixed(1)} MB, all processes ${all.toFixed(0)} MB`,
     );
 
+  const ask = (work) => (count) => page.evaluate(work, { count, backend: given.backend });
+  const watch = async (seconds) => {
+    if (!page.url().includes('/?')) {
+      page = await site.open(`/?backend=${given.backend}`);
+      session = await page.context().newCDPSession(page);
+      await ready(page);
+      await page.getByTestId('webcam-start').click();
+    }
+    await page.waitForTimeout(1000 * seconds);
+    await labelsFor(page, 'webcam'); // It still looks.
+  };
   for (const [what, work, count] of [
-    ['created and disposed', cycle, cycles],
-    ['frames', stream, frames],
+    ['created and disposed', ask(cycle), cycles],
+    ['frames', ask(stream), frames],
+    ['seconds of the page’s camera', watch, camera],
   ]) {
     const weights = [];
     const each = Math.ceil(count / rounds);
     for (let round = 0; round < rounds && count > 0; round++) {
-      await page.evaluate(work, { count: each, backend: given.backend });
+      await work(each);
       weights.push(await weigh());
       say(`${(round + 1) * each} ${what}`, weights.at(-1));
     }

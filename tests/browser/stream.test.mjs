@@ -189,7 +189,8 @@ describe('a camera', { timeout: PATIENCE }, () => {
       };
       await until(() => answers >= 3);
       show(false);
-      await new Promise((resolve) => setTimeout(resolve, 300)); // The one in flight may land.
+      await until(() => now === 0); // The one in flight may land.
+      await new Promise((resolve) => setTimeout(resolve));
       const asleep = answers;
       await new Promise((resolve) => setTimeout(resolve, 700));
       const stillAsleep = answers;

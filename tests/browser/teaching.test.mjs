@@ -12,6 +12,7 @@ import {
   dropBytes,
   labelsFor,
   ready,
+  settled,
   start,
   text,
 } from './harness.mjs';
@@ -144,10 +145,7 @@ describe('the room for teaching', { timeout: PATIENCE }, () => {
     await page.mouse.down();
     await counts(first, 5);
     await page.mouse.up();
-    await page.waitForTimeout(400);
-    const recorded = await count(first);
-    await page.waitForTimeout(400);
-    assert.equal(await count(first), recorded, 'it ends with the press');
+    const recorded = await settled(page, () => count(first)); // It ends with the press.
     const hold = first.getByTestId('thing-hold');
     // Not every browser tells a button that is gone that it was let go.
     await hold.evaluate((hold) => {
@@ -159,10 +157,7 @@ describe('the room for teaching', { timeout: PATIENCE }, () => {
     await page.mouse.down();
     await counts(first, recorded + 2);
     await page.keyboard.press('Escape');
-    await page.waitForTimeout(400);
-    const left = await count(first);
-    await page.waitForTimeout(400);
-    assert.equal(await count(first), left, 'and with the room');
+    await settled(page, () => count(first)); // And with the room.
     await page.mouse.up();
     await page.getByTestId('teach-open').press('Enter');
     await page.getByLabel('Name of thing 2').fill('cat');

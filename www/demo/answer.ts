@@ -28,25 +28,26 @@ export function showBusy(): void {
 
 export function showAnswer(answer: Classification, source: string): void {
   const { predictions, known } = answer;
+  const live = source === 'webcam';
   // Rows stay where they are: their bars move from answer to answer.
   while (list.childElementCount > predictions.length) list.lastElementChild!.remove();
   for (const [at, prediction] of predictions.entries()) {
     fill((list.children[at] as HTMLElement) ?? list.appendChild(emptyRow()), prediction, at === 0);
   }
   list.dataset.source = source;
-  // Guesses stand elsewhere than labels: they come and go there, rather than move.
-  if (list.dataset.known !== (list.dataset.known = String(known))) {
+  // Guesses stand elsewhere than labels: they come and go there, rather than move. A camera’s would flicker.
+  if (list.dataset.known !== (list.dataset.known = String(known)) && !live) {
     list.hidden = true;
     requestAnimationFrame(() => requestAnimationFrame(() => (list.hidden = false)));
   }
   unknown.hidden = closest.hidden = known;
-  offer(!known, source === 'webcam');
+  offer(!known, live);
   waiting.hidden = predictions.length > 0;
   copy.hidden = predictions.length === 0 || !navigator.clipboard; // None on plain http://.
-  burn.hidden = predictions.length === 0 || source === 'webcam';
+  burn.hidden = predictions.length === 0 || live;
   burn.disabled = false;
   list.setAttribute('aria-busy', 'false');
-  speak(answer, source === 'webcam');
+  speak(answer, live);
 }
 
 /** Takes the labels away: they belong to nothing that is shown. */
