@@ -18,6 +18,9 @@ const ROW = 25;
 /** The smallest score that is not written as 0.0 %. */
 const WORTH_READING = 0.0005;
 
+/** The frame in which the list is there again. */
+let coming = 0;
+
 /** A look begins. */
 export function showBusy(): void {
   resetSpeech();
@@ -38,7 +41,10 @@ export function showAnswer(answer: Classification, source: string): void {
   // Guesses stand elsewhere than labels: they come and go there, rather than move. A camera’s would flicker.
   if (list.dataset.known !== (list.dataset.known = String(known)) && !live) {
     list.hidden = true;
-    requestAnimationFrame(() => requestAnimationFrame(() => (list.hidden = false)));
+    cancelAnimationFrame(coming);
+    coming = requestAnimationFrame(() => {
+      coming = requestAnimationFrame(() => (list.hidden = false));
+    });
   }
   unknown.hidden = closest.hidden = known;
   offer(!known, live);
