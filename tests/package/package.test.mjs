@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { inBrowsers } from './bundlers.mjs';
-import { HERE, PACKAGE, WORK, WWW, bin, pack, reader as readerOf } from './consumer.mjs';
+import { HERE, PACKAGE, README, WORK, WWW, bin, pack, reader as readerOf } from './consumer.mjs';
 import { inNext } from './next.mjs';
 import { onServers } from './servers.mjs';
 
@@ -64,9 +64,17 @@ describe('the packed package', { timeout: 600_000 }, () => {
   ]) {
     test(`its types accept what works and refuse what does not, by ${which}`, () => {
       copyFileSync(join(HERE, 'types.ts'), join(WORK, 'types.ts'));
+      // And the examples of the README.
+      const examples = [...README.matchAll(/^```(?:js|ts)\n(import .*?)^```/gms)].map(
+        ([, code], i) => {
+          writeFileSync(join(WORK, `example-${i}.ts`), code);
+          return `example-${i}.ts`;
+        },
+      );
+      assert.ok(examples.length >= 9);
       const options = ['--strict', '--noEmit', '--target', 'es2022', '--module', 'esnext'];
       const libraries = ['--lib', 'es2022,dom,dom.iterable', '--typeRoots', 'none'];
-      const more = ['--moduleResolution', 'bundler', ...libraries, 'types.ts'];
+      const more = ['--moduleResolution', 'bundler', ...libraries, 'types.ts', ...examples];
       execFileSync(process.execPath, [join(compiler, 'bin/tsc'), ...options, ...more], {
         cwd: WORK,
         stdio: 'inherit',
