@@ -57,8 +57,18 @@ fn parse(name: &str) -> ModelFile {
     file
 }
 
-const MODELS: [&str; 7] =
-    ["guide.keras", "guide.weights.h5", "spread.h5", "deep.keras", "deep.h5", "tiny_face.h5", "emotion.h5"];
+const MODELS: [&str; 10] = [
+    "guide.keras",
+    "guide.weights.h5",
+    "spread.h5",
+    "deep.keras",
+    "deep.h5",
+    "tiny_face.h5",
+    "flat_face.h5",
+    "ops.keras",
+    "ops.h5",
+    "emotion.h5",
+];
 
 #[test]
 fn models_get_kerass_logits_from_a_picture() {
@@ -115,9 +125,14 @@ fn what_a_model_is_comes_from_its_configuration() {
         assert!(close(deep.preprocess.mean, [0.485, 0.456, 0.406]), "{:?}", deep.preprocess);
         assert!(close(deep.preprocess.std, [0.052f32, 0.05, 0.051].map(f32::sqrt)), "{:?}", deep.preprocess);
     }
+    let flat = parse("flat_face.h5").config.face;
+    assert_eq!(flat, Some(Face { channels: 1, stride: 1, leading_relu: false, last_halves: false }));
     let emotion = parse("emotion.h5");
     assert_eq!(emotion.config.architecture, "mini_XCEPTION");
-    assert_eq!(emotion.config.face, Some(Face { channels: 1, stride: 1, leading_relu: false }));
+    assert_eq!(
+        emotion.config.face,
+        Some(Face { channels: 1, stride: 1, leading_relu: false, last_halves: true })
+    );
     assert_eq!((emotion.preprocess.size, emotion.preprocess.grey), (64, true));
     assert!(emotion.assumed.normalisation && emotion.assumed.labels);
     assert_eq!(emotion.labels.get(3), "happy");
@@ -307,6 +322,28 @@ fn files_without_a_classifier_are_for_features() {
     assert_eq!(shown["tensors"].as_array().unwrap().len(), file.tensors().len());
 }
 
+/// Of a network that was frozen in part, Keras lists first what training may change.
+#[test]
+fn a_nested_network_that_was_frozen_in_part_is_read_in_its_order() {
+    let config = mini(Dialect::Keras);
+    let layers = keras_layers(&config, &timm_tensors(&config, "mini"));
+    let expected = ModelFile::parse(keras_legacy_file(&layers, Strings::Fixed)).unwrap();
+    let (dense, inside) = layers.split_last().unwrap();
+    let tensors = |layers: &[common::KerasLayer]| -> Vec<_> {
+        layers.iter().flat_map(|(_, tensors)| tensors.clone()).collect()
+    };
+    for frozen in [0, 9, inside.len() / 2, inside.len() - 3] {
+        let (frozen, trained) = inside.split_at(frozen);
+        let nested = ("xception".to_owned(), [tensors(trained), tensors(frozen)].concat());
+        let file = common::keras_nested_file(&[nested, dense.clone()]);
+        let file = ModelFile::parse(file).unwrap_or_else(|error| panic!("{} frozen: {error}", frozen.len()));
+        assert_eq!(file.config, expected.config);
+        for (id, _) in file.config.plan().tensors() {
+            assert_eq!(file.read(id).unwrap(), expected.read(id).unwrap(), "{id}, {} frozen", frozen.len());
+        }
+    }
+}
+
 /// Keras 1 called layers and tensors otherwise; the published file has such names to this day.
 #[test]
 fn names_of_keras_1_are_read() {
@@ -377,6 +414,34 @@ fn changed(from: &str, to: &str) -> String {
     ModelFile::parse(archive).err().map_or(String::new(), |error| error.to_string())
 }
 
+/// `preprocess_input` as a `Lambda`, of which Keras 3 writes the name and Keras 2 the module too.
+#[test]
+fn preprocess_input_is_known_by_its_name() {
+    let scaling = r#""scale": 0.00784313725490196, "offset": -1"#;
+    let (config, weights) = archive_parts(&keras_model("guide.keras"));
+    assert!(config.contains(scaling));
+    let lambda = |said: &str| {
+        let config = config.replace(r#""class_name": "Rescaling""#, r#""class_name": "Lambda""#);
+        let config = config.replace(scaling, said);
+        stored_zip(&[("config.json", config.as_bytes()), ("model.weights.h5", &weights)])
+    };
+    for said in [
+        r#""function": {"class_name": "function", "config": "preprocess_input", "registered_name": "function"}"#,
+        r#""function": "preprocess_input", "function_type": "function", "module": "keras.applications.xception""#,
+    ] {
+        let file = ModelFile::parse(lambda(said)).unwrap();
+        assert!(file.assumed.normalisation);
+        check(said, &file, BackendKind::Cpu, &expected("guide.keras"));
+    }
+    for said in [
+        r#""function": {"class_name": "__lambda__", "config": {"code": "4wEAAAA="}}"#,
+        r#""function": "preprocess_input", "function_type": "function", "module": "keras.applications.resnet""#,
+    ] {
+        let error = ModelFile::parse(lambda(said)).unwrap_err().to_string();
+        assert!(error.contains("(Lambda)") && error.contains("Python"), "{said}: {error}");
+    }
+}
+
 /// Its weights would pass for ones of another preprocessing and head.
 #[test]
 fn a_model_without_its_configuration_is_refused() {
@@ -419,6 +484,11 @@ fn what_is_not_understood_is_named_with_what_is() {
         ),
         (r#""padding": "valid""#, r#""padding": "same""#, ["block1_conv1 (Conv2D)", "without padding"]),
         (r#""activation": "relu""#, r#""activation": "gelu""#, ["block1_conv1_act (Activation)", "gelu"]),
+        (
+            r#""class_name": "RandomFlip""#,
+            r#""class_name": "AutoContrast""#,
+            ["(AutoContrast)", "not understood"],
+        ),
         (r#""units": 1"#, r#""units": 2"#, ["layers/dense/vars/0", "[17, 2]"]),
         (r#""filters": 14"#, r#""filters": 15"#, ["separable_conv2d_7/vars/1", "[1, 1, 12, 15]"]),
         (r#"[null, 40, 40, 3]"#, r#"[null, 40, 48, 3]"#, ["48×40", "squares"]),

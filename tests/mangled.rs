@@ -86,9 +86,13 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         "mini_module.pth",
         "mini_module_legacy.pth",
         "mini_lightning.ckpt",
+        "mini_checkpoint.pth",
+        "mini_detector.pth",
     ];
     let mut files: Vec<_> = names.map(|name| (name, read_fixture(name))).into();
-    files.extend(["guide.keras", "guide.weights.h5", "deep.h5"].map(|name| (name, keras_model(name))));
+    files.extend(
+        ["guide.keras", "guide.weights.h5", "deep.h5", "ops.keras"].map(|name| (name, keras_model(name))),
+    );
     let own = ModelFile::parse(read_fixture(names[0])).unwrap();
     files.push(("TensorFlow.js", tfjs_model("spread")));
     files.push(("own q8", own.convert(Dtype::Q8).unwrap()));
@@ -191,6 +195,12 @@ fn names_given_twice() {
     // One would be taken by chance.
     let two = zip(&[("b/data.pkl", b"\x80\x02}."), ("a/data.pkl", b"\x80\x02}.")]);
     refused("two models", two, &["2 models", "a/data.pkl, b/data.pkl", "one model"]);
+    // The entries of `torch.jit.save`, of which the program is compressed (method 8).
+    let mut script = zip(&[("a/code/__torch__/b.py", b"def"), ("a/data.pkl", b"\x80\x02}.")]);
+    let at = find(&script, b"PK\x01\x02") + 10;
+    script[at] = 8;
+    refused("TorchScript", script, &["TorchScript", "state_dict"]);
+
     let other = zip(&[("a/metadata.pkl", b"\x80\x02}.")]);
     refused("another pickle", other, &["without PyTorch's data.pkl"]);
 

@@ -8,6 +8,8 @@ mod common;
 mod keras;
 #[path = "weights/own.rs"]
 mod own;
+#[path = "weights/torch.rs"]
+mod torch;
 
 use burn::tensor::Device;
 use common::{
@@ -278,6 +280,13 @@ fn files_of_other_kinds_are_refused_with_what_to_give_instead() {
         (b"<!DOCTYPE html><html>".to_vec(), "a web page"),
         (b"\n  <html>".to_vec(), "a web page"),
         (b"<a>".to_vec(), "a web page"),
+        // As face-api's networks begin, and the numbers beside.
+        (
+            br#"[{"weights":[{"name":"entry_flow/conv_in/filters","shape":[3,3,3,32],"dtype":"float32"#
+                .to_vec(),
+            "face-api's networks",
+        ),
+        (b"\x7a\x75\x55\x7a\x8d\x8d\x64\x8f\xd8\x54\xab\x6c".to_vec(), "face-api's networks"),
         (lfs.into(), "git lfs pull"),
         (br#"{"id2label": {"0": "cat"}}"#.to_vec(), "JSON"),
         (read_fixture("pictures/picture.png"), "a PNG picture"),

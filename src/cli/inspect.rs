@@ -66,7 +66,10 @@ pub fn run(args: Args) -> Result<()> {
     }
     if !config.hidden.is_empty() {
         let relu = |hidden: &Hidden| format!("{}{}", hidden.width, if hidden.relu { " ReLU" } else { "" });
-        println!("  dense       {}", config.hidden.iter().map(relu).collect::<Vec<_>>().join(", "));
+        let dense = config.hidden.iter().map(relu).collect::<Vec<_>>().join(", ");
+        // Of weights alone, that assume the dialect too.
+        let assumed = if file.assumed.dialect { " (assumed: ReLU after each)" } else { "" };
+        println!("  dense       {dense}{assumed}");
     }
     if file.headless {
         println!(

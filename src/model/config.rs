@@ -112,6 +112,14 @@ pub struct Face {
     pub stride: usize,
     /// Whether ReLU stands before each block but the first, as in the paper.
     pub leading_relu: bool,
+    /// Whether the last block halves H and W, as in the paper; in some trained ones it has no pool.
+    #[serde(default = "halves", skip_serializing_if = "Clone::clone")]
+    pub last_halves: bool,
+}
+
+/// What files of before this was a setting have.
+fn halves() -> bool {
+    true
 }
 
 /// A dense layer between the pooled features and the classifier, as transfer learning adds them.

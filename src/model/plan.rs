@@ -83,7 +83,9 @@ impl XceptionConfig {
         }
         let widths = vec![from; self.middle_units];
         let middle = vec![block(from, &widths, lead(false), Bridge::Identity); self.middle_blocks];
-        let exit = block(from, &self.exit, lead(false), down(2));
+        let halves = self.face.as_ref().is_none_or(|face| face.last_halves);
+        let last = if halves { down(2) } else { Bridge::Strided(1) };
+        let exit = block(from, &self.exit, lead(false), last);
         let from = self.exit.last().copied().unwrap_or(from);
         let mut tail = block(from, &self.tail, Lead::Bare, Bridge::Identity).units();
         tail.iter_mut().for_each(|unit| unit.relu_between = norms == Norms::All);

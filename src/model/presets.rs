@@ -71,19 +71,19 @@ impl XceptionConfig {
 
     /// `tiny_XCEPTION`: four blocks after a stem of five filters.
     pub fn tiny_face(channels: usize, classes: usize) -> Self {
-        let face = Face { channels, stride: 1, leading_relu: false };
+        let face = Face { channels, stride: 1, leading_relu: false, last_halves: true };
         Self::of_faces("tiny_XCEPTION", face, classes, [5, 5], &[8, 16, 32, 64])
     }
 
     /// `mini_XCEPTION`, the well-known one for emotions and gender.
     pub fn mini_face(channels: usize, classes: usize) -> Self {
-        let face = Face { channels, stride: 1, leading_relu: false };
+        let face = Face { channels, stride: 1, leading_relu: false, last_halves: true };
         Self::of_faces("mini_XCEPTION", face, classes, [8, 8], &[16, 32, 64, 128])
     }
 
     /// `big_XCEPTION`: the paper's stem and two blocks.
     pub fn big_face(channels: usize, classes: usize) -> Self {
-        let face = Face { channels, stride: 2, leading_relu: true };
+        let face = Face { channels, stride: 2, leading_relu: true, last_halves: true };
         Self::of_faces("big_XCEPTION", face, classes, [32, 64], &[128, 256])
     }
 

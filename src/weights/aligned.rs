@@ -105,7 +105,13 @@ pub(super) fn recognise(tensors: &[(String, Vec<usize>)]) -> Result<XceptionConf
             }
         };
         let end = !shapes.any(&format!("{next}.")) && !shapes.any(&format!("blocks.{}.", block + 1));
-        let features = end.then(|| shapes.columns("head.fc.weight")).flatten();
+        // Where there is no head, the last kernel is the only witness of its width.
+        let witness = if shapes.any("head.fc.") {
+            shapes.side("head.fc.weight", 1)
+        } else {
+            shapes.side(&kernels[0], 0)
+        };
+        let features = witness.filter(|_| end);
         shapes.any(&format!("{path}.")).then(|| shapes.width_or(&kernels, &norms, features)).flatten()
     };
     let widths = |block: usize| -> Vec<usize> { (1..).map_while(|unit| width(block, unit)).collect() };
@@ -191,6 +197,11 @@ mod tests {
             }
             let tensors: Vec<_> = rows.iter().map(|row| (row.name.clone(), row.foreign_shape())).collect();
             assert_eq!(recognise(&tensors).unwrap(), config);
+            // A network for its features has the same table.
+            let (headless, _): (Vec<_>, Vec<_>) =
+                tensors.into_iter().partition(|(name, _)| !name.starts_with("head."));
+            let expected = XceptionConfig { classes: 1, ..config }.named();
+            assert_eq!(recognise(&headless).unwrap(), expected);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::timm::CONFIGURATION;
 use super::{Assumed, ModelFile};
 use crate::error::{Error, Result, short};
 use crate::preprocess::{Filter, Fit};
@@ -14,10 +15,16 @@ impl ModelFile {
     /// When no picture can be prepared like this, or not for this network.
     pub fn configure(&mut self, json: &[u8]) -> Result<bool> {
         let Ok(json) = serde_json::from_slice::<Value>(json) else { return Ok(false) };
-        let config = &json["pretrained_cfg"];
+        let config = &json[CONFIGURATION];
         if !config.is_object() {
             return Ok(false);
         }
+        self.take_configuration(config)?;
+        Ok(true)
+    }
+
+    /// The same of the description itself.
+    pub(super) fn take_configuration(&mut self, config: &Value) -> Result<()> {
         // What is said and not understood must not be taken for what is not said.
         let three = |key: &str| -> Result<Option<[f64; 3]>> {
             let list = &config[key];
@@ -75,6 +82,6 @@ impl ModelFile {
             normalisation: self.assumed.normalisation && (mean.is_none() || std.is_none()),
             ..self.assumed
         };
-        Ok(true)
+        Ok(())
     }
 }

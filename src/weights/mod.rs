@@ -20,6 +20,7 @@ mod digest;
 #[cfg(feature = "keras")]
 mod hdf5;
 mod head;
+mod headless;
 mod keras;
 mod metadata;
 mod names;
@@ -107,9 +108,9 @@ pub struct Assumed {
 }
 
 impl Assumed {
-    /// Of weights and nothing else; scores are their softmax.
+    /// Of weights and nothing else, with a classifier; scores are their softmax.
     pub(crate) const PUBLISHED: Self =
-        Self { dialect: true, size: true, fit: true, normalisation: true, activation: false, labels: false };
+        Self { dialect: true, size: true, fit: true, normalisation: true, activation: true, labels: false };
 }
 
 impl std::fmt::Debug for ModelFile {
@@ -164,7 +165,7 @@ impl ModelFile {
             }
         } else if magic.starts_with(pickle::LEGACY_MAGIC) {
             torch::parse_legacy(bytes.whole()?)?
-        } else if let Some(error) = other::recognise(&magic[..known]) {
+        } else if let Some(error) = other::recognise(&magic[..known], &*bytes) {
             return Err(error);
         } else {
             safetensors::parse(bytes)?
@@ -260,7 +261,7 @@ impl ModelFile {
     /// Every tensor as stored: name and shape, in file order.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let mut tensors = self.source.tensors();
-        tensors.retain(|(name, _)| !name.starts_with(keras::NO_CLASSIFIER));
+        tensors.retain(|(name, _)| !headless::is_stand_in(name));
         tensors
     }
 
@@ -276,7 +277,7 @@ impl ModelFile {
 
     /// The rows of tensors that are in the file.
     fn own_rows(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| !row.name.starts_with(keras::NO_CLASSIFIER))
+        self.rows.iter().filter(|row| !headless::is_stand_in(&row.name))
     }
 
     /// Fails for a file without a classifier.

@@ -155,6 +155,7 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
     let of_torch =
         header.metadata().as_ref().is_some_and(|map| map.get("format").is_some_and(|by| by == "pt"));
     let writer = of_torch.then(|| "PyTorch".to_owned());
+    let configuration = configuration(&header)?;
     let own_json = header.metadata().as_ref().and_then(|map| map.get(KEY)).cloned();
     let entry = |name: String| {
         let info = header.info(&name)?;
@@ -165,8 +166,21 @@ pub(super) fn parse(bytes: Box<dyn FileBytes>) -> Result<ModelFile> {
     let source = Source::new(bytes.into(), entries);
     match own_json {
         Some(json) => parse_own(&json, data, source),
-        None => timm::published("timm safetensors", writer, Box::new(source)),
+        None => {
+            let said = timm::Said { writer, configuration };
+            timm::published("timm safetensors", said, Box::new(source))
+        }
     }
+}
+
+/// What timm says of the network's input, where the file itself has it.
+fn configuration(header: &Header) -> Result<Option<serde_json::Value>> {
+    let said = header.metadata().as_ref().and_then(|map| map.get(timm::CONFIGURATION));
+    said.map(|json| {
+        serde_json::from_str(json)
+            .map_err(|error| unreadable(format!("its {} is no JSON: {error}", timm::CONFIGURATION)))
+    })
+    .transpose()
 }
 
 /// Refuses more than any network here has, of which all that follows would take time and memory.
@@ -207,7 +221,7 @@ pub(super) fn read_header(bytes: &dyn FileBytes) -> Result<(Header, usize)> {
 
 fn unreadable(why: impl std::fmt::Display) -> Error {
     Error::Format(format!(
-        "the file is none that is read here, or it is cut short ({}); {ALLOWED}",
+        "the file is none that is read here, or it is cut short ({}); {ALLOWED} (face-api's networks, numbers beside a manifest, are not read)",
         short(why)
     ))
 }

@@ -18,8 +18,26 @@ const ANCHORS: [&str; 6] = [
     "stem.1.conv.weight",
 ];
 
-/// What people call the head: Cadene's port and the deepfake detectors `last_linear`, with dropout before it `….1`.
-const HEADS: [&str; 7] = ["fc", "fc.1", "last_linear", "last_linear.1", "head.fc", "head.fc.1", "classifier"];
+/// What people call the head: Cadene's port and the deepfake detectors `last_linear`, with dropout before it `….1`, and in
+/// a sequence of its own `….0`.
+const HEADS: [&str; 16] = [
+    "fc",
+    "fc.0",
+    "fc.1",
+    "last_linear",
+    "last_linear.0",
+    "last_linear.1",
+    "head.fc",
+    "head.fc.0",
+    "head.fc.1",
+    "classifier",
+    "classifier.0",
+    "classifier.1",
+    "head",
+    "head.0",
+    "head.1",
+    "linear",
+];
 
 /// Kernels of one pixel; files of the first ports have them as matrices.
 const POINTWISE: [&str; 4] = ["pointwise.weight", "skip.weight", "conv_pw.weight", "shortcut.weight"];
@@ -61,15 +79,18 @@ pub(super) fn as_timms(source: Box<dyn TensorSource>) -> Result<(Spelled, Vec<Un
             !is_loss
         });
     }
-    if let Some((name, _)) = stored.iter().find(|(name, _)| !name.starts_with(&before)) {
+    let names: HashSet<String> = stored.iter().map(|(name, _)| bare(name, &before).to_owned()).collect();
+    let head = head(&names);
+    let is_head = |name: &str| head.is_some_and(|[theirs, _]| is_part(name, theirs));
+    // A classifier on a network that others gave only features for.
+    let mut beside = stored.iter().filter(|(name, _)| !name.starts_with(&before));
+    if let Some((name, _)) = beside.find(|(name, _)| !is_head(name)) {
         return Err(Error::Weights(format!(
             "the file holds the tensor {} beside a network under {}, which has no place for it",
             short(name),
             short(&before)
         )));
     }
-    let names: HashSet<String> = stored.iter().map(|(name, _)| bare(name, &before).to_owned()).collect();
-    let head = head(&names);
     let mut tensors = Vec::new();
     for (theirs, mut shape) in stored {
         let name = bare(&theirs, &before);
@@ -82,9 +103,8 @@ pub(super) fn as_timms(source: Box<dyn TensorSource>) -> Result<(Spelled, Vec<Un
             unused.push(Unused::new(theirs, why));
             continue;
         }
-        let part = |head: &str| name.strip_prefix(head)?.strip_prefix('.');
-        let ours = match head.and_then(|[theirs, ours]| Some((part(theirs)?, ours))) {
-            Some((part, ours)) if ["weight", "bias"].contains(&part) => format!("{ours}.{part}"),
+        let ours = match head {
+            Some([theirs, ours]) if is_part(name, theirs) => name.replacen(theirs, ours, 1),
             _ => name.to_owned(),
         };
         if shape.len() == 2 && POINTWISE.iter().any(|end| ours.ends_with(end)) {
@@ -130,6 +150,12 @@ fn head(names: &HashSet<String>) -> Option<[&'static str; 2]> {
         (Some(head), None) => Some([head, ours]),
         _ => None,
     }
+}
+
+/// Whether a tensor is kernel or bias of this layer.
+fn is_part(name: &str, layer: &str) -> bool {
+    let part = name.strip_prefix(layer).and_then(|rest| rest.strip_prefix('.'));
+    part.is_some_and(|part| ["weight", "bias"].contains(&part))
 }
 
 /// PyTorch's counter beside a batch norm that is there; no part of the function.

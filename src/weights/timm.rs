@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::aligned;
+use super::headless::{self, Headless};
 use super::metadata::About;
-use super::names::{Layout, table};
+use super::names::{Layout, Row, table};
 use super::source::TensorSource;
 use super::spelling;
 use super::{Assumed, ModelFile};
@@ -21,38 +22,70 @@ const INPUT_SIZE: usize = 299;
 /// Their crop, from the same place.
 const CROP_PCT: f64 = 0.8975;
 
-/// The network of timm's whose tensors these are, with what its published weights expect of a picture.
+/// What timm calls its description of a network's input: in its modules, beside weights, and in `config.json`.
+pub(super) const CONFIGURATION: &str = "pretrained_cfg";
+
+/// What a file says beside its tensors.
+pub(super) struct Said {
+    /// By what it was written.
+    pub writer: Option<String>,
+    /// What a picture must look like.
+    pub configuration: Option<serde_json::Value>,
+}
+
+/// The network of timm's whose tensors these are, with what the file says that it expects of a picture, or its published
+/// weights do.
 pub(super) fn published(
     format: &'static str,
-    writer: Option<String>,
+    said: Said,
     source: Box<dyn TensorSource>,
 ) -> Result<ModelFile> {
     let (source, unused) = spelling::as_timms(source)?;
     let tensors = source.tensors();
     let (config, rows, crop) = if aligned::is_aligned(tensors.iter().map(|(name, _)| name.as_str())) {
         let config = aligned::recognise(&tensors)?;
-        let rows = table(&config, |id| aligned::name(&config, id))?;
+        let rows = named(&config, &tensors, aligned::name)?;
         let crop = aligned::crop(&config);
         (config, rows, crop)
     } else {
         let config = recognise(&tensors)?;
-        let rows = table(&config, |id| name(&config, id))?;
+        let rows = named(&config, &tensors, name)?;
         (config, rows, CROP_PCT)
     };
-    Ok(ModelFile {
+    let headless = rows.iter().any(|row| headless::is_stand_in(&row.name));
+    let mut file = ModelFile {
         preprocess: Preprocess::timm(INPUT_SIZE, crop),
         labels: Labels::default(),
         about: About::default(),
         format,
-        writer,
+        writer: said.writer,
         calibration: Calibration::default(),
-        assumed: Assumed::PUBLISHED,
-        headless: false,
+        assumed: Assumed { activation: !headless, ..Assumed::PUBLISHED },
+        headless,
         unused,
         digest: None,
-        source: Box::new(source),
+        source: Box::new(Headless::new(Box::new(source), &rows)),
         rows,
         config,
+    };
+    if let Some(configuration) = said.configuration {
+        file.take_configuration(&configuration)?;
+    }
+    Ok(file)
+}
+
+/// The rows of a network, of whose classifier the file may hold nothing: networks that are there for their features.
+fn named(
+    config: &XceptionConfig,
+    tensors: &[(String, Vec<usize>)],
+    name: impl Fn(&XceptionConfig, TensorId) -> (String, Layout),
+) -> Result<Vec<Row>> {
+    let (kernel, _) = name(config, Place::Head.part(Part::Kernel));
+    let head = kernel.trim_end_matches("weight");
+    let headless = !Shapes::of(tensors).any(head);
+    table(config, |id| match id.place {
+        Place::Head if headless => (headless::stand_in(id), Layout::Same),
+        _ => name(config, id),
     })
 }
 
@@ -140,13 +173,17 @@ impl<'a> Shapes<'a> {
         votes.iter().copied().max_by_key(supporters).filter(|_| votes.len() > 1)
     }
 
-    /// The second side of a tensor.
-    pub fn columns(&self, name: &str) -> Option<usize> {
-        self.0.get(name)?.get(1).copied()
+    /// One side of a tensor.
+    pub fn side(&self, name: &str, at: usize) -> Option<usize> {
+        self.0.get(name)?.get(at).copied()
     }
 
-    /// Classes of the classifier `path`. Two witnesses only: the kernel is believed when its other side fits.
+    /// Classes of the classifier `path`. Two witnesses only: the kernel is believed when its other side fits. Without
+    /// any classifier the network is there for its features.
     pub fn classes(&self, path: &str, features: Option<&usize>) -> Option<usize> {
+        if !self.any(&format!("{path}.")) {
+            return Some(1);
+        }
         let shape = |part: &str| self.0.get(format!("{path}.{part}").as_str()).copied();
         match (shape("weight"), shape("bias")) {
             (Some(&[classes, from]), _) if Some(&from) == features => Some(classes),

@@ -22,6 +22,7 @@ fn damaged(why: impl std::fmt::Display) -> Error {
 const FLOAT: &str = "torch.FloatStorage";
 const HALF: &str = "torch.HalfStorage";
 const BFLOAT: &str = "torch.BFloat16Storage";
+const DOUBLE: &str = "torch.DoubleStorage";
 
 /// The entry of a zip archive that says which tensor lies where; others lie beside it.
 const PICKLE: &str = "data.pkl";
@@ -31,6 +32,7 @@ struct Entry {
     shape: Vec<usize>,
     kind: String,
     range: Range<usize>,
+    strides: Option<Vec<usize>>,
 }
 
 struct Source {
@@ -45,9 +47,9 @@ impl TensorSource for Source {
 
     fn check(&self, name: &str) -> Result<()> {
         match self.found(name)?.kind.as_str() {
-            FLOAT | HALF | BFLOAT => Ok(()),
+            FLOAT | HALF | BFLOAT | DOUBLE => Ok(()),
             other => Err(Error::Weights(format!(
-                "the tensor {name} lies in a {}; Float, Half and BFloat16 are read: convert the file first",
+                "the tensor {name} lies in a {}; Float, Half, BFloat16 and Double are read: convert the file first",
                 short(other)
             ))),
         }
@@ -57,10 +59,15 @@ impl TensorSource for Source {
         self.check(name)?;
         let entry = self.found(name)?;
         let bytes = &self.bytes[entry.range.clone()];
-        Ok(match entry.kind.as_str() {
+        let values: Vec<f32> = match entry.kind.as_str() {
             HALF => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
             BFLOAT => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
+            DOUBLE => bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect(),
             _ => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+        };
+        Ok(match &entry.strides {
+            Some(strides) => rows_after_rows(&values, &entry.shape, strides),
+            None => values,
         })
     }
 }
@@ -72,11 +79,31 @@ impl Source {
     }
 }
 
+/// Numbers that lie in another order of dimensions, as `channels_last` lays them, in that of the shape.
+fn rows_after_rows(values: &[f32], shape: &[usize], strides: &[usize]) -> Vec<f32> {
+    let mut ordered = Vec::with_capacity(values.len());
+    // Where in each dimension the next number is, and where in the file.
+    let (mut index, mut at) = (vec![0; shape.len()], 0);
+    for _ in values {
+        ordered.push(values[at]);
+        for dimension in (0..shape.len()).rev() {
+            index[dimension] += 1;
+            at += strides[dimension];
+            if index[dimension] < shape[dimension] {
+                break;
+            }
+            at -= strides[dimension] * shape[dimension];
+            index[dimension] = 0;
+        }
+    }
+    ordered
+}
+
 /// Bytes per number.
 fn width(kind: &str) -> usize {
     match kind {
         HALF | BFLOAT | "torch.ShortStorage" => 2,
-        "torch.LongStorage" | "torch.DoubleStorage" => 8,
+        "torch.LongStorage" | DOUBLE => 8,
         "torch.ByteStorage" | "torch.CharStorage" | "torch.BoolStorage" => 1,
         _ => 4,
     }
@@ -153,13 +180,15 @@ fn published(bytes: Vec<u8>, found: Found, storages: &Storages) -> Result<ModelF
             ))
         })?;
         total = total.saturating_add(range.len());
-        entries.push(Entry { name, shape: tensor.shape, kind: tensor.storage.kind, range });
+        let Tensor { storage, shape, strides, .. } = tensor;
+        entries.push(Entry { name, shape, kind: storage.kind, range, strides });
     }
     // Tensors that share their numbers would let a small file ask for a large network.
     if total > bytes.len() {
         return Err(damaged(format!("holds tensors of {total} bytes in {}", bytes.len())));
     }
-    timm::published(found.format, found.writer, Box::new(Source { bytes, entries }))
+    let said = timm::Said { writer: found.writer, configuration: found.configuration };
+    timm::published(found.format, said, Box::new(Source { bytes, entries }))
 }
 
 /// Where the numbers of a tensor lie in the file.

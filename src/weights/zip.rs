@@ -17,6 +17,9 @@ const END_MAGIC: &[u8] = b"PK\x05\x06";
 /// A comment may follow the end record.
 const MAX_COMMENT: usize = u16::MAX as usize;
 
+/// In the names of TorchScript's entries, of which it compresses those of its program.
+const TORCH_SCRIPT: &str = "/code/__torch__";
+
 fn damaged(why: impl std::fmt::Display) -> Error {
     Error::Format(format!(
         "the zip archive {why}; it is damaged, cut short or of neither PyTorch nor Keras: give it whole, or as safetensors"
@@ -75,6 +78,11 @@ pub(super) fn directory(bytes: &dyn FileBytes) -> Result<HashMap<String, Range<u
         let (checksum, size, local) = (long_field(16)?, long_field(24)?, long_field(42)?);
         let name_bytes = header.get(CENTRAL..CENTRAL + name).ok_or_else(cut)?;
         let name_text = String::from_utf8_lossy(name_bytes).into_owned();
+        if method != 0 && name_text.contains(TORCH_SCRIPT) {
+            return Err(Error::Format(
+                "the file is TorchScript, a program and its weights, and no program is run here; save the weights alone (torch.save(model.state_dict(), …))".into(),
+            ));
+        }
         if method != 0 {
             return Err(damaged(format!(
                 "holds {} compressed, which neither PyTorch nor Keras does",
@@ -85,7 +93,8 @@ pub(super) fn directory(bytes: &dyn FileBytes) -> Result<HashMap<String, Range<u
         let (Some(local_name), Some(local_extra)) = (two(&local_header, 26), two(&local_header, 28)) else {
             return Err(cut());
         };
-        let range = bytes.range(local + LOCAL + local_name + local_extra, size).map_err(|_| cut())?;
+        let start = sum_of([local, LOCAL, local_name, local_extra]).ok_or_else(cut)?;
+        let range = bytes.range(start, size).map_err(|_| cut())?;
         // Entries that lie on each other would let a small file ask for much work.
         total = total.saturating_add(size);
         if total > bytes.size() {
@@ -103,6 +112,11 @@ pub(super) fn directory(bytes: &dyn FileBytes) -> Result<HashMap<String, Range<u
     Ok(files)
 }
 
+/// Where something is behind others. In a browser an address has 32 bits, and so have zip's offsets.
+fn sum_of<const N: usize>(parts: [usize; N]) -> Option<usize> {
+    parts.into_iter().try_fold(0usize, usize::checked_add)
+}
+
 /// The checksum of an entry, piece by piece.
 fn sum(crc: &Crc<u32, Table<16>>, bytes: &dyn FileBytes, range: &Range<usize>) -> Result<usize> {
     let mut digest = crc.digest();
@@ -113,4 +127,27 @@ fn sum(crc: &Crc<u32, Table<16>>, bytes: &dyn FileBytes, range: &Range<usize>) -
         digest.update(piece);
     }
     Ok(digest.finalize() as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_place_is_behind_the_last_address() {
+        assert_eq!(sum_of([usize::MAX - LOCAL, LOCAL]), Some(usize::MAX));
+        for beyond in [[usize::MAX, 1, 0], [usize::MAX - LOCAL, LOCAL, 1], [usize::MAX, usize::MAX, 2]] {
+            assert_eq!(sum_of(beyond), None, "{beyond:?}");
+        }
+    }
+
+    /// An entry that would begin behind 4 GB, the most that the format can say.
+    #[test]
+    fn entries_beyond_the_file_are_refused() {
+        let header = [&b"PK\x01\x02"[..], &[0; 20], &[1, 0, 0, 0, 1, 0], &[0; 12], &[0xff; 4], b"a"].concat();
+        let end = [&b"PK\x05\x06"[..], &[0; 4], &[1, 0, 1, 0], &(header.len() as u32).to_le_bytes()].concat();
+        let file = [&header[..], &end, &[0; 4], &[0; 2]].concat();
+        let said = directory(&file).unwrap_err().to_string();
+        assert!(said.contains("no whole directory"), "{said}");
+    }
 }

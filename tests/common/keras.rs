@@ -134,3 +134,29 @@ pub fn keras_legacy_file(layers: &[KerasLayer], strings: Strings) -> Vec<u8> {
     }
     file.finish().expect("an HDF5 file")
 }
+
+/// The same of layers that are models: each tensor lies in a group of the layer within.
+pub fn keras_nested_file(layers: &[KerasLayer]) -> Vec<u8> {
+    let list = AttrValue::AsciiStringArray;
+    let mut file = FileBuilder::new();
+    file.set_attr("layer_names", list(layers.iter().map(|(name, _)| name.clone()).collect()));
+    for (layer, tensors) in layers {
+        let mut group = file.create_group(layer);
+        group.set_attr("weight_names", list(tensors.iter().map(|(name, ..)| name.clone()).collect()));
+        let mut left: Vec<_> = tensors.iter().collect();
+        while let Some(inner) = left.first().and_then(|(name, ..)| name.split('/').next()) {
+            let (own, others): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|(name, ..)| name.split('/').next() == Some(inner));
+            left = others;
+            let mut inner = group.create_group(inner);
+            for (name, shape, values) in own {
+                let name = name.rsplit('/').next().expect("a name");
+                let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
+                inner.create_dataset(name).with_f32_data(values).with_shape(&shape);
+            }
+            group.add_group(inner.finish());
+        }
+        file.add_group(group.finish());
+    }
+    file.finish().expect("an HDF5 file")
+}

@@ -17,7 +17,7 @@ use xception_web::model::{Dialect, XceptionConfig};
 use xception_web::weights::ModelFile;
 
 pub use formula::{network_input, picture_key, pixels, uniform};
-pub use keras::{KerasLayer, Strings, keras_layers, keras_legacy_file};
+pub use keras::{KerasLayer, Strings, keras_layers, keras_legacy_file, keras_nested_file};
 pub use parity::{expected, expected_for, means, parity_document};
 pub use timm::{Stored, timm_file, timm_tensors};
 

@@ -53,8 +53,17 @@ pub fn hostile_pickles() {
     let named = |name: &str| [&b"}"[..], &text(name)].concat();
     for (what, codes, words) in [
         ("an unknown code", b"\xff.".to_vec(), "0xff"),
-        ("a code of a later protocol", b"\x8c\x01a.".to_vec(), "0x8c"),
-        ("another protocol", b"\x80\x05}.".to_vec(), "a pickle of protocol 5"),
+        ("a buffer outside of the pickle", b"\x97.".to_vec(), "0x97"),
+        ("another protocol", b"\x80\x06}.".to_vec(), "a pickle of protocol 6"),
+        ("a global of no text", b"NN\x93.".to_vec(), "damaged"),
+        (
+            "a call of a later protocol",
+            b"\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R.".to_vec(),
+            "os.system gives",
+        ),
+        ("an object with names of nothing", b")}\x92.".to_vec(), "damaged"),
+        ("nothing to remember", b"\x94.".to_vec(), "damaged"),
+        ("a text beyond the pickle", b"\x8d\xff\xff\xff\xff\xff\xff\xff\xff.".to_vec(), "damaged"),
         (
             "a training script's arguments",
             [&named("args")[..], b"cargparse\nNamespace\n)\x81}bs."].concat(),
@@ -132,7 +141,11 @@ fn tensors_out_of_place() {
     refused("beyond its storage", tensor("0", b"K\x01", pair, ones), &["tensor w has shape [2]", "8 bytes"]);
     refused("before its storage", tensor("0", b"J\xff\xff\xff\xff", pair, ones), &["damaged"]);
     refused("a negative side", tensor("0", nought, b"J\xff\xff\xff\xff\x85", ones), &["damaged"]);
-    refused("turned", tensor("0", nought, b"K\x02K\x02\x86", b"K\x01K\x02\x86"), &["rows after rows"]);
+    let square = b"K\x02K\x02\x86";
+    refused("turned", tensor("0", nought, square, b"K\x01K\x02\x86"), &["[2, 2]", "8 bytes"]);
+    refused("numbers used twice", tensor("0", nought, square, b"K\x01K\x01\x86"), &["use some twice"]);
+    refused("numbers left out", tensor("0", nought, pair, b"K\x02\x85"), &["leave numbers out"]);
+    refused("no strides", tensor("0", nought, pair, b")"), &["damaged"]);
     let huge = b"\x8a\x08\0\0\0\0\0\0\0\x40";
     let shape = [&huge[..], huge, b"\x86"].concat();
     refused(
@@ -169,6 +182,10 @@ fn bombs() {
     refused("copies of a name", pickle(&pairs), &["damaged"]);
     let name = [&b"}"[..], &text("w"), b"q\x01"].concat();
     refused("a name twice", pickle(&[&name[..], &value, b"sh\x01h\x02s."].concat()), &["w twice"]);
+    // The same with the two halves of a global's name.
+    let names = [&text(&"m".repeat(MOST / 3))[..], b"q\x01", &text("n"), b"q\x02"].concat();
+    let globals = [&names[..], &b"h\x01h\x02\x93".repeat(80_000), b"."].concat();
+    refused("copies of a global", pickle(&globals), &["damaged"]);
     let key = [&storage(&"0".repeat(MOST / 2))[..], b"q\x02"].concat();
     refused("copies of a key", pickle(&key), &["damaged"]);
 }

@@ -29,25 +29,27 @@ const F16: FloatingPointLayout = FloatingPointLayout {
 pub(super) struct Sizes(usize);
 
 impl Sizes {
-    /// The shape of a dataset of `group`, whose values are counted from now on.
-    pub fn shape(&mut self, group: &Group, name: &str) -> Result<Vec<usize>> {
-        let failed = |error| damaged(name, error);
+    /// The shape of a dataset of `group`, whose values are counted from now on. Messages name it by its `path`.
+    pub fn shape(&mut self, group: &Group, name: &str, path: &str) -> Result<Vec<usize>> {
+        let failed = |error| damaged(path, error);
         let dataset = group.dataset(name).map_err(failed)?;
         let shape = dataset.shape().map_err(failed)?;
         let dtype = dataset.dtype().map_err(failed)?;
-        if !matches!(dtype, DType::F32 | DType::F64) && half(&dtype).is_none() {
+        // A lone number may be a count, as `Normalization` keeps one, of which nothing is read.
+        let is_read = matches!(dtype, DType::F32 | DType::F64) || half(&dtype).is_some();
+        if !is_read && !shape.is_empty() {
             return Err(Error::Weights(format!(
                 "the tensor {} holds {} numbers; F32, F64 and F16 are read: save the weights in one of these",
-                short(name),
+                short(path),
                 short(dtype)
             )));
         }
         let packed = dataset.filters().iter().filter(|filter| !PLAIN_FILTERS.contains(filter)).count();
         if packed > 1 {
-            return Err(damaged(name, format!("it is packed {packed} times over")));
+            return Err(damaged(path, format!("it is packed {packed} times over")));
         }
         self.0 = self.0.saturating_add(bytes(&dataset, &shape).map_err(failed)?);
-        shape.into_iter().map(|side| usize::try_from(side).map_err(|error| damaged(name, error))).collect()
+        shape.into_iter().map(|side| usize::try_from(side).map_err(|error| damaged(path, error))).collect()
     }
 
     /// A compressed file may unpack to more than its size, but not without bound.

@@ -14,7 +14,7 @@ use hdf5_pure::{AttrValue, File, Group};
 use super::FileBytes;
 use super::keras::order::{self, Layer};
 use super::keras::place::{Location, Tensors, place};
-use super::keras::{KERAS3_ROOTS, Opened, Saved, TRAINING, is_of_training};
+use super::keras::{KERAS3_ROOTS, Opened, Saved, TRAINING, is_of_training, turn};
 use crate::error::{Error, Result, short};
 use dataset::{Sizes, values};
 use source::{Allowance, Source};
@@ -181,6 +181,7 @@ fn legacy_layers(path: &str, root: &Group, sizes: &mut Sizes) -> Result<Vec<Laye
                 });
                 inside[at].tensors.push(tensor);
             }
+            turn::sort(&mut inside);
         } else {
             inside.push(Layer { name, tensors });
         }
@@ -199,7 +200,9 @@ fn legacy_layer(
     let group = root.group(name).map_err(|error| damaged(name, error))?;
     let mut tensors = Vec::new();
     for weight in string_list(&group, "weight_names")? {
-        tensors.push((format!("{path}{name}/{weight}"), sizes.shape(&group, &weight)?));
+        let path = format!("{path}{name}/{weight}");
+        let shape = sizes.shape(&group, &weight, &path)?;
+        tensors.push((path, shape));
     }
     Ok(tensors)
 }
@@ -287,6 +290,14 @@ fn keras3_layers(file: &File, sizes: &mut Sizes) -> Result<Vec<Layer>> {
         ));
     }
     let mut layers = Vec::new();
+    // A model of a class of its own keeps single layers so, too.
+    for name in groups.iter().filter(|name| !TRAINING.contains(&name.as_str())) {
+        let path = format!("{name}/vars");
+        if let Ok(group) = file.group(&path) {
+            let tensors = variables(&path, &group, sizes)?;
+            layers.push(Layer { name: name.clone(), tensors });
+        }
+    }
     // The layers of nested models come with the others of their class, all of which such a model has within.
     for at in 0..MAX_GROUPS {
         let Some((path, root)) = containers.get(at).cloned() else { break };
@@ -318,7 +329,12 @@ fn keras3_layers(file: &File, sizes: &mut Sizes) -> Result<Vec<Layer>> {
 fn variables(path: &str, group: &Group, sizes: &mut Sizes) -> Result<Vec<(String, Vec<usize>)>> {
     let mut names = group.datasets().map_err(|error| damaged(path, error))?;
     names.sort_by_key(|name| name.parse::<usize>().unwrap_or(usize::MAX));
-    names.iter().map(|name| Ok((format!("{path}/{name}"), sizes.shape(group, name)?))).collect()
+    let tensor = |name: &String| {
+        let path = format!("{path}/{name}");
+        let shape = sizes.shape(group, name, &path)?;
+        Ok((path, shape))
+    };
+    names.iter().map(tensor).collect()
 }
 
 /// The count at the end of a Keras 3 group name; the first of a class has none.

@@ -3,17 +3,16 @@
 use super::super::numbers::not_finite;
 use crate::error::{Error, Result, short};
 
-/// What a batch norm's tensors are called in messages and in which order Keras keeps them.
-const NORM: usize = 4;
-
 /// Name and shape of a tensor.
 pub(in crate::weights) type Named = (String, Vec<usize>);
 
-/// A batch norm: gamma, beta, mean, variance, and the epsilon.
+/// A batch norm: gamma and beta, where it has them, mean, variance, and the epsilon.
 #[derive(Debug)]
 pub(in crate::weights) struct Norm {
     pub tensors: Vec<Named>,
     pub epsilon: f64,
+    pub scale: bool,
+    pub center: bool,
 }
 
 /// A dense layer as its parts.
@@ -44,19 +43,23 @@ impl Norm {
     }
 
     fn affine(&self, read: &dyn Fn(&str) -> Result<Vec<f32>>) -> Result<Affine> {
-        let mut parts = Vec::with_capacity(NORM);
-        for (name, _) in &self.tensors {
-            parts.push(finite(name, read(name)?)?);
-        }
-        let [gamma, beta, mean, variance] = &parts[..] else {
-            return Err(Error::Weights("a batch norm of the classifier lacks tensors".into()));
+        let mut tensors = self.tensors.iter();
+        let mut next = || {
+            let lacks = || Error::Weights("a batch norm of the classifier lacks tensors".into());
+            let (name, _) = tensors.next().ok_or_else(lacks)?;
+            finite(name, read(name)?)
         };
+        let gamma = self.scale.then(&mut next).transpose()?;
+        let beta = self.center.then(&mut next).transpose()?;
+        let (mean, variance) = (next()?, next()?);
+        let gamma = gamma.unwrap_or_else(|| vec![1.0; mean.len()]);
+        let beta = beta.unwrap_or_else(|| vec![0.0; mean.len()]);
         let scale: Vec<f64> = gamma
             .iter()
-            .zip(variance)
+            .zip(&variance)
             .map(|(gamma, variance)| f64::from(*gamma) / (f64::from(*variance) + self.epsilon).sqrt())
             .collect();
-        let shift = beta.iter().zip(mean).zip(&scale);
+        let shift = beta.iter().zip(&mean).zip(&scale);
         let shift = shift.map(|((beta, mean), scale)| f64::from(*beta) - f64::from(*mean) * scale).collect();
         Ok(Affine { scale, shift })
     }

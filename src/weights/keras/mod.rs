@@ -1,13 +1,18 @@
 //! Keras's files: what the module that reads them tells the one that computes.
 //!
 //! In the browser these are two, so all that only Keras's files need is with the reader: [`order`], which finds an
-//! Xception by the order of its layers, and [`model`], [`layer`], [`steps`], [`walk`] and [`place`], which read the graph
-//! that a whole model describes; [`slot`] says for both which of the network's tensors a layer holds.
+//! Xception by the order of its layers, and [`model`], [`layer`] with its [`settings`] and [`arithmetic`], [`way`],
+//! [`steps`], [`head`], [`walk`] and [`place`], which read the graph that a whole model describes; [`turn`] says in which
+//! order a nested network's layers come, and [`slot`] for both which of the network's tensors a layer holds.
 
+#[cfg(feature = "keras")]
+mod arithmetic;
 #[cfg(feature = "keras")]
 mod dense;
 #[cfg(feature = "keras")]
 mod file;
+#[cfg(feature = "keras")]
+mod head;
 #[cfg(feature = "keras")]
 mod layer;
 #[cfg(feature = "keras")]
@@ -17,11 +22,17 @@ pub(super) mod order;
 #[cfg(feature = "keras")]
 pub(super) mod place;
 #[cfg(feature = "keras")]
+mod settings;
+#[cfg(feature = "keras")]
 mod slot;
 #[cfg(feature = "keras")]
 mod steps;
 #[cfg(feature = "keras")]
+pub(super) mod turn;
+#[cfg(feature = "keras")]
 mod walk;
+#[cfg(feature = "keras")]
+mod way;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +45,7 @@ pub(super) use file::{KERAS3_ROOTS, Opened, TRAINING, is_of_training};
 #[cfg(feature = "keras")]
 pub(super) use model::MAX_CONFIG;
 
+use super::headless::{Headless, stand_in};
 use super::metadata::About;
 use super::names::{Layout, table};
 use super::source::TensorSource;
@@ -96,9 +108,6 @@ pub struct Contents {
 /// The name of a tensor in the file, and its layout there.
 pub(super) type Row = (String, Layout);
 
-/// What the names of tensors begin with that stand for a classifier where there is none. No file has such.
-pub(super) const NO_CLASSIFIER: &str = "no classifier: ";
-
 /// Reads the tensor of a name, from wherever the file is.
 pub(super) type Read = Box<dyn Fn(&str) -> Result<Vec<f32>>>;
 
@@ -115,9 +124,6 @@ impl TensorSource for Source {
     fn read(&self, name: &str) -> Result<Vec<f32>> {
         let expected: Option<usize> =
             self.tensors.iter().find(|(known, _)| known == name).map(|(_, shape)| shape.iter().product());
-        if name.starts_with(NO_CLASSIFIER) {
-            return Ok(vec![0.0; expected.unwrap_or(0)]);
-        }
         let values = (self.read)(name)?;
         if expected != Some(values.len()) {
             return Err(Error::Weights(format!(
@@ -142,7 +148,7 @@ pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
         writer,
         unused,
         headless,
-        mut tensors,
+        tensors,
         rows,
     } = contents;
     config.validate()?;
@@ -150,13 +156,10 @@ pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
     let rows = table(&config, |id| {
         let row = rows.next().flatten();
         row.unwrap_or_else(|| {
-            // What stands for a classifier is zero.
-            let before = if headless && id.place == Place::Head { NO_CLASSIFIER } else { "" };
-            (format!("{before}{id}"), Layout::Same)
+            let is_absent = headless && id.place == Place::Head;
+            (if is_absent { stand_in(id) } else { id.to_string() }, Layout::Same)
         })
     })?;
-    let zeros = rows.iter().filter(|row| row.name.starts_with(NO_CLASSIFIER));
-    tensors.extend(zeros.map(|row| (row.name.clone(), row.shape.clone())));
     Ok(ModelFile {
         config,
         preprocess,
@@ -169,7 +172,7 @@ pub(super) fn parse(contents: Contents, read: Read) -> Result<ModelFile> {
         headless,
         unused: unused.into_iter().map(|name| Unused::new(name, TRAINED)).collect(),
         digest: None,
-        source: Box::new(Source { read, tensors }),
+        source: Box::new(Headless::new(Box::new(Source { read, tensors }), &rows)),
         rows,
     })
 }

@@ -81,19 +81,20 @@ impl Graph {
         }
         let class = text(model, "class_name").unwrap_or_default();
         let config = &model["config"];
-        // Keras before 2.3 writes a sequential model as a bare list.
-        let Some(layers) = config["layers"].as_array().or(config.as_array()) else {
-            return Err(damaged("lists no layers"));
-        };
         let sequential = match class {
             "Sequential" => true,
             "Functional" | "Model" => false,
+            "" => return Err(damaged("is of no class of models")),
             other => {
                 return Err(Error::Architecture(format!(
-                    "the model is of the class {}, whose graph only its own Python code knows; Functional and Sequential models are read",
+                    "the model is of the class {}, whose graph only its own Python code knows; Functional and Sequential models are read, and of others the weights alone (save_weights)",
                     short(other)
                 )));
             }
+        };
+        // Keras before 2.3 writes a sequential model as a bare list.
+        let Some(layers) = config["layers"].as_array().or(config.as_array()) else {
+            return Err(damaged("lists no layers"));
         };
         let mut names = HashMap::new();
         let mut counts: HashMap<String, usize> = HashMap::new();
@@ -200,6 +201,13 @@ fn inbound(layer: &Value, names: &HashMap<&str, usize>) -> Result<Vec<Input>> {
     let calls = layer["inbound_nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
     // An operation of Keras 2 has one reference where a layer has a list of them.
     let is_call = |call: &Value| call.is_object() || call[0].is_array() || call[0].is_string();
+    // Of dropout and augmentation chance would be in the answer, of batch norms the other pictures.
+    if calls.iter().any(is_as_in_training) {
+        return Err(Error::Architecture(format!(
+            "the layer {} is called with training=True, which gives other answers than a trained model does; make the model with training=False, as Keras's guide to transfer learning does, and save it again",
+            short(text(layer, "name").unwrap_or_default())
+        )));
+    }
     match calls {
         [] => Ok(Vec::new()),
         [call] if is_call(call) => references(call, names),
@@ -209,6 +217,13 @@ fn inbound(layer: &Value, names: &HashMap<&str, usize>) -> Result<Vec<Input>> {
             calls.len()
         ))),
     }
+}
+
+/// Whether a call of Keras 2 says `training=True`, which it does at inference, too. Keras 3 writes that of augmentation by
+/// itself, and heeds whoever asks the model.
+fn is_as_in_training(call: &Value) -> bool {
+    let says = |reference: &Value| reference[3]["training"] == true;
+    says(call) || call.as_array().is_some_and(|references| references.iter().any(says))
 }
 
 /// Every reference to a layer and every number in the arguments of a call, in order.
@@ -279,6 +294,15 @@ fn snake_case(class: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_as_in_training_is_told_from_others() {
+        let keras2 = |training: bool| serde_json::json!([["x", 0, 0, {"training": training}]]);
+        assert!(is_as_in_training(&keras2(true)) && is_as_in_training(&keras2(true)[0]));
+        assert!(!is_as_in_training(&keras2(false)));
+        let keras3 = serde_json::json!({"args": [], "kwargs": {"training": true}});
+        assert!(!is_as_in_training(&keras3));
+    }
 
     #[test]
     fn groups_are_named_as_keras_names_them() {

@@ -50,19 +50,19 @@ pub(in crate::weights) struct Layer {
 
 /// The network that these layers make.
 pub(in crate::weights) fn contents(saved: Saved, layers: Vec<Layer>) -> Result<Contents> {
-    let (config, found, guessed) = arrange(&layers)?;
+    let (config, found) = arrange(&layers)?;
     let headless = !found.contains_key(&Place::Head.part(Part::Kernel));
     let activation = if config.classes == 1 { Activation::Sigmoid } else { Activation::Softmax };
     Ok(Contents {
         saved,
         preprocess: Preprocess::keras(INPUT_SIZE),
         calibration: Calibration { activation, ..Calibration::default() },
-        // Whether ReLU follows a dense layer is nowhere in the file.
         labels: Labels::default(),
         writer: None,
         unused: Vec::new(),
         headless,
-        assumed: Assumed { activation: guessed, ..Assumed::PUBLISHED },
+        // Nor is whether ReLU follows a dense layer.
+        assumed: Assumed { activation: !headless, ..Assumed::PUBLISHED },
         tensors: layers.into_iter().flat_map(|layer| layer.tensors).collect(),
         rows: rows(&config, found)?,
         config,
@@ -78,6 +78,10 @@ impl Layer {
             [4, 4] => Ok(Kind::Separable),
             [1, 1, 1, 1] => Ok(Kind::Norm),
             [2, 1] => Ok(Kind::Dense),
+            [0 | 1, 0 | 1, 0] => Err(Error::Architecture(format!(
+                "the layer {} holds a mean and a variance of pictures (Normalization), and of weights alone it is not known what comes before it; give the whole model (model.save)",
+                short(&self.name)
+            ))),
             _ => Err(Error::Architecture(format!(
                 "the layer {} holds tensors of ranks {}; an Xception has only convolutions without bias, separable convolutions, batch norms and a dense layer",
                 short(&self.name),
@@ -91,8 +95,8 @@ impl Layer {
     }
 }
 
-/// The architecture by layer order, where its tensors are, and whether dense layers' ReLUs were guessed.
-fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, HashMap<TensorId, Row>, bool)> {
+/// The architecture by layer order, and where its tensors are.
+fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, HashMap<TensorId, Row>)> {
     let kinds = layers.iter().map(|layer| Ok((layer.kind()?, layer))).collect::<Result<Vec<_>>>()?;
     let of =
         |kind| kinds.iter().filter(move |(own, _)| *own == kind).map(|&(_, layer)| layer).collect::<Vec<_>>();
@@ -139,8 +143,7 @@ fn arrange(layers: &[Layer]) -> Result<(XceptionConfig, HashMap<TensorId, Row>, 
     }
     config.exit = widths(BlockId::Exit, config.exit.len());
     config.tail = (0..config.tail.len()).map(|i| width(Unit::Tail(i).pointwise())).collect();
-    let guessed = !config.hidden.is_empty();
-    Ok((config.named(), rows, guessed))
+    Ok((config.named(), rows))
 }
 
 /// Every convolution has its batch norm, and there is one classifier. Keras names the pairs alike
@@ -179,7 +182,7 @@ fn check_partners(convs: &[&Layer], separables: &[&Layer], norms: &[&Layer], den
         let loose = norms.iter().rfind(|norm| !norm.name.starts_with("block"));
         let last = loose.map_or(String::new(), |norm| format!(", the last of them {},", short(&norm.name)));
         return Err(Error::Weights(format!(
-            "the file holds {} batch norms{last} for {pairs} convolutions; each convolution has one of its own",
+            "the file holds {} batch norms{last} for {pairs} convolutions; each convolution has one of its own, and those of a classifier are read of whole models (model.save)",
             norms.len()
         )));
     }

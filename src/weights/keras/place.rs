@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::arithmetic::normalized;
 use super::dense::{Folded, Named, Norm};
-use super::layer::{Op, normalized};
+use super::layer::Op;
 use super::model::{Graph, Node};
 use super::slot::{Slot, rows};
-use super::walk::{Before, DenseAt, Found, walk};
+use super::walk::{Before, DenseAt, Found, NormAt, walk};
 use super::{Contents, Row, Saved};
 use crate::calibration::{Activation, Calibration};
 use crate::error::{Error, Result, short};
@@ -19,6 +20,9 @@ use crate::weights::names::Layout;
 /// Input sides of what says none: `keras.applications.Xception`'s, and that of the face networks.
 const INPUT_SIZE: usize = 299;
 const FACE_SIZE: usize = 64;
+
+/// Of bytes, by `keras.applications.xception.preprocess_input`, which then takes 1 away.
+const PUBLISHED_SCALE: f64 = 1.0 / 127.5;
 
 /// The classes of FER2013 in their order, emotions of faces.
 const FER2013: [&str; 7] = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"];
@@ -171,10 +175,11 @@ impl Placing<'_> {
                 [outputs]
             )));
         }
-        let mut norms = |list: &[(usize, f64)], channels: usize| -> Result<Vec<Norm>> {
+        let mut norms = |list: &[NormAt], channels: usize| -> Result<Vec<Norm>> {
             list.iter()
-                .map(|&(at, epsilon)| {
-                    let norm = Norm { tensors: self.of(at, 4)?, epsilon };
+                .map(|&NormAt { layer, epsilon, scale, center }| {
+                    let tensors = self.of(layer, 2 + usize::from(scale) + usize::from(center))?;
+                    let norm = Norm { tensors, epsilon, scale, center };
                     norm.check(channels).map(|()| norm)
                 })
                 .collect()
@@ -203,7 +208,7 @@ impl Placing<'_> {
         let assumed = Assumed {
             size: found.size.is_none(),
             fit: true,
-            normalisation: found.before.is_empty(),
+            normalisation: found.before.iter().all(|step| matches!(step, Before::Published)),
             activation: found.scores.is_none() && !found.dense.is_empty(),
             dialect: false,
             labels: false,
@@ -219,6 +224,7 @@ impl Placing<'_> {
                     Op::Affine { scale: scale.clone(), offset: offset.clone() }
                 }
                 Before::Normalization(at) => self.normalization(*at)?,
+                Before::Published => Op::Affine { scale: vec![PUBLISHED_SCALE], offset: vec![-1.0] },
             };
             let Op::Affine { scale: by, offset: plus } = op else { continue };
             for c in 0..3 {

@@ -3,7 +3,8 @@
 use super::layer::{Act, Op, strange};
 use super::model::Graph;
 use super::slot::Slot;
-use super::steps::{Block, Walk};
+use super::steps::Block;
+use super::way::Walk;
 use crate::calibration::Activation;
 use crate::error::{Error, Result, short};
 use crate::model::XceptionConfig;
@@ -34,6 +35,8 @@ pub(super) enum Before {
     Affine { scale: Vec<f64>, offset: Vec<f64> },
     /// By the tensors of the layer of this index.
     Normalization(usize),
+    /// As `keras.applications.Xception` wants it; an assumption.
+    Published,
 }
 
 /// A dense layer and what is folded into it.
@@ -41,9 +44,18 @@ pub(super) enum Before {
 pub(super) struct DenseAt {
     pub layer: usize,
     pub bias: bool,
-    /// Batch norms and their epsilons.
-    pub norms_before: Vec<(usize, f64)>,
-    pub norms_after: Vec<(usize, f64)>,
+    pub norms_before: Vec<NormAt>,
+    pub norms_after: Vec<NormAt>,
+}
+
+/// A batch norm that is folded into a dense layer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NormAt {
+    pub layer: usize,
+    pub epsilon: f64,
+    /// Whether it has gamma, and beta.
+    pub scale: bool,
+    pub center: bool,
 }
 
 /// Reads a model.
@@ -82,11 +94,12 @@ pub(super) fn walk(graph: &Graph) -> Result<Found> {
         hidden: Vec::new(),
     };
     let leads: Vec<bool> = blocks.iter().skip(1).map(|block| block.lead).collect();
+    let last_halves = blocks.last().is_none_or(|block| block.halves);
     flows(&mut config, blocks, &mut layers)?;
     let (dense, scores) = match walk.face_head()? {
         Some((layer, classes)) => {
             let leading_relu = leads.iter().all(|&lead| lead);
-            config.face = Some(Face { channels, stride, leading_relu });
+            config.face = Some(Face { channels, stride, leading_relu, last_halves });
             config.classes = classes;
             walk.expect("GlobalAveragePooling2D", |op| *op == Op::Mean)?;
             let scores = walk.scores(Act::Linear)?;
@@ -94,11 +107,11 @@ pub(super) fn walk(graph: &Graph) -> Result<Found> {
         }
         None => {
             let node = &graph.nodes[first[0]];
-            if stride != 2 || channels != 3 || leads.iter().any(|&lead| !lead) {
+            if stride != 2 || channels != 3 || !last_halves || leads.iter().any(|&lead| !lead) {
                 return Err(strange(
                     node,
                     format!(
-                        "has stride {stride} on {channels} channels, or a block lacks its leading ReLU: only face networks, which end in a 3×3 convolution, have that, and this model is not"
+                        "has stride {stride} on {channels} channels, or a block lacks its leading ReLU or its pool: only face networks, which end in a 3×3 convolution, have that, and this model is not"
                     ),
                 ));
             }
@@ -151,6 +164,9 @@ fn flows(config: &mut XceptionConfig, mut blocks: Vec<Block>, layers: &mut Layer
     let entry = blocks.iter().take_while(|block| block.shortcut.is_some()).count();
     if let Some(odd) = blocks[entry..].iter().find(|block| block.shortcut.is_some()) {
         return Err(no(format!("a shortcut within the middle flow, at {}", short(&odd.name))));
+    }
+    if let Some(odd) = blocks[..entry].iter().find(|block| !block.halves) {
+        return Err(no(format!("a shortcut of stride 1, at {}", short(&odd.name))));
     }
     let middle = blocks.split_off(entry);
     config.middle_blocks = middle.len();

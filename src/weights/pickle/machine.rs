@@ -2,20 +2,22 @@
 
 use std::collections::HashMap;
 
-use super::{Storage, Tensor, refuse};
+use super::{MAX_NAME, Storage, Tensor, refuse};
 use crate::error::{Error, Result};
 
-/// The protocol that PyTorch writes.
-const PROTOCOL: u8 = 2;
+/// The protocols that are read: PyTorch writes 2 unless told otherwise, and Python knows none above 5.
+const PROTOCOLS: std::ops::RangeInclusive<u8> = 2..=5;
 
 /// Index of a value: containers hold these, so that shared values cost nothing.
 pub(super) type Id = usize;
 
 #[derive(Clone, Debug)]
 pub(super) enum Value {
-    /// None, a float, or anything else that no tensor is made of.
+    /// None, or anything else that no tensor is made of.
     Other,
+    Bool(bool),
     Int(i64),
+    Float(f64),
     Text(String),
     /// A tuple or a list.
     Sequence(Vec<Id>),
@@ -49,19 +51,22 @@ impl<'a> Machine<'a> {
             let [code] = self.array()?;
             match code {
                 0x80 => match self.array()? {
-                    [PROTOCOL] => {}
+                    [known] if PROTOCOLS.contains(&known) => {}
                     [other] => {
                         return Err(refuse(format!(
-                            "is a pickle of protocol {other}, and {PROTOCOL} is read, which PyTorch writes unless told otherwise"
+                            "is a pickle of protocol {other}, and {} to {} are read, of which PyTorch writes the first unless told otherwise",
+                            PROTOCOLS.start(),
+                            PROTOCOLS.end()
                         )));
                     }
                 },
                 b'.' => return self.pop(),
                 b'(' => self.marks.push(self.stack.len()),
-                b'N' | 0x88 | 0x89 => self.push(Value::Other),
+                b'N' => self.push(Value::Other),
+                0x88 | 0x89 => self.push(Value::Bool(code == 0x88)),
                 b'G' => {
-                    self.take(8)?;
-                    self.push(Value::Other);
+                    let value = f64::from_be_bytes(self.array()?);
+                    self.push(Value::Float(value));
                 }
                 b'J' => {
                     let value = i32::from_le_bytes(self.array()?);
@@ -78,15 +83,52 @@ impl<'a> Machine<'a> {
                 0x8a => {
                     let [length] = self.array()?;
                     let value = self.long(length.into())?;
-                    self.push(Value::Int(value));
+                    self.push(value.map_or(Value::Other, Value::Int));
                 }
                 b'X' => {
                     let length = u32::from_le_bytes(self.array()?);
-                    let text = self.text(length as usize)?;
-                    self.push(Value::Text(text));
+                    self.push_text(length.into())?;
+                }
+                0x8c => {
+                    let [length] = self.array()?;
+                    self.push_text(length.into())?;
+                }
+                0x8d => {
+                    let length = u64::from_le_bytes(self.array()?);
+                    self.push_text(length)?;
+                }
+                // Bytes, which Python 2 took for texts.
+                b'C' | b'U' => {
+                    let [length] = self.array()?;
+                    self.push_bytes(length.into())?;
+                }
+                b'B' | b'T' => {
+                    let length = u32::from_le_bytes(self.array()?);
+                    self.push_bytes(length as usize)?;
+                }
+                // How long the next part of the pickle is.
+                0x95 => {
+                    let _: [u8; 8] = self.array()?;
+                }
+                0x94 => {
+                    let slot = u32::try_from(self.memo.len()).map_err(|_| self.damaged())?;
+                    self.remember(slot)?;
                 }
                 b'c' => {
                     let global = format!("{}.{}", self.line()?, self.line()?);
+                    self.push(Value::Global(global));
+                }
+                0x93 => {
+                    let (name, module) = (self.pop()?, self.pop()?);
+                    let (Value::Text(module), Value::Text(name)) = (&self.values[module], &self.values[name])
+                    else {
+                        return Err(self.damaged());
+                    };
+                    // Both may be referred to again and again, and the text is copied.
+                    if module.len().max(name.len()) > MAX_NAME {
+                        return Err(self.damaged());
+                    }
+                    let global = format!("{module}.{name}");
                     self.push(Value::Global(global));
                 }
                 b'q' => {
@@ -105,7 +147,7 @@ impl<'a> Machine<'a> {
                     let slot = u32::from_le_bytes(self.array()?);
                     self.recall(slot)?;
                 }
-                b')' | b']' => self.push(Value::Sequence(Vec::new())),
+                b')' | b']' | 0x8f => self.push(Value::Sequence(Vec::new())),
                 b'}' => self.push(Value::Dict(Vec::new())),
                 0x85..=0x87 => {
                     let count = usize::from(code - 0x84);
@@ -113,7 +155,8 @@ impl<'a> Machine<'a> {
                     let items = self.stack.split_off(start);
                     self.push(Value::Sequence(items));
                 }
-                b't' => {
+                // A tuple, or a set that does not change.
+                b't' | 0x91 => {
                     let items = self.marked()?;
                     self.push(Value::Sequence(items));
                 }
@@ -121,7 +164,7 @@ impl<'a> Machine<'a> {
                     let item = self.pop()?;
                     self.extend(vec![item])?;
                 }
-                b'e' => {
+                b'e' | 0x90 => {
                     let items = self.marked()?;
                     self.extend(items)?;
                 }
@@ -144,7 +187,10 @@ impl<'a> Machine<'a> {
                 b'Q' => self.storage()?,
                 b'R' => self.reduce()?,
                 // `cls.__new__`, which is not called: the object stays empty until its state comes.
-                0x81 => {
+                0x81 | 0x92 => {
+                    if code == 0x92 {
+                        self.pop()?;
+                    }
                     let (_, class) = (self.pop()?, self.pop()?);
                     if !matches!(self.values[class], Value::Global(_)) {
                         return Err(self.damaged());
@@ -182,6 +228,21 @@ impl<'a> Machine<'a> {
         text.map_err(|_| self.damaged())
     }
 
+    /// The next bytes as a text.
+    fn push_text(&mut self, length: u64) -> Result<()> {
+        let length = usize::try_from(length).map_err(|_| self.damaged())?;
+        let text = self.text(length)?;
+        self.push(Value::Text(text));
+        Ok(())
+    }
+
+    /// The next bytes as a text, if they are one.
+    fn push_bytes(&mut self, length: usize) -> Result<()> {
+        let text = String::from_utf8(self.take(length)?.to_vec());
+        self.push(text.map_or(Value::Other, Value::Text));
+        Ok(())
+    }
+
     fn line(&mut self) -> Result<String> {
         let length = self.bytes[self.at..].iter().position(|&byte| byte == b'\n');
         let length = length.ok_or_else(|| self.damaged())?;
@@ -190,15 +251,16 @@ impl<'a> Machine<'a> {
         Ok(line)
     }
 
-    fn long(&mut self, length: usize) -> Result<i64> {
-        if length > 8 {
-            return Err(self.damaged());
-        }
+    /// A number of so many bytes; none if it is beyond what sizes are, as seeds may be.
+    fn long(&mut self, length: usize) -> Result<Option<i64>> {
         let bytes = self.take(length)?;
+        if length > size_of::<i64>() {
+            return Ok(None);
+        }
         let sign = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
         let mut whole = [sign; 8];
         whole[..length].copy_from_slice(bytes);
-        Ok(i64::from_le_bytes(whole))
+        Ok(Some(i64::from_le_bytes(whole)))
     }
 
     pub fn push(&mut self, value: Value) {

@@ -7,6 +7,7 @@ mod objects;
 
 use std::collections::{HashMap, HashSet};
 
+use super::timm::CONFIGURATION;
 use crate::error::{Error, Result, short};
 use machine::{Id, Machine, Value};
 
@@ -41,7 +42,23 @@ pub(super) struct Tensor {
     /// How many numbers of the storage come before it.
     pub offset: usize,
     pub shape: Vec<usize>,
+    /// Numbers between neighbours of each dimension, where these do not follow from the shape.
+    pub strides: Option<Vec<usize>>,
 }
+
+/// Under what training scripts keep the weights in their checkpoints; of several the first is the model, and not for
+/// example the average of its weights.
+const WRAPPERS: [&str; 9] = [
+    "state_dict",
+    "model",
+    "model_state_dict",
+    "net",
+    "network",
+    "weights",
+    "module",
+    "model_state",
+    "state_dict_ema",
+];
 
 fn refuse(why: impl std::fmt::Display) -> Error {
     Error::Format(format!(
@@ -57,9 +74,11 @@ pub(super) struct Found {
     pub format: &'static str,
     /// By what it was written, where it says so.
     pub writer: Option<String>,
+    /// timm's description of the input, if it is there.
+    pub configuration: Option<serde_json::Value>,
 }
 
-/// Names and tensors of a state dict or a whole module, alone or under `state_dict` or `model`.
+/// Names and tensors of a state dict or a whole module, alone or in a checkpoint.
 pub(super) fn weights(bytes: &[u8]) -> Result<Found> {
     if bytes.len() > MAX_BYTES {
         return Err(refuse(format!("describes its tensors in {} bytes, more than {MAX_BYTES}", bytes.len())));
@@ -112,39 +131,47 @@ pub(super) fn legacy(bytes: &[u8]) -> Result<Legacy> {
 impl Machine<'_> {
     /// The tensors of a whole module, of a dict by name, or of the one of both that training scripts put a dict around.
     fn tensors(&self, root: Id) -> Result<Found> {
-        let module =
-            |root, writer| Ok(Found { tensors: self.module(root)?, format: "PyTorch module", writer });
-        let dict = |root, writer| {
-            Ok(Found { tensors: self.tensors_of(root)?, format: "PyTorch state dict", writer })
-        };
         let entries = match &self.values[root] {
             Value::Dict(entries) => entries,
-            Value::Object(_) => return module(root, None),
+            Value::Object(_) => return self.found(root),
             _ => return Err(refuse("holds neither a state dict nor a module")),
         };
         let text = |id: Id| match &self.values[id] {
             Value::Text(text) => Some(text.as_str()),
             _ => None,
         };
-        let lightning = entries.iter().find(|&&(key, _)| text(key) == Some("pytorch-lightning_version"));
-        let writer = lightning
-            .and_then(|&(_, value)| text(value))
-            .map(|version| short(format!("PyTorch Lightning {version}")));
-        let inner: Vec<Id> = entries
-            .iter()
-            .filter(|&&(key, value)| {
-                matches!(text(key), Some("state_dict" | "model"))
-                    && matches!(self.values[value], Value::Dict(_) | Value::Object(_))
-            })
-            .map(|&(_, value)| value)
-            .collect();
-        match inner[..] {
-            [] => {}
-            [inner] if matches!(self.values[inner], Value::Object(_)) => return module(inner, writer),
-            [inner] if inner != root => return dict(inner, writer),
-            _ => return Err(refuse("holds several state dicts, and which is meant is not said")),
-        }
-        dict(root, writer)
+        let under = |wanted: &str| {
+            let values =
+                entries.iter().filter(|&&(key, _)| text(key) == Some(wanted)).map(|&(_, value)| value);
+            values.collect::<Vec<Id>>()
+        };
+        let holds_model = |id: Id| matches!(self.values[id], Value::Dict(_) | Value::Object(_));
+        let inner = |wanted: &&str| {
+            let found: Vec<Id> = under(wanted).into_iter().filter(|&value| holds_model(value)).collect();
+            found.first().map(|&first| (first, found.len() > 1))
+        };
+        let mut found = match WRAPPERS.iter().find_map(inner) {
+            None => self.found(root)?,
+            Some((inner, false)) if inner != root => self.found(inner)?,
+            Some(_) => return Err(refuse("holds several state dicts, and which is meant is not said")),
+        };
+        let lightning = under("pytorch-lightning_version").first().and_then(|&value| text(value));
+        found.writer = lightning.map(|version| short(format!("PyTorch Lightning {version}")));
+        let beside = under(CONFIGURATION).first().and_then(|&value| self.configuration(value));
+        found.configuration = found.configuration.or(beside);
+        Ok(found)
+    }
+
+    /// A module or a state dict.
+    fn found(&self, root: Id) -> Result<Found> {
+        let (tensors, format, configuration) = match self.values[root] {
+            Value::Object(_) => {
+                let walked = self.module(root)?;
+                (walked.tensors, "PyTorch module", walked.configuration)
+            }
+            _ => (self.tensors_of(root)?, "PyTorch state dict", None),
+        };
+        Ok(Found { tensors, format, writer: None, configuration })
     }
 
     fn tensors_of(&self, dict: Id) -> Result<Vec<(String, Tensor)>> {

@@ -1,8 +1,61 @@
 //! The few objects that tensors are made of.
 
+use serde_json::Value as Json;
+
 use super::machine::{Id, Machine, Value};
-use super::{MAX_ENTRIES, MAX_NAME, MAX_SIDES, Storage, Tensor, refuse};
+use super::{CONFIGURATION, MAX_ENTRIES, MAX_NAME, MAX_SIDES, Storage, Tensor, refuse};
 use crate::error::{Error, Result, short};
+
+/// Most entries of timm's description of an input, twice what it has.
+const MAX_SETTINGS: usize = 64;
+
+/// A module's tensors, and timm's description of its input.
+pub(super) struct Walked {
+    pub tensors: Vec<(String, Tensor)>,
+    pub configuration: Option<Json>,
+    /// Entries that may still be walked through.
+    left: usize,
+}
+
+/// What modules and training scripts keep beside tensors, of which nothing is made here: numbers and lists of numpy,
+/// paths, dates and collections.
+const DATA: [&str; 35] = [
+    "__builtin__.bytearray",
+    "__builtin__.set",
+    "_codecs.encode",
+    "builtins.bytearray",
+    "builtins.complex",
+    "builtins.frozenset",
+    "builtins.range",
+    "builtins.set",
+    "builtins.slice",
+    "collections.Counter",
+    "collections.defaultdict",
+    "collections.deque",
+    "datetime.date",
+    "datetime.datetime",
+    "datetime.timedelta",
+    "datetime.timezone",
+    "functools.partial",
+    "numpy._core.multiarray._reconstruct",
+    "numpy._core.multiarray.scalar",
+    "numpy._core.numeric._frombuffer",
+    "numpy.core.multiarray._reconstruct",
+    "numpy.core.multiarray.scalar",
+    "numpy.core.numeric._frombuffer",
+    "numpy.dtype",
+    "pathlib.Path",
+    "pathlib.PosixPath",
+    "pathlib.PurePosixPath",
+    "pathlib.WindowsPath",
+    "pathlib._local.PosixPath",
+    "pathlib._local.WindowsPath",
+    "torch.Size",
+    "torch.device",
+    "torch.nn.backends.thnn._get_thnn_function_backend",
+    "torch.serialization._get_layout",
+    "torch.torch.device",
+];
 
 impl Machine<'_> {
     pub fn sequence(&self, id: Id) -> Result<&[Id]> {
@@ -58,15 +111,9 @@ impl Machine<'_> {
         let value = match (name.as_str(), arguments) {
             ("collections.OrderedDict", []) => Value::Dict(Vec::new()),
             ("collections.OrderedDict", &[pairs]) => Value::Dict(self.pairs(pairs)?),
-            // Python 2's way to make an object, and what modules hold beside tensors and modules.
+            // Python 2's way to make an object.
             ("copy_reg._reconstructor", _) => Value::Object(None),
-            (
-                "__builtin__.set"
-                | "builtins.set"
-                | "torch.Size"
-                | "torch.nn.backends.thnn._get_thnn_function_backend",
-                _,
-            ) => Value::Other,
+            (name, _) if DATA.contains(&name) => Value::Other,
             (
                 "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2",
                 &[storage, offset, shape, strides, ..],
@@ -95,43 +142,64 @@ impl Machine<'_> {
         self.sequence(list)?.iter().map(pair).collect()
     }
 
-    /// The tensors of a module and of all modules in it, by their paths.
-    pub fn module(&self, root: Id) -> Result<Vec<(String, Tensor)>> {
-        let (mut found, mut left) = (Vec::new(), MAX_ENTRIES);
-        self.walk(root, "", &mut found, &mut left)?;
-        Ok(found)
+    /// The tensors of a module and of all modules in it, by their paths, and what timm's says of its input.
+    pub fn module(&self, root: Id) -> Result<Walked> {
+        let mut walked = Walked { tensors: Vec::new(), configuration: None, left: MAX_ENTRIES };
+        self.walk(root, "", &mut walked)?;
+        Ok(walked)
     }
 
-    fn walk(
-        &self,
-        module: Id,
-        path: &str,
-        found: &mut Vec<(String, Tensor)>,
-        left: &mut usize,
-    ) -> Result<()> {
+    fn walk(&self, module: Id, path: &str, walked: &mut Walked) -> Result<()> {
         let endless = || refuse("holds a module that is in itself, or too many of them");
         if path.len() > MAX_NAME {
             return Err(endless());
         }
         let Value::Object(Some(state)) = self.values[module] else { return Ok(()) };
         let Value::Dict(state) = &self.values[state] else { return Err(self.damaged()) };
-        *left = left.checked_sub(state.len()).ok_or_else(endless)?;
+        walked.left = walked.left.checked_sub(state.len()).ok_or_else(endless)?;
         for &(key, value) in state {
-            let (Value::Text(kind), Value::Dict(parts)) = (&self.values[key], &self.values[value]) else {
-                continue;
-            };
-            *left = left.checked_sub(parts.len()).ok_or_else(endless)?;
+            let Value::Text(kind) = &self.values[key] else { continue };
+            if kind == CONFIGURATION && walked.configuration.is_none() {
+                walked.configuration = self.configuration(value);
+            }
+            let Value::Dict(parts) = &self.values[value] else { continue };
+            walked.left = walked.left.checked_sub(parts.len()).ok_or_else(endless)?;
             for &(name, part) in parts {
                 let Value::Text(name) = &self.values[name] else { continue };
                 let name = format!("{path}{}", short(name));
                 match (kind.as_str(), &self.values[part]) {
-                    ("_parameters" | "_buffers", Value::Tensor(tensor)) => found.push((name, tensor.clone())),
-                    ("_modules", Value::Object(_)) => self.walk(part, &format!("{name}."), found, left)?,
+                    ("_parameters" | "_buffers", Value::Tensor(tensor)) => {
+                        walked.tensors.push((name, tensor.clone()));
+                    }
+                    ("_modules", Value::Object(_)) => self.walk(part, &format!("{name}."), walked)?,
                     _ => {}
                 }
             }
         }
         Ok(())
+    }
+
+    /// timm's dict of what a network expects of its input, as JSON: numbers, texts, and short lists of numbers.
+    pub fn configuration(&self, id: Id) -> Option<Json> {
+        let Value::Dict(entries) = &self.values[id] else { return None };
+        let plain = |id: Id| match &self.values[id] {
+            Value::Bool(value) => Some(Json::from(*value)),
+            Value::Int(value) => Some(Json::from(*value)),
+            Value::Float(value) => Some(Json::from(*value)),
+            Value::Text(text) => Some(Json::from(short(text))),
+            _ => None,
+        };
+        let value = |id: Id| match &self.values[id] {
+            Value::Sequence(list) if list.len() <= MAX_SIDES => list.iter().map(|&id| plain(id)).collect(),
+            _ => plain(id),
+        };
+        let entry = |&(key, id): &(Id, Id)| match &self.values[key] {
+            Value::Text(key) => Some((short(key), value(id)?)),
+            _ => None,
+        };
+        let found: serde_json::Map<String, Json> =
+            entries.iter().take(MAX_SETTINGS).filter_map(entry).collect();
+        (!found.is_empty()).then_some(Json::Object(found))
     }
 
     fn tensor(&self, storage: Id, offset: Id, shape: Id, strides: Id) -> Result<Value> {
@@ -140,16 +208,24 @@ impl Machine<'_> {
             return Err(self.damaged());
         };
         let (shape, strides) = (self.sides(shape)?, self.sides(strides)?);
+        if shape.len() != strides.len() {
+            return Err(self.damaged());
+        }
+        // Dimensions from the one that varies fastest in the file: rows after rows, or channels before them.
+        let mut order: Vec<usize> = (0..shape.len()).rev().filter(|&at| shape[at] != 1).collect();
+        let rows = order.clone();
+        order.sort_by_key(|&at| strides[at]);
         let mut step = 1usize;
-        for (&side, &stride) in shape.iter().zip(&strides).rev() {
-            if side > 1 && stride != step {
+        for &at in &order {
+            if strides[at] != step {
                 return Err(refuse(format!(
-                    "holds a tensor of shape {shape:?} with the strides {strides:?}, which are not those of rows after rows"
+                    "holds a tensor of shape {shape:?} with the strides {strides:?}, which leave numbers out or use some twice"
                 )));
             }
-            step = step.saturating_mul(side);
+            step = step.saturating_mul(shape[at]);
         }
         let offset = usize::try_from(offset).map_err(|_| self.damaged())?;
-        Ok(Value::Tensor(Tensor { storage: storage.clone(), offset, shape }))
+        let strides = (order != rows).then_some(strides);
+        Ok(Value::Tensor(Tensor { storage: storage.clone(), offset, shape, strides }))
     }
 }

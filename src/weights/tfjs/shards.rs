@@ -52,6 +52,8 @@ struct Shards<B> {
     entries: Vec<Entry>,
     /// Where in the list each name is.
     places: HashMap<String, usize>,
+    /// Where in the list the tensors of each layer are, by the layer's name or, in Keras 3's archives, its path.
+    layers: HashMap<String, Vec<usize>>,
 }
 
 /// Reads the graph and finds the tensors.
@@ -102,7 +104,13 @@ fn topology(model: &Value) -> Result<String> {
 
 impl<B: FileBytes> Shards<B> {
     fn new(bytes: B, files: &HashMap<String, Range<usize>>, model: &Value) -> Result<Self> {
-        let mut shards = Self { bytes, groups: Vec::new(), entries: Vec::new(), places: HashMap::new() };
+        let mut shards = Self {
+            bytes,
+            groups: Vec::new(),
+            entries: Vec::new(),
+            places: HashMap::new(),
+            layers: HashMap::new(),
+        };
         let mut seen = HashSet::from([MODEL]);
         for (at, group) in manifest(model)?.iter().enumerate() {
             let mut ranges = Vec::new();
@@ -150,6 +158,10 @@ impl<B: FileBytes> Shards<B> {
             })?;
             if self.places.insert(name.to_owned(), self.entries.len()).is_some() {
                 return Err(damaged(format!("holds the tensor {name} twice")));
+            }
+            let layer = turn(name).map_or_else(|| name.rsplit('/').nth(1), |(path, _)| Some(path));
+            if let Some(layer) = layer {
+                self.layers.entry(layer.to_owned()).or_default().push(self.entries.len());
             }
             let (name, dtype) = (name.to_owned(), stored(weight));
             self.entries.push(Entry { name, shape, kind, dtype, group, range: start..end });
@@ -210,6 +222,13 @@ impl<B: FileBytes> Shards<B> {
     }
 }
 
+/// Of a name in Keras 3's archives the path of the layer, and the tensor's turn there; all others end in layer and
+/// tensor.
+fn turn(name: &str) -> Option<(&str, usize)> {
+    let (path, turn) = name.rsplit_once("/vars/")?;
+    Some((path, turn.parse().ok()?))
+}
+
 impl Kind {
     /// Bytes per number.
     fn width(self) -> usize {
@@ -248,23 +267,17 @@ fn stored(weight: &Value) -> String {
 
 impl<B: FileBytes> Tensors for Shards<B> {
     fn of(&mut self, at: &Location) -> Result<Vec<(String, Vec<usize>)>> {
-        // Names of Keras 3's archives are paths, all others end in layer and tensor.
-        let variables: Vec<String> = KERAS3_ROOTS
-            .iter()
-            .map(|root| format!("{}/vars/", at.path.replacen(KERAS3_ROOTS[0], root, 1)))
-            .collect();
+        let paths = KERAS3_ROOTS.map(|root| at.path.replacen(KERAS3_ROOTS[0], root, 1));
         let layer = at.inner.unwrap_or(at.outermost);
-        let mut found: Vec<(usize, &Entry)> = Vec::new();
-        for entry in &self.entries {
-            let turn = variables.iter().find_map(|path| entry.name.strip_prefix(path.as_str()));
-            match turn.map(str::parse) {
-                Some(Ok(turn)) => found.push((turn, entry)),
-                None if entry.name.rsplit('/').nth(1) == Some(layer) => found.push((found.len(), entry)),
-                _ => {}
-            }
-        }
+        let keys = paths.iter().map(String::as_str).chain([layer]).collect::<HashSet<&str>>();
+        let found = keys.into_iter().filter_map(|key| self.layers.get(key)).flatten();
+        let mut found: Vec<(usize, &Entry)> = found
+            .map(|&at| (turn(&self.entries[at].name).map_or(at, |(_, turn)| turn), &self.entries[at]))
+            .collect();
         found.sort_by_key(|(turn, _)| *turn);
-        if let Some((_, entry)) = found.iter().find(|(_, entry)| matches!(entry.kind, Kind::Other { .. })) {
+        // A lone number may be a count, as `Normalization` keeps one, of which nothing is read.
+        let is_read = |entry: &Entry| entry.shape.is_empty() || !matches!(entry.kind, Kind::Other { .. });
+        if let Some((_, entry)) = found.iter().find(|(_, entry)| !is_read(entry)) {
             return Err(Error::Weights(format!(
                 "the tensor {} holds {} numbers; float32 is read, and what is quantised to float16, uint16 or uint8",
                 short(&entry.name),
