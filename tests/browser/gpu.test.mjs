@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { converted } from './command.mjs';
 import { fullXception } from './full.mjs';
-import { PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
+import { BLANK, PATIENCE, SOFTWARE_GPU, start } from './harness.mjs';
 
 const DRAWINGS = fileURLToPath(new URL('../../www/models/drawings.safetensors', import.meta.url));
 
@@ -174,3 +174,34 @@ test('weights of q8 files stay in int8 on the GPU', { timeout: PATIENCE }, async
     await site.stop();
   }
 });
+
+test(
+  'two classifiers share the GPU, and one goes on without the other',
+  { timeout: PATIENCE },
+  async () => {
+    const site = await start({ flags: SOFTWARE_GPU });
+    try {
+      const page = await site.open(BLANK);
+      const got = await page.evaluate(async () => {
+        const { ImageClassifier } = await import('/xception-web/index.js');
+        const create = () => ImageClassifier.create({ model: 'drawings', backend: 'webgpu' });
+        const [one, other] = await Promise.all([create(), create()]);
+        const ask = async (classifier) => {
+          const { backend, predictions } = await classifier.classify('/samples/cat.svg', {
+            topK: 1,
+          });
+          return [backend, predictions[0].label, predictions[0].score];
+        };
+        const both = await Promise.all([one, other, one, other].map(ask));
+        one.dispose();
+        both.push(await ask(other));
+        return both;
+      });
+      assert.equal(got.length, 5);
+      for (const answer of got) assert.deepEqual(answer, got[0]);
+      assert.deepEqual(got[0].slice(0, 2), ['webgpu', 'cat']);
+    } finally {
+      await site.stop();
+    }
+  },
+);
