@@ -2,7 +2,8 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits, Pixel, RgbImage};
+use mozjpeg::ColorSpace;
 
 use crate::error::{Error, Result};
 use crate::preprocess::RgbaView;
@@ -59,7 +60,7 @@ impl Picture {
             image = by_libjpeg(bytes, &image).unwrap_or(image);
         }
         image.apply_orientation(orientation);
-        let rgba = image.into_rgba8();
+        let rgba = in_eight_bits(image).into_rgba8();
         let (width, height) = (rgba.width() as usize, rgba.height() as usize);
         Ok(Self { rgba: rgba.into_raw(), width, height })
     }
@@ -91,6 +92,29 @@ impl Picture {
     }
 }
 
+/// The upper eight of sixteen bits, as Pillow, libpng and all browsers but Firefox take them.
+fn in_eight_bits(image: DynamicImage) -> DynamicImage {
+    match image {
+        DynamicImage::ImageLuma16(wide) => DynamicImage::ImageLuma8(upper(&wide)),
+        DynamicImage::ImageLumaA16(wide) => DynamicImage::ImageLumaA8(upper(&wide)),
+        DynamicImage::ImageRgb16(wide) => DynamicImage::ImageRgb8(upper(&wide)),
+        DynamicImage::ImageRgba16(wide) => DynamicImage::ImageRgba8(upper(&wide)),
+        narrow => narrow,
+    }
+}
+
+fn upper<W, N>(wide: &ImageBuffer<W, Vec<u16>>) -> ImageBuffer<N, Vec<u8>>
+where
+    W: Pixel<Subpixel = u16>,
+    N: Pixel<Subpixel = u8>,
+{
+    let mut narrow = ImageBuffer::new(wide.width(), wide.height());
+    for (to, from) in narrow.iter_mut().zip(wide.iter()) {
+        *to = from.to_be_bytes()[0];
+    }
+    narrow
+}
+
 /// The pixels of a JPEG file, `decoded` before and so known to be whole, as libjpeg decodes it. Decoders round
 /// differently, and libjpeg's are the pixels that Pillow and browsers see. None where it has no RGB for the file.
 fn by_libjpeg(bytes: &[u8], decoded: &DynamicImage) -> Option<DynamicImage> {
@@ -102,17 +126,58 @@ fn by_libjpeg(bytes: &[u8], decoded: &DynamicImage) -> Option<DynamicImage> {
         if [header.width(), header.height()] != size.map(|side| side as usize) {
             return Err(std::io::Error::other("the decoders do not agree on the size"));
         }
-        let mut image = header.rgb()?;
-        let pixels = image.read_scanlines::<[u8; 3]>()?;
+        let inks = matches!(header.color_space(), ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK);
+        let mut image = if inks { header.to_colorspace(ColorSpace::JCS_CMYK)? } else { header.rgb()? };
+        let pixels = if inks {
+            image.read_scanlines::<[u8; 4]>()?.into_iter().map(without_inks).collect()
+        } else {
+            image.read_scanlines::<[u8; 3]>()?
+        };
         image.finish()?;
         Ok(pixels.into_flattened())
     });
     RgbImage::from_raw(size[0], size[1], pixels.ok()?.ok()?).map(DynamicImage::ImageRgb8)
 }
 
+/// Cyan, magenta, yellow and black, each as the light that it leaves, as red, green and blue: the way of browsers,
+/// which heed no colour profile here.
+fn without_inks([cyan, magenta, yellow, black]: [u8; 4]) -> [u8; 3] {
+    [cyan, magenta, yellow].map(|ink| (u16::from(ink) * u16::from(black) / 255) as u8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_sixteen_bits_the_upper_eight_are_taken() {
+        let wide =
+            ImageBuffer::from_fn(7, 3, |x, y| image::Rgb([0x01ff, 0x8000 + x as u16, 0xff00 - y as u16]));
+        let mut file = Cursor::new(Vec::new());
+        DynamicImage::ImageRgb16(wide).write_to(&mut file, ImageFormat::Png).unwrap();
+        let picture = Picture::decode(file.get_ref()).unwrap();
+        assert_eq!(picture.rgba[..4], [0x01, 0x80, 0xff, 255]);
+        assert_eq!(picture.rgba[picture.rgba.len() - 4..], [0x01, 0x80, 0xfe, 255]);
+    }
+
+    #[test]
+    fn inks_take_light_away() {
+        assert_eq!(without_inks([255; 4]), [255; 3]);
+        assert_eq!(without_inks([200, 100, 0, 255]), [200, 100, 0]);
+        assert_eq!(without_inks([200, 100, 0, 128]), [100, 50, 0]);
+        let mut writer = mozjpeg::Compress::new(ColorSpace::JCS_CMYK);
+        writer.set_size(16, 8);
+        writer.set_quality(100.0);
+        let mut writer = writer.start_compress(Vec::new()).unwrap();
+        writer.write_scanlines(&[240, 120, 60, 200].repeat(16 * 8)).unwrap();
+        let picture = Picture::decode(&writer.finish().unwrap()).unwrap();
+        for pixel in picture.rgba.chunks_exact(4) {
+            for (found, expected) in pixel.iter().zip([188, 94, 47, 255]) {
+                // At the best quality a level is lost, twice.
+                assert!(found.abs_diff(expected) <= 2, "{pixel:?}");
+            }
+        }
+    }
 
     #[test]
     fn jpeg_files_have_the_pixels_that_pillow_sees() {

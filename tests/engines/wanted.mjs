@@ -14,11 +14,6 @@ export const FIXTURES = at('tests/fixtures/pictures/');
  */
 export const SAME = 1e-4;
 
-/** Of sixteen bits all but Firefox and the command line, which round, leave out the lower eight; 7.0e-3 was seen. */
-export const TRUNCATES = { '/kinds/sixteen-bits.png': 1e-2 };
-/** Inks become light by another decoder's arithmetic on the command line; 5.4e-3 was seen, the same everywhere. */
-export const INKS = { '/kinds/cmyk.jpg': 1e-2 };
-
 /** The same picture, upright again, out of JPEGs in which it lies in other blocks; 4e-3 was seen. */
 export const UPRIGHT_AGAIN = 1e-2;
 
