@@ -56,6 +56,7 @@ pub mod fused;
 #[cfg(feature = "train")]
 pub mod inside;
 pub mod labels;
+mod later;
 pub mod model;
 #[cfg(feature = "picture")]
 pub mod picture;

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 /// Each room of the library, a folder or file of `src/`, and the rooms that it may import. The kernels, the trainer,
 /// the command line and the modules for Keras's files and for teaching are crates of their own: what those may import
 /// is in their manifests.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     // One sentence per failure, for all.
     ("error", &[]),
+    ("later", &["error"]),
     ("labels", &["error"]),
     ("calibration", &["error"]),
     // The network knows no files and no pictures.
@@ -19,13 +20,16 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("preprocess", &["error"]),
     ("picture", &["error", "preprocess"]),
     // The fused network knows no files.
-    ("fused", &["error", "kernels", "model"]),
+    ("fused", &["error", "kernels", "later", "model"]),
     // Files know neither devices nor pictures.
     ("weights", &["calibration", "error", "labels", "model", "preprocess"]),
     ("bundled", &["error", "weights"]),
     // Chosen without a model.
-    ("backend", &["error", "fused", "kernels"]),
-    ("classify", &["backend", "calibration", "error", "fused", "labels", "model", "preprocess", "weights"]),
+    ("backend", &["error", "fused", "kernels", "later"]),
+    (
+        "classify",
+        &["backend", "calibration", "error", "fused", "labels", "later", "model", "preprocess", "weights"],
+    ),
     // What the trainer, a crate, may take of the inside.
     ("inside", &["error", "fused", "labels", "model", "picture", "preprocess"]),
     // The boundary to JavaScript decides nothing.

@@ -5,9 +5,14 @@ use burn_wgpu::wgpu::DeviceType;
 
 use super::{Backend, BackendKind, Software};
 use crate::error::{Error, Result};
+use crate::later::Later;
 
 /// Brings up a GPU, once for all.
-pub(super) async fn open(software: Software) -> Result<Backend> {
+pub(super) fn open(software: Software) -> Later<'static, Backend> {
+    Box::pin(opened(software))
+}
+
+async fn opened(software: Software) -> Result<Backend> {
     // A runtime can be brought up once per process: later calls share it.
     static READY: std::sync::Mutex<Option<(Device, String, bool)>> = std::sync::Mutex::new(None);
     let ready = READY.lock().ok().and_then(|ready| ready.clone());

@@ -11,6 +11,7 @@ use super::packer::Packer;
 use super::{gpu, on_gpu};
 use crate::error::{Error, Result};
 use crate::kernels::{Act, TAPS};
+use crate::later::Later;
 use crate::model::place::{Place, TensorId, Unit};
 use crate::model::{Dialect, Output, Planes, XceptionConfig};
 
@@ -86,7 +87,11 @@ impl Fused {
     /// # Errors
     ///
     /// When the device fails.
-    pub async fn answer(&self, output: Output, pictures: Planes) -> Result<Planes> {
+    pub fn answer(&self, output: Output, pictures: Planes) -> Later<'_, Planes> {
+        Box::pin(self.each(output, pictures))
+    }
+
+    async fn each(&self, output: Output, pictures: Planes) -> Result<Planes> {
         let [count, c, h, w] = pictures.shape;
         if count <= 1 || on_gpu(&self.device) {
             return self.at_once(output, pictures).await;

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{DOUBT, PrecisionRequest};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
+use crate::later::Later;
 use crate::model::{Output, Planes, Xception};
 use crate::weights::ModelFile;
 
@@ -22,7 +23,11 @@ impl Network {
         "f32"
     }
 
-    pub async fn answer(&self, output: Output, pictures: Planes) -> Result<Planes> {
+    pub fn answer(&self, output: Output, pictures: Planes) -> Later<'_, Planes> {
+        Box::pin(self.numbers(output, pictures))
+    }
+
+    async fn numbers(&self, output: Output, pictures: Planes) -> Result<Planes> {
         let Self(network, device) = self;
         let pictures = Tensor::from_data(TensorData::new(pictures.values, pictures.shape), device);
         let answer = network.answer(output, pictures);
