@@ -255,9 +255,6 @@ documentation() {
 # The binary that people build first. It has neither of the two, and says so; not optimised, which takes half the time.
 without_gpu() { cargo test --test cli a_binary_without; }
 
-# Nothing is sent. The crates are built by other steps.
-publishable() { cargo publish --dry-run --no-verify --allow-dirty --package xception-kernels --package xception-web; }
-
 browser_tests() {
   kernel_tests build
   npm run --silent --prefix www test:browser
@@ -272,7 +269,6 @@ tests() {
   icons
   step "lints" "6 min from nothing" cargo clippy --release --workspace --all-targets --features $all -- -D warnings
   step "documentation" "20 s" documentation $all
-  step "crates as they would be published" "10 s" publishable
   step "lints of the kernels in WebAssembly" "5 s" kernel_tests clippy -- -D warnings
   step "command line without a GPU" "3 min from nothing" without_gpu
   step "native tests" "20 min from nothing" cargo test --release --features $all

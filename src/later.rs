@@ -1,7 +1,7 @@
 //! Futures whose code is compiled once.
 //!
 //! That of an `async fn` is compiled in every crate that awaits it, with all that it calls of Burn and the GPU's
-//! runtime: a minute for each test and binary. What awaits devices therefore returns this.
+//! runtime, over again for each test and binary. What awaits devices therefore returns this.
 
 use std::future::Future;
 use std::pin::Pin;

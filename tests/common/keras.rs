@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hdf5_pure::{AttrValue, FileBuilder};
+use hdf5_pure::{AttrValue, FileBuilder, GroupBuilder};
 use xception_web::model::XceptionConfig;
 
 use super::Stored;
@@ -14,8 +14,11 @@ pub enum Strings {
     Variable,
 }
 
+/// A layer's tensor: name, shape and values.
+pub type KerasTensor = (String, Vec<usize>, Vec<f32>);
+
 /// A layer of a Keras file: its name, and of each tensor the name, the Keras shape and the values.
-pub type KerasLayer = (String, Vec<(String, Vec<usize>, Vec<f32>)>);
+pub type KerasLayer = (String, Vec<KerasTensor>);
 
 /// The layers of a Keras network with these weights, in the order of `model.layers`; layers without
 /// weights are left out, but for one.
@@ -107,6 +110,21 @@ fn keras_order(kind: &str, tensor: &Stored) -> (Vec<usize>, Vec<f32>) {
     }
 }
 
+/// Puts tensors into a group of this name, each under the last part of its own.
+fn add_tensors<'a>(
+    group: &mut GroupBuilder,
+    within: &str,
+    tensors: impl IntoIterator<Item = &'a KerasTensor>,
+) {
+    let mut inner = group.create_group(within);
+    for (name, shape, values) in tensors {
+        let name = name.rsplit('/').next().expect("a name");
+        let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
+        inner.create_dataset(name).with_f32_data(values).with_shape(&shape);
+    }
+    group.add_group(inner.finish());
+}
+
 /// A legacy Keras weights file.
 pub fn keras_legacy_file(layers: &[KerasLayer], strings: Strings) -> Vec<u8> {
     let list = |names: Vec<String>| match strings {
@@ -122,13 +140,7 @@ pub fn keras_legacy_file(layers: &[KerasLayer], strings: Strings) -> Vec<u8> {
             group.set_attr("weight_names", AttrValue::F64Array(Vec::new()));
         } else {
             group.set_attr("weight_names", list(tensors.iter().map(|(name, ..)| name.clone()).collect()));
-            let mut inner = group.create_group(layer);
-            for (name, shape, values) in tensors {
-                let name = name.rsplit('/').next().expect("a name");
-                let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
-                inner.create_dataset(name).with_f32_data(values).with_shape(&shape);
-            }
-            group.add_group(inner.finish());
+            add_tensors(&mut group, layer, tensors);
         }
         file.add_group(group.finish());
     }
@@ -148,13 +160,7 @@ pub fn keras_nested_file(layers: &[KerasLayer]) -> Vec<u8> {
             let (own, others): (Vec<_>, Vec<_>) =
                 left.into_iter().partition(|(name, ..)| name.split('/').next() == Some(inner));
             left = others;
-            let mut inner = group.create_group(inner);
-            for (name, shape, values) in own {
-                let name = name.rsplit('/').next().expect("a name");
-                let shape: Vec<u64> = shape.iter().map(|&side| side as u64).collect();
-                inner.create_dataset(name).with_f32_data(values).with_shape(&shape);
-            }
-            group.add_group(inner.finish());
+            add_tensors(&mut group, inner, own);
         }
         file.add_group(group.finish());
     }

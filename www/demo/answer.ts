@@ -39,7 +39,9 @@ export function showAnswer(answer: Classification, source: string): void {
   }
   list.dataset.source = source;
   // Guesses stand elsewhere than labels: they come and go there, rather than move. A camera’s would flicker.
-  if (list.dataset.known !== (list.dataset.known = String(known)) && !live) {
+  const turned = list.dataset.known !== String(known);
+  list.dataset.known = String(known);
+  if (turned && !live) {
     list.hidden = true;
     cancelAnimationFrame(coming);
     coming = requestAnimationFrame(() => {
